@@ -1,0 +1,74 @@
+"""Studies made by the template, for all tests."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).parent.parent
+# Settings of a developer's machine that must not reach a study under test.
+PRIVATE = ("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory) -> Path:
+    """A home folder of the tests' own: no one's git settings, psiTurk file or replay file."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(PRIVATE):
+                patch.delenv(name)
+        # uv's cache stays where it is: filling a new one would take minutes.
+        patch.setenv("UV_CACHE_DIR", _output("uv", "cache", "dir"))
+        # Under `uv run`, these two would point the study's uv at the tests' environment.
+        patch.delenv("VIRTUAL_ENV", raising=False)
+        patch.delenv("UV_PROJECT_ENVIRONMENT", raising=False)
+        patch.setenv("HOME", str(home))
+        patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+        patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
+        patch.setenv("PSITURK_GLOBAL_CONFIG_LOCATION", str(home))
+        yield home
+
+
+@dataclass
+class Study:
+    """A study in its folder, as its researcher has it."""
+
+    path: Path
+
+    def run(self, *command: str, **options) -> subprocess.CompletedProcess:
+        """Run `uv run …` in the study; the output is text."""
+        options = {"capture_output": True, "text": True, "timeout": 300} | options
+        return subprocess.run(["uv", "run", "--frozen", *command], cwd=self.path, **options)
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the study's environment."""
+        return self.path / ".venv" / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def studies(cookies_session, tmp_path_factory):
+    """Make a study with the given answers; equal answers give the same installed study."""
+    made: dict[tuple, Study] = {}
+
+    def make(**answers: str) -> Study:
+        key = tuple(sorted(answers.items()))
+        if key not in made:
+            baked = cookies_session.bake(extra_context=answers)
+            assert baked.exception is None, baked.exception
+            path = tmp_path_factory.mktemp("study") / baked.project_path.name
+            shutil.move(baked.project_path, path)
+            made[key] = Study(path)
+            installed = made[key].run("python", "--version")
+            assert installed.returncode == 0, installed.stderr
+        return made[key]
+
+    return make
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
