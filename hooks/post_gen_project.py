@@ -39,11 +39,11 @@ def commit(message: str) -> list[str]:
     if run("git", "config", "user.email").returncode:
         settings += ["-c", "user.name=psiturk-heroku"]
         settings += ["-c", f"user.email={ANSWERS['contact_email']}"]
-    started = run("git", "init", "--quiet", "--initial-branch=main").returncode == 0
-    added = started and run("git", *settings, "add", "--all").returncode == 0
-    commit = [*settings, "commit", "--quiet", "--no-verify", "-m", message]
-    done = added and run("git", *commit).returncode == 0
-    return [] if done else ["git init -b main", "git add --all", "git commit -m Start"]
+    run("git", "init", "--quiet", "--initial-branch=main")
+    run("git", *settings, "add", "--all")
+    done = run("git", *settings, "commit", "--quiet", "--no-verify", "-m", message)
+    commands = ["git init -b main", "git add --all", "git commit -m Start"]
+    return commands if done.returncode else []
 
 
 def record_for_cruft() -> None:
@@ -55,10 +55,11 @@ def record_for_cruft() -> None:
 
 
 def cruft_compares() -> bool:
-    """`cruft update` stands in an old study and renders another only to compare the files."""
-    caller = Path(f"/proc/{os.getppid()}/cwd")
-    caller = caller if caller.exists() else Path(os.environ.get("PWD", "."))
-    return (caller / ".cruft.json").exists()
+    """`cruft update` and `cruft diff` make a study only to compare its files with another."""
+    # They copy the template into a folder named repo; where /proc is missing, the terminal
+    # stands in the other study.
+    template = Path(f"/proc/{os.getppid()}/cwd").resolve()
+    return template.name == "repo" or Path(os.environ.get("PWD", ""), ".cruft.json").exists()
 
 
 def main() -> None:
