@@ -6,11 +6,14 @@ answers are known and before any folder exists.
 """
 
 import html
+import random
 import re
+import string
 import unicodedata
 
 from cookiecutter.exceptions import FailedHookException
 from jinja2.ext import Extension
+from slugify import slugify
 
 # Names that Windows keeps for devices: a colleague there could not have the folder.
 DEVICES = {"con", "prn", "aux", "nul"} | {f"{kind}{n}" for kind in ("com", "lpt") for n in range(10)}
@@ -47,10 +50,24 @@ class AnswerExtension(Extension):
     def __init__(self, environment):
         super().__init__(environment)
         environment.filters |= {
+            "app_name": app_name,
             "checked_folder": checked_folder,
             "config": config,
+            "folder_name": folder_name,
             "markdown": markdown,
         }
+
+
+def folder_name(title: str) -> str:
+    """The folder to suggest for a study with this title."""
+    slug = slugify(title, max_length=40, word_boundary=True)
+    return slug if slug[:1].isalpha() and slug not in DEVICES else f"study-{slug}".strip("-")
+
+
+def app_name(folder: str) -> str:
+    """The app to suggest for this folder: names are unique among all users of Heroku."""
+    suffix = "".join(random.choices(string.ascii_lowercase, k=5))
+    return f"{folder[:24].strip('-')}-{suffix}"
 
 
 def checked_folder(answers: dict) -> str:

@@ -27,7 +27,7 @@ def run(*command: str, cwd: Path = STUDY) -> subprocess.CompletedProcess:
 def lock() -> list[str]:
     """Fix the version of every package; returns the commands left to do."""
     # `uvx` says where its uv is. Run outside the folder: pyenv's uv obeys .python-version.
-    made = run(os.environ.get("UV", "uv"), "lock", "--project", str(STUDY), cwd=STUDY.parent)
+    made = run(os.environ.get("UV") or "uv", "lock", "--project", str(STUDY), cwd=STUDY.parent)
     reason = made.stderr.strip().splitlines()[-1:] or ["no reason given"]
     to_do = [f"uv lock    # could not be done now: {reason[0].strip()}"]
     return to_do + ["git add uv.lock", "git commit -m Lock"] if made.returncode else []

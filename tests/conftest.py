@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from heroku.fixtures import cluster  # noqa: F401
 
-TEMPLATE = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parent.parent
 # Settings of a developer's machine that must not reach a study under test.
-PRIVATE = ("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_")
+PRIVATE = (
+    *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),
+    "PYTHONDONTWRITEBYTECODE",  # without bytecode, psiTurk takes three times as long to start
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,10 +31,31 @@ def home(tmp_path_factory) -> Path:
         patch.delenv("VIRTUAL_ENV", raising=False)
         patch.delenv("UV_PROJECT_ENVIRONMENT", raising=False)
         patch.setenv("HOME", str(home))
+        patch.setenv("COOKIECUTTER_CONFIG", str(home / "cookiecutter.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
         patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
         patch.setenv("PSITURK_GLOBAL_CONFIG_LOCATION", str(home))
+        (home / "cookiecutter.yaml").write_text(
+            f"cookiecutters_dir: {home}/cookiecutters\nreplay_dir: {home}/replay\n"
+        )
         yield home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def template(home, tmp_path_factory, pytestconfig) -> Path:
+    """The template as users get it, a fresh clone: cookiecutter copies the whole folder."""
+    clone = tmp_path_factory.mktemp("template") / "psiturk-heroku"
+    files = _output("git", "-C", str(REPOSITORY), "ls-files", "-coz", "--exclude-standard")
+    for name in filter(None, files.split("\0")):
+        if (source := REPOSITORY / name).exists():
+            target = clone / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+    author = ("-c", "user.name=Tests", "-c", "user.email=tests@example.edu")
+    for step in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "Template"]):
+        subprocess.run(["git", "-C", str(clone), *author, *step], check=True)
+    pytestconfig.option.template = str(clone)  # where pytest-cookies looks
+    return clone
 
 
 @dataclass
@@ -51,7 +76,7 @@ class Study:
 
 
 @pytest.fixture(scope="session")
-def studies(cookies_session, tmp_path_factory):
+def studies(template, cookies_session, tmp_path_factory):
     """Make a study with the given answers; equal answers give the same installed study."""
     made: dict[tuple, Study] = {}
 
@@ -71,4 +96,5 @@ def studies(cookies_session, tmp_path_factory):
 
 
 def _output(*command: str) -> str:
+    """What a program prints; it must succeed."""
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

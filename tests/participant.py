@@ -1,0 +1,139 @@
+"""A participant who takes part in a study as a browser would, without a browser."""
+
+import http.cookiejar
+import json
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+
+
+@dataclass
+class Answer:
+    """What the server sent back."""
+
+    status: int
+    text: str
+
+    @property
+    def json(self):
+        return json.loads(self.text)
+
+    @property
+    def error(self) -> int | None:
+        """The number on psiTurk's error page, which comes with status 200."""
+        found = re.search(r'id="errornum">(\d+)<', self.text)
+        return int(found[1]) if found else None
+
+
+class Browser:
+    """Keeps cookies, follows redirects, and takes error pages as answers."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self._opener = urllib.request.build_opener(cookies)
+
+    def request(self, method: str, path: str, *, query=None, form=None, data=None) -> Answer:
+        """Send a request; ``form`` as a form's fields, ``data`` as JSON."""
+        url = self.address + path + ("?" + urllib.parse.urlencode(query) if query else "")
+        headers = {"User-Agent": BROWSER, "Accept-Language": "en"}
+        body = None
+        if form is not None:
+            body = urllib.parse.urlencode(form).encode()
+        elif data is not None:
+            body = json.dumps(data).encode()
+            headers["Content-Type"] = "application/json"
+        request = urllib.request.Request(url, body, headers, method=method)
+        try:
+            with self._opener.open(request, timeout=30) as response:
+                return Answer(response.status, response.read().decode())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.read().decode())
+
+    def get(self, path: str, **query: str) -> Answer:
+        return self.request("GET", path, query=query)
+
+    def post(self, path: str, **form: str) -> Answer:
+        return self.request("POST", path, form=form)
+
+
+@dataclass
+class Participant:
+    """One person with psiTurk's three ids, and the steps of a participation."""
+
+    address: str
+    worker: str = "worker1"
+    assignment: str = "assignment1"
+    hit: str = "hit1"
+    mode: str = "live"
+    browser: Browser = field(init=False)
+    record_saved: dict = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.browser = Browser(self.address)
+
+    @property
+    def uniqueid(self) -> str:
+        return f"{self.worker}:{self.assignment}"
+
+    @property
+    def ids(self) -> dict[str, str]:
+        ids = {"hitId": self.hit, "assignmentId": self.assignment, "workerId": self.worker}
+        return ids | {"mode": self.mode}
+
+    def open(self, page: str) -> Answer:
+        """A page of the study, with the ids in its address."""
+        return self.browser.get(page, **self.ids)
+
+    def load(self) -> Answer:
+        """What the server knows about this participant."""
+        return self.browser.get(f"/sync/{self.uniqueid}")
+
+    def save(self, record: dict) -> Answer:
+        return self.browser.request("PUT", f"/sync/{self.uniqueid}", data=record)
+
+    def start(self) -> Answer:
+        """Leave the instructions: from here on, psiTurk takes no second attempt."""
+        return self.browser.post("/inexp", uniqueId=self.uniqueid)
+
+    def complete(self) -> Answer:
+        return self.browser.get("/complete", uniqueId=self.uniqueid, mode=self.mode)
+
+    def submit(self) -> Answer:
+        """Hand the assignment in to the recruiter."""
+        return self.browser.get("/worker_submitted", uniqueId=self.uniqueid)
+
+    def status(self) -> int:
+        known = {"workerId": self.worker, "assignmentId": self.assignment}
+        return self.browser.get("/check_worker_status", **known).json["status"]
+
+    def record(self) -> dict:
+        """What psiTurk's client saves, with one trial, event and answer."""
+        server = self.load().json
+        trial = {"phase": "test", "word": "rød, \"blå\"", "rt": 512.25}
+        return server | {
+            "currenttrial": 1,
+            "data": [
+                {"uniqueid": self.uniqueid, "current_trial": 0, "dateTime": 1764000000000,
+                 "trialdata": trial}
+            ],
+            "eventdata": [
+                {"eventtype": "focus", "value": "off", "timestamp": 1764000000001,
+                 "interval": 12}
+            ],
+            "questiondata": {"strategy": "I read, 100% of the words"},
+        }
+
+    def take_part(self) -> None:
+        """Everything from the invitation to the submitted assignment."""
+        for page in ("/ad", "/pub", "/consent", "/exp"):
+            answer = self.open(page)
+            assert (answer.status, answer.error) == (200, None), answer.text
+        self.record_saved = self.record()
+        assert self.save(self.record_saved).status == 200
+        for answer in (self.start(), self.complete(), self.submit()):
+            assert answer.status == 200, answer.text

@@ -1,0 +1,81 @@
+"""Processes of a study that listen on a port, for tests and benchmarks."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A process that serves HTTP; a context manager that ends it and all it started.
+
+        with Server(study.path, study.python, "-m", "study.server", port=port) as server:
+            server.wait()
+    """
+
+    def __init__(self, folder: Path, *command: str | Path, port: int, **settings: str) -> None:
+        self.folder, self.command, self.port = folder, command, port
+        self.settings = settings
+        self.address = f"http://127.0.0.1:{port}"
+        self.log = folder / f"output-{port}.log"
+
+    def __enter__(self) -> "Server":
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [str(part) for part in self.command],
+                cwd=self.folder,
+                env=os.environ | self.settings,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(15)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def wait(self, seconds: float = 60) -> "Server":
+        """Return when the front page is served; fail with the output if that does not happen."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(urllib.error.URLError, OSError):
+                urllib.request.urlopen(self.address, timeout=10).close()
+                return self
+            time.sleep(0.01)
+        raise AssertionError(f"{self.command} did not serve:\n{self.output}")
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def started_workers(self, number: int, seconds: float = 30) -> list[int]:
+        """The process ids of the workers, once there are so many."""
+        deadline = time.monotonic() + seconds
+        while len(self.workers()) < number and time.monotonic() < deadline:
+            time.sleep(0.05)
+        # A worker that cannot start is replaced or takes the master with it; give it time to.
+        time.sleep(1.5)
+        return self.workers()
+
+    def workers(self) -> list[int]:
+        """The process ids of gunicorn's workers."""
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [int(pid) for pid in Path(children).read_text().split()]

@@ -1,0 +1,191 @@
+"""`study dashboard`: psiTurk's dashboard in a process of its own, on both databases."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from participant import Answer, Browser, Participant
+from server import Server, free_port
+
+AMAZON = Path(__file__).parent / "amazon"
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+CAMPAIGN = {
+    "goal": 10,
+    "minutes_between_rounds": 60,
+    "assignments_per_round": 9,
+    "hit_reward": 0.5,
+    "hit_duration_hours": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def study(studies):
+    return studies(recruitment="mturk", heroku_app="later")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database(request, tmp_path_factory) -> str:
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('database')}/participants.db"
+    return request.getfixturevalue("cluster").create_database()
+
+
+class Dashboard:
+    """A running dashboard as its researcher's browser sees it."""
+
+    def __init__(self, server: Server, calls_file: Path) -> None:
+        self.server, self.calls_file = server, calls_file
+        self.browser = Browser(server.address)
+
+    @property
+    def password(self) -> str:
+        return re.search(r"name: researcher   password: (\S+)", self.server.output)[1]
+
+    def log_in(self, password: str) -> Answer:
+        form = {"username": "researcher", "password": password}
+        return self.browser.post("/dashboard/login", **form)
+
+    def api(self, path: str, method: str = "GET", data: dict | None = None):
+        """The answer of psiTurk's own interface, as its pages ask for it."""
+        answer = self.browser.request(method, f"/api/{path}", data=data)
+        assert answer.status in (200, 201), answer.text
+        return answer.json
+
+    def asked_amazon_to(self, operation: str) -> list[dict]:
+        calls = [json.loads(line) for line in self.calls_file.read_text().splitlines()]
+        return [call["arguments"] for call in calls if call["operation"] == operation]
+
+
+@contextmanager
+def running(study, folder: Path, database: str, *options: str):
+    """`study dashboard` with an Amazon of its own."""
+    calls_file = folder / "amazon.jsonl"
+    calls_file.touch()
+    port = free_port()
+    settings = KEYS | {
+        "PYTHONPATH": str(AMAZON),
+        "AMAZON_CALLS": str(calls_file),
+        "DATABASE_URL": database,
+        "PSITURK_AD_URL_DOMAIN": "study.example.edu",
+        "PYTHONUNBUFFERED": "1",
+    }
+    command = (study.path / ".venv/bin/study", "dashboard", "--port", str(port), *options)
+    with Server(study.path, *command, port=port, **settings) as server:
+        server.wait()
+        wait_for(lambda: "password: " in server.output)
+        yield Dashboard(server, calls_file)
+        assert "Traceback" not in server.output
+        assert "Warning" not in server.output
+
+
+@pytest.fixture(scope="module")
+def dashboard(study, database, tmp_path_factory):
+    with running(study, tmp_path_factory.mktemp("dashboard"), database) as dashboard:
+        yield dashboard
+
+
+@pytest.fixture
+def researcher(dashboard):
+    """The dashboard after the login with the password it printed."""
+    answer = dashboard.log_in(dashboard.password)
+    assert "Logged in successfully." in answer.text
+    return dashboard
+
+
+def test_without_keys_of_amazon_it_says_what_it_needs(study):
+    done = study.run("study", "dashboard")
+    assert done.returncode == 1
+    assert "needs the keys of an Amazon account with MTurk" in done.stderr
+    assert "AWS_ACCESS_KEY_ID" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_with_keys_that_amazon_refuses_it_does_not_start(study, tmp_path):
+    # The double forgets the operation that psiTurk tries the keys with.
+    settings = KEYS | {"PYTHONPATH": str(AMAZON), "AMAZON_CALLS": str(tmp_path / "none" / "calls")}
+    settings |= {"PSITURK_DATABASE_URL": f"sqlite:///{tmp_path}/participants.db"}
+    port = str(free_port())
+    done = study.run("study", "dashboard", "--port", port, env=os.environ | settings)
+    assert done.returncode == 1
+    assert "The server did not start" in done.stderr
+
+
+def test_strangers_are_sent_to_the_login(dashboard):
+    stranger = Browser(dashboard.server.address)
+    assert 'name="password"' in stranger.get("/dashboard/campaigns").text
+    assert 'name="password"' in stranger.get("/api/campaigns").text
+
+
+def test_a_wrong_password_is_refused(dashboard):
+    stranger = Dashboard(dashboard.server, dashboard.calls_file)
+    assert "Incorrect username or password" in stranger.log_in("guess").text
+    assert 'name="password"' in stranger.browser.get("/dashboard/index").text
+
+
+@pytest.mark.parametrize("page", ["index", "hits", "assignments", "campaigns", "tasks"])
+def test_a_page_is_shown(researcher, page):
+    answer = researcher.browser.get(f"/dashboard/{page}")
+    assert answer.status == 200
+    assert 'name="password"' not in answer.text
+
+
+def test_its_interface_lists_assignments_of_the_shared_database(researcher):
+    participant = Participant(researcher.server.address, mode="sandbox")
+    participant.take_part()
+    (assignment,) = researcher.api("assignments")
+    assert assignment["uniqueid"] == participant.uniqueid
+    assert assignment["status"] == 4
+
+
+def test_its_interface_tells_the_account(researcher):
+    account = researcher.api("services_manager")
+    assert account["amt_balance"] == "10000.00"
+    assert account["mode"] == "sandbox"
+
+
+def test_a_campaign_is_created_changed_and_ended(researcher):
+    campaign = researcher.api("campaigns", "POST", CAMPAIGN)
+    assert campaign["goal"] == 10
+    (task,) = researcher.api("tasks")
+    assert task["id"] == f"campaign-{campaign['id']}"
+
+    changed = researcher.api(f"campaigns/{campaign['id']}", "PATCH", {"goal": 20})
+    assert changed["goal"] == 20
+    assert researcher.api(f"campaigns/{campaign['id']}")["goal"] == 20
+
+    ended = researcher.api(f"campaigns/{campaign['id']}", "PATCH", {"is_active": False})
+    assert ended["is_active"] is False
+    assert researcher.api("tasks") == []
+    assert researcher.asked_amazon_to("CreateHITWithHITType") == [], "no scheduler, no round"
+
+
+def test_a_task_that_approves_everybody_is_created_and_deleted(researcher):
+    researcher.api("tasks", "POST", {"name": "approve_all", "interval": "1"})
+    assert [task["id"] for task in researcher.api("tasks")] == ["approve_all"]
+    assert researcher.browser.request("DELETE", "/api/tasks/approve_all").status == 204
+    assert researcher.api("tasks") == []
+
+
+def test_with_the_scheduler_a_campaign_publishes_hits(study, database, tmp_path):
+    with running(study, tmp_path, database, "--scheduler") as dashboard:
+        dashboard.log_in(dashboard.password)
+        campaign = dashboard.api("campaigns", "POST", CAMPAIGN)
+        wait_for(lambda: dashboard.asked_amazon_to("CreateHITWithHITType"))
+        (hit,) = dashboard.asked_amazon_to("CreateHITWithHITType")
+        assert hit["MaxAssignments"] == 9
+        assert "https://study.example.edu:443/pub?mode=sandbox" in hit["Question"]
+        wait_for(lambda: len(dashboard.api("hits/")) == 1)
+        dashboard.api(f"campaigns/{campaign['id']}", "PATCH", {"is_active": False})
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)

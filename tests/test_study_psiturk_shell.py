@@ -1,0 +1,213 @@
+"""The psiturk shell in a generated study, each command as a researcher types it."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from participant import Participant
+from server import Server, free_port
+
+AMAZON = Path(__file__).parent / "amazon"
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture(scope="module")
+def study(studies):
+    return studies(recruitment="mturk", heroku_app="later")
+
+
+@dataclass
+class Shell:
+    """`psiturk …` in one study, on a database and an Amazon of its own."""
+
+    study: object
+    settings: dict[str, str]
+    calls_file: Path
+
+    def __call__(self, command: str) -> str:
+        """Run one command; what it printed, after a look for what must never be there."""
+        options = {"env": os.environ | self.settings, "stderr": subprocess.STDOUT}
+        done = self.study.run("psiturk", *command.split(), capture_output=False,
+                              stdout=subprocess.PIPE, **options)
+        assert done.returncode == 0, done.stdout
+        assert_calm(done.stdout)
+        return done.stdout
+
+    def calls(self, operation: str) -> list[dict]:
+        """What Amazon was asked to do."""
+        calls = [json.loads(line) for line in self.calls_file.read_text().splitlines()]
+        return [call for call in calls if call["operation"] == operation]
+
+
+@pytest.fixture
+def shell(study, tmp_path):
+    calls_file = tmp_path / "amazon.jsonl"
+    calls_file.touch()
+    settings = {
+        "PYTHONPATH": str(AMAZON),
+        "AMAZON_CALLS": str(calls_file),
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "PSITURK_AD_URL_DOMAIN": "study.example.edu",
+        "PSITURK_DATABASE_URL": f"sqlite:///{tmp_path}/participants.db",
+    }
+    return Shell(study, settings, calls_file)
+
+
+@pytest.fixture
+def participant(shell):
+    """Somebody from MTurk who has just handed in the assignment."""
+    port = free_port()
+    settings = shell.settings | {"PSITURK_PORT": str(port), "PSITURK_THREADS": "1"}
+    command = (shell.study.python, "-m", "study.server")
+    with Server(shell.study.path, *command, port=port, **settings) as server:
+        participant = Participant(server.wait().address, mode="sandbox")
+        participant.take_part()
+    return participant
+
+
+def assert_calm(output: str) -> None:
+    for trouble in ("Warning", "Traceback", "Error"):
+        assert trouble not in output, output
+
+
+def test_it_tells_psiturks_version(shell):
+    assert shell("version") == "psiTurk version 3.3.1\n"
+
+
+def test_config_print_shows_the_settings(shell):
+    printed = shell("config print")
+    assert "title=Stroop Task\n" in printed
+    assert "contact_email_on_error=you@example.edu\n" in printed
+    assert "num_conds=2\n" in printed
+
+
+def test_config_print_shows_a_title_with_a_percent_sign(studies):
+    study = studies(study_title='It is 100% "fun"', heroku_app="later")
+    printed = study.run("psiturk", "config", "print", check=True)
+    assert 'title=It is 100% "fun"\n' in printed.stdout
+    assert printed.stderr == ""
+
+
+def test_debug_prints_a_link_to_the_local_server(shell):
+    shell.settings["PSITURK_AD_URL_DOMAIN"] = ""
+    link = shell("debug --print-only").splitlines()[-1]
+    assert re.fullmatch(
+        r"http://localhost:22362/ad\?assignmentId=debug\w{6}&hitId=debug\w{6}"
+        r"&workerId=debug\w{6}&mode=debug",
+        link,
+    )
+
+
+def test_a_first_run_that_cannot_keep_bytecode_prints_no_warning(study, tmp_path):
+    settings = {"UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv"), "PYTHONDONTWRITEBYTECODE": "1"}
+    # Without bytecode, Python compiles everything, and warns of what old code contains.
+    printed = study.run("psiturk", "version", env=os.environ | settings)
+    assert printed.stdout == "psiTurk version 3.3.1\n"
+    assert_calm(printed.stderr)
+
+
+def test_the_server_goes_on_and_off(shell, tmp_path):
+    port = free_port()
+    shell.settings |= {"PSITURK_PORT": str(port), "PSITURK_THREADS": "2"}
+    options = {"env": os.environ | shell.settings, "stdin": subprocess.DEVNULL}
+    log = tmp_path / "server-on.log"
+    try:
+        with log.open("w") as output:  # the server keeps it open, so a pipe would never end
+            shell.study.run("psiturk", "server", "on", capture_output=False, check=True,
+                            stdout=output, stderr=output, **options)
+        wait_for(lambda: "currently online" in COLOURS.sub("", shell("status")))
+        assert Participant(f"http://127.0.0.1:{port}").open("/ad").status == 200
+    finally:
+        shell("server off")
+    assert "currently offline" in COLOURS.sub("", shell("status"))
+    assert_calm(log.read_text())
+
+
+def test_download_datafiles_writes_the_rows_that_the_participant_saved(shell, participant):
+    shell("download_datafiles")
+    record = participant.record_saved
+    assert rows(shell.study.path / "trialdata.csv") == [
+        [participant.uniqueid, "0", "1764000000000", json.dumps(record["data"][0]["trialdata"])]
+    ]
+    assert rows(shell.study.path / "eventdata.csv") == [
+        [participant.uniqueid, "focus", "12", "off", "1764000000001"]
+    ]
+    assert rows(shell.study.path / "questiondata.csv") == [
+        [participant.uniqueid, "strategy", "I read, 100% of the words"]
+    ]
+
+
+def test_amt_balance_asks_amazon(shell):
+    assert shell("amt_balance") == "10000.00\n"
+
+
+def test_hit_create_makes_a_hit_that_leads_to_the_study(shell):
+    shell("hit create 9 0.50 1.5")
+    (kind,) = shell.calls("CreateHITType")
+    (hit,) = shell.calls("CreateHITWithHITType")
+    assert kind["arguments"]["Title"] == "Stroop Task"
+    assert kind["arguments"]["Reward"] == "0.5"
+    assert kind["arguments"]["AssignmentDurationInSeconds"] == 90 * 60
+    assert hit["arguments"]["MaxAssignments"] == 9
+    assert "https://study.example.edu:443/pub?mode=sandbox" in hit["arguments"]["Question"]
+    assert hit["host"].startswith("mturk-requester-sandbox.")
+
+
+def test_hit_list_shows_the_hits_of_this_study(shell):
+    shell("hit create 9 0.50 1.5")
+    printed = shell("hit list")
+    assert "HITid: HIT1" in printed
+    assert "max:9/pending:0/complete:0/remain:9" in printed
+    assert "HITid: HIT1" in shell("hit list --active")
+
+
+def test_hit_expire_and_delete_reach_amazon(shell):
+    shell("hit create 9 0.50 1.5")
+    shell("hit expire HIT1")
+    shell("hit delete HIT1")
+    assert shell.calls("UpdateExpirationForHIT")[0]["arguments"]["HITId"] == "HIT1"
+    assert shell.calls("DeleteHIT")[0]["arguments"] == {"HITId": "HIT1"}
+
+
+def test_worker_list_shows_who_handed_in(shell, participant):
+    assert participant.worker in shell("worker list --submitted")
+    assert "no workers match" in shell("worker list --approved")
+
+
+def test_worker_list_of_all_studies_asks_amazon(shell):
+    shell("hit create 9 0.50 1.5")
+    assert "WORKER-OF-AMAZON" in shell("worker list --all-studies")
+
+
+def test_worker_approve_tells_amazon_and_remembers_it(shell, participant):
+    shell(f"worker approve {participant.assignment}")
+    (call,) = shell.calls("ApproveAssignment")
+    assert call["arguments"]["AssignmentId"] == participant.assignment
+    assert participant.worker in shell("worker list --approved")
+
+
+def test_worker_bonus_pays_through_amazon(shell, participant):
+    shell("worker approve --all")
+    shell(f"worker bonus --amount 0.25 --reason Thanks {participant.assignment}")
+    (call,) = shell.calls("SendBonus")
+    assert call["arguments"]["BonusAmount"] == "0.25"
+    assert call["arguments"]["WorkerId"] == participant.worker
+
+
+def rows(file: Path) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(file.read_text(encoding="utf-8"))))
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.2)
