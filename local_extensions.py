@@ -16,7 +16,8 @@ from jinja2.ext import Extension
 from slugify import slugify
 
 # Names that Windows keeps for devices: a colleague there could not have the folder.
-DEVICES = {"con", "prn", "aux", "nul"} | {f"{kind}{n}" for kind in ("com", "lpt") for n in range(10)}
+DEVICES = {"con", "prn", "aux", "nul"}
+DEVICES |= {f"{kind}{number}" for kind in ("com", "lpt") for number in range(10)}
 CONTROL = ("Cc", "Cs", "Zl", "Zp")  # Unicode's categories of line breaks and other controls
 
 # Question, what a usable answer looks like, and the same in words.

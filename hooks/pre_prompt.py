@@ -4,8 +4,8 @@ import shutil
 import sys
 
 HOW_TO_GET = {
-    "git": "https://git-scm.com/downloads (it keeps the study's history and sends it to Heroku)",
-    "uv": "https://docs.astral.sh/uv/getting-started/installation/ (it installs and runs the study)",
+    "git": "https://git-scm.com/downloads (it keeps the study's history)",
+    "uv": "https://docs.astral.sh/uv/getting-started/installation/ (it installs the study)",
 }
 
 

@@ -3,13 +3,12 @@
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from generated import REPOSITORY, Study
 from heroku.fixtures import cluster  # noqa: F401
 
-REPOSITORY = Path(__file__).parent.parent
 # Settings of a developer's machine that must not reach a study under test.
 PRIVATE = (
     *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),
@@ -56,23 +55,6 @@ def template(home, tmp_path_factory, pytestconfig) -> Path:
         subprocess.run(["git", "-C", str(clone), *author, *step], check=True)
     pytestconfig.option.template = str(clone)  # where pytest-cookies looks
     return clone
-
-
-@dataclass
-class Study:
-    """A study in its folder, as its researcher has it."""
-
-    path: Path
-
-    def run(self, *command: str, **options) -> subprocess.CompletedProcess:
-        """Run `uv run …` in the study; the output is text."""
-        options = {"capture_output": True, "text": True, "timeout": 300} | options
-        return subprocess.run(["uv", "run", "--frozen", *command], cwd=self.path, **options)
-
-    @property
-    def python(self) -> Path:
-        """The interpreter of the study's environment."""
-        return self.path / ".venv" / "bin" / "python"
 
 
 @pytest.fixture(scope="session")

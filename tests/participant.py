@@ -114,16 +114,19 @@ class Participant:
     def record(self) -> dict:
         """What psiTurk's client saves, with one trial, event and answer."""
         server = self.load().json
-        trial = {"phase": "test", "word": "rød, \"blå\"", "rt": 512.25}
+        trial = {"phase": "test", "word": 'rød, "blå"', "rt": 512.25}
         return server | {
             "currenttrial": 1,
             "data": [
-                {"uniqueid": self.uniqueid, "current_trial": 0, "dateTime": 1764000000000,
-                 "trialdata": trial}
+                {
+                    "uniqueid": self.uniqueid,
+                    "current_trial": 0,
+                    "dateTime": 1764000000000,
+                    "trialdata": trial,
+                }
             ],
             "eventdata": [
-                {"eventtype": "focus", "value": "off", "timestamp": 1764000000001,
-                 "interval": 12}
+                {"eventtype": "focus", "value": "off", "timestamp": 1764000000001, "interval": 12}
             ],
             "questiondata": {"strategy": "I read, 100% of the words"},
         }

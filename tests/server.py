@@ -5,9 +5,11 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -17,21 +19,30 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Return when the condition holds; fail if that does not happen."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
 class Server:
     """A process that serves HTTP; a context manager that ends it and all it started.
 
-        with Server(study.path, study.python, "-m", "study.server", port=port) as server:
-            server.wait()
+    with Server(study.path, study.python, "-m", "study.server", port=port) as server:
+        server.wait()
     """
 
     def __init__(self, folder: Path, *command: str | Path, port: int, **settings: str) -> None:
         self.folder, self.command, self.port = folder, command, port
         self.settings = settings
         self.address = f"http://127.0.0.1:{port}"
-        self.log = folder / f"output-{port}.log"
+        self._output = ""
 
     def __enter__(self) -> "Server":
-        with self.log.open("w") as log:
+        with tempfile.NamedTemporaryFile("w", prefix="server-", delete=False) as log:
+            self._log = Path(log.name)
             self.process = subprocess.Popen(
                 [str(part) for part in self.command],
                 cwd=self.folder,
@@ -51,6 +62,8 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._output = self.output
+        self._log.unlink()
 
     def wait(self, seconds: float = 60) -> "Server":
         """Return when the front page is served; fail with the output if that does not happen."""
@@ -64,7 +77,8 @@ class Server:
 
     @property
     def output(self) -> str:
-        return self.log.read_text()
+        """What the process has printed so far."""
+        return self._log.read_text() if self._log.exists() else self._output
 
     def started_workers(self, number: int, seconds: float = 30) -> list[int]:
         """The process ids of the workers, once there are so many."""

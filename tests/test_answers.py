@@ -55,7 +55,7 @@ def render(template: Path, **answers: str):
 @example(*AWKWARD[3:6])
 @example(*AWKWARD[6:9])
 @example(AWKWARD[9], "100%", "%")
-def test_free_text_arrives_unchanged_or_is_refused_by_name(template, title, description, institution):
+def test_free_text_arrives_unchanged_or_is_refused(template, title, description, institution):
     answers = {"study_title": title, "study_description": description, "institution": institution}
     try:
         for _, config in render(template, **answers, project_slug="study"):

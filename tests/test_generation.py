@@ -12,7 +12,7 @@ from pathlib import Path
 import html5lib
 import pytest
 import yaml
-from conftest import REPOSITORY, Study
+from generated import REPOSITORY, Study
 
 QUESTIONS = json.loads((REPOSITORY / "cookiecutter.json").read_text(encoding="utf-8"))
 CHOICES = {

@@ -3,14 +3,12 @@
 import json
 import os
 import re
-import subprocess
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from participant import Answer, Browser, Participant
-from server import Server, free_port
+from server import Server, free_port, wait_for
 
 AMAZON = Path(__file__).parent / "amazon"
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -107,12 +105,12 @@ def test_without_keys_of_amazon_it_says_what_it_needs(study):
 
 
 def test_with_keys_that_amazon_refuses_it_does_not_start(study, tmp_path):
-    # The double forgets the operation that psiTurk tries the keys with.
-    settings = KEYS | {"PYTHONPATH": str(AMAZON), "AMAZON_CALLS": str(tmp_path / "none" / "calls")}
-    settings |= {"PSITURK_DATABASE_URL": f"sqlite:///{tmp_path}/participants.db"}
+    settings = KEYS | {"PYTHONPATH": str(AMAZON), "AMAZON_CALLS": str(tmp_path / "amazon.jsonl")}
+    settings |= {"AMAZON_REFUSES": "1", "DATABASE_URL": f"sqlite:///{tmp_path}/participants.db"}
     port = str(free_port())
     done = study.run("study", "dashboard", "--port", port, env=os.environ | settings)
     assert done.returncode == 1
+    assert "no valid mturk credentials found" in done.stdout + done.stderr
     assert "The server did not start" in done.stderr
 
 
@@ -182,10 +180,3 @@ def test_with_the_scheduler_a_campaign_publishes_hits(study, database, tmp_path)
         assert "https://study.example.edu:443/pub?mode=sandbox" in hit["Question"]
         wait_for(lambda: len(dashboard.api("hits/")) == 1)
         dashboard.api(f"campaigns/{campaign['id']}", "PATCH", {"is_active": False})
-
-
-def wait_for(condition, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)

@@ -6,13 +6,12 @@ import json
 import os
 import re
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from participant import Participant
-from server import Server, free_port
+from server import Server, free_port, wait_for
 
 AMAZON = Path(__file__).parent / "amazon"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -34,8 +33,9 @@ class Shell:
     def __call__(self, command: str) -> str:
         """Run one command; what it printed, after a look for what must never be there."""
         options = {"env": os.environ | self.settings, "stderr": subprocess.STDOUT}
-        done = self.study.run("psiturk", *command.split(), capture_output=False,
-                              stdout=subprocess.PIPE, **options)
+        done = self.study.run(
+            "psiturk", *command.split(), capture_output=False, stdout=subprocess.PIPE, **options
+        )
         assert done.returncode == 0, done.stdout
         assert_calm(done.stdout)
         return done.stdout
@@ -121,8 +121,16 @@ def test_the_server_goes_on_and_off(shell, tmp_path):
     log = tmp_path / "server-on.log"
     try:
         with log.open("w") as output:  # the server keeps it open, so a pipe would never end
-            shell.study.run("psiturk", "server", "on", capture_output=False, check=True,
-                            stdout=output, stderr=output, **options)
+            shell.study.run(
+                "psiturk",
+                "server",
+                "on",
+                capture_output=False,
+                check=True,
+                stdout=output,
+                stderr=output,
+                **options,
+            )
         wait_for(lambda: "currently online" in COLOURS.sub("", shell("status")))
         assert Participant(f"http://127.0.0.1:{port}").open("/ad").status == 200
     finally:
@@ -204,10 +212,3 @@ def test_worker_bonus_pays_through_amazon(shell, participant):
 
 def rows(file: Path) -> list[list[str]]:
     return list(csv.reader(io.StringIO(file.read_text(encoding="utf-8"))))
-
-
-def wait_for(condition, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.2)

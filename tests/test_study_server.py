@@ -38,9 +38,16 @@ def serve(study):
 def refusal(study, folder: Path, **settings: str) -> str:
     """Start a web process that must not start, and return what it printed."""
     settings = {"PORT": str(free_port()), **settings}
-    done = subprocess.run([study.python, "-m", "study.server"], cwd=folder, text=True, timeout=60,
-                          env=os.environ | settings, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        [study.python, "-m", "study.server"],
+        cwd=folder,
+        text=True,
+        timeout=60,
+        env=os.environ | settings,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert done.returncode == 1, done.stdout
     return done.stdout
 
@@ -75,7 +82,9 @@ def test_a_participant_gets_psiturks_answers_from_the_invitation_to_the_end(serv
         assert participant.status() == 2
         assert participant.complete().status == 200
         assert participant.status() == 3
-        assert 'action="https://www.mturk.com/mturk/externalSubmit"' in participant.open("/pub").text
+        assert (
+            'action="https://www.mturk.com/mturk/externalSubmit"' in participant.open("/pub").text
+        )
         assert participant.submit().json == {"status": "success"}
         assert participant.status() == 4
     assert "Warning" not in server.output

@@ -23,6 +23,17 @@ def preview(
 
 
 @app.command()
+def up(
+    dry_run: bool = typer.Option(False, help="Print the commands and make nothing."),
+    as_json: bool = typer.Option(False, "--json", help="Print the state as JSON."),
+) -> None:
+    """Make the app on Heroku, or complete it. Shows the price before it makes anything."""
+    from study.heroku import run_up
+
+    run_up(dry_run, as_json)
+
+
+@app.command()
 def dashboard(
     port: int = typer.Option(22363, help="Port to listen on."),
     scheduler: bool = typer.Option(False, help="Also run the dashboard's campaigns."),

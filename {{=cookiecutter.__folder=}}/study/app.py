@@ -45,7 +45,8 @@ def debug_link() -> str:
 
 def show_edits_on_reload(app: Flask) -> None:
     """Let the browser and Flask look at each file anew, so that edits show at once."""
-    app.config.update(TEMPLATES_AUTO_RELOAD=True, SEND_FILE_MAX_AGE_DEFAULT=0)
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0
+    app.jinja_env.auto_reload = True  # psiTurk made it already, so the config has no effect
 
 
 def _random_id() -> str:

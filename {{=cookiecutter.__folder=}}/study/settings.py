@@ -5,8 +5,8 @@ environment anew (psiturk_config.py), so a setting can only be corrected in the
 environment, before psiTurk is imported. ``prepare_environment`` does that.
 """
 
+import configparser
 import os
-from configparser import BasicInterpolation
 
 from dotenv import find_dotenv, load_dotenv
 from psiturk.psiturk_config import PsiturkConfig
@@ -58,7 +58,7 @@ def load() -> PsiturkConfig:
             "A cloud server loses its files at every restart, and the data with them.",
             "Attach a Postgres database to the app, which sets DATABASE_URL.",
         ) from error
-    except (OSError, ValueError) as error:  # configparser's errors are ValueErrors
+    except (OSError, ValueError, configparser.Error) as error:
         raise StudyError(
             f"The settings cannot be read: {error}",
             "Correct config.txt, .env or the environment.",
@@ -68,7 +68,7 @@ def load() -> PsiturkConfig:
 
 def _is_readable(value: str) -> bool:
     try:
-        BasicInterpolation().before_set(None, "", "", value)
+        configparser.BasicInterpolation().before_set(None, "", "", value)
     except ValueError:
         return False
     return True

@@ -1,0 +1,134 @@
+"""A study being previewed and a browser to visit it with."""
+
+import contextlib
+import mimetypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from generated import Study
+from packages import package
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+from server import free_port
+
+CHROMIUM_OPTIONS = ["--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; a machine without it fails these tests."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    assert program, "These tests need Chromium: apt-get install chromium"
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=CHROMIUM_OPTIONS + sandbox
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def new_page(browser):
+    """Opens a window for a new visitor, with no cookies and no cache.
+
+    Requests to other hosts than the study's are kept in ``page.foreign``; those for
+    jsPsych are answered from its npm packages. Errors of scripts are in ``page.problems``.
+    """
+    contexts = []
+
+    def open_window(**options) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.foreign, page.problems = [], []
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        elsewhere = re.compile(r"^https?://(?!localhost[:/])")
+        context.route(elsewhere, lambda route: _foreign(page, route))
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(new_page) -> Iterator[Page]:
+    """A window of a new visitor."""
+    page = new_page()
+    yield page
+    page.close()
+
+
+@dataclass
+class Preview:
+    """A running `study preview`."""
+
+    study: Study
+    database: Path
+    address: str
+    link: str  # the debug link that it printed
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which the study's commands use this database."""
+        return os.environ | {"PSITURK_DATABASE_URL": f"sqlite:///{self.database}"}
+
+
+@contextlib.contextmanager
+def previewing(study: Study, folder: Path) -> Iterator[Preview]:
+    """Run `uv run study preview` as a researcher does, on a database of its own."""
+    database = folder / "participants.db"
+    environment = os.environ | {"PSITURK_DATABASE_URL": f"sqlite:///{database}"}
+    command = ["uv", "run", "--frozen", "study", "preview", "--port", str(free_port())]
+    process = subprocess.Popen(
+        command, cwd=study.path, env=environment, text=True, bufsize=1, stdout=subprocess.PIPE
+    )
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if found := re.search(r"(http://\S+?)(/pub\?\S+)", line):
+            break
+    assert found, printed
+    try:
+        yield Preview(study, database, found[1], found[0])
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+@pytest.fixture(scope="session")
+def previews(studies, tmp_path_factory):
+    """The running preview of a study with the given answers, started when first asked for."""
+    with contextlib.ExitStack() as stack:
+        running: dict[tuple, Preview] = {}
+
+        def preview(**answers: str) -> Preview:
+            key = tuple(sorted(answers.items()))
+            if key not in running:
+                folder = tmp_path_factory.mktemp("preview")
+                running[key] = stack.enter_context(previewing(studies(**answers), folder))
+            return running[key]
+
+        yield preview
+
+
+def _foreign(page: Page, route: Route) -> None:
+    """Answer a request to another host: unpkg's files from npm, nothing else."""
+    page.foreign.append(route.request.url)
+    found = re.match(r"https://unpkg\.com/((?:@[^/]+/)?[^/@]+@[^/]+)/(.+)", route.request.url)
+    if not found:
+        route.abort()
+        return
+    file = package(found[1]) / found[2]
+    route.fulfill(
+        body=file.read_bytes(),
+        content_type=mimetypes.guess_type(file)[0],
+        headers={"Access-Control-Allow-Origin": "*"},
+    )

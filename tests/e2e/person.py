@@ -1,0 +1,130 @@
+"""Somebody who takes part in the experiment, by keyboard only, and remembers what they did."""
+
+import re
+
+from inspection import take_picture
+from playwright.sync_api import Page
+
+MOST_TABS = 25
+
+
+class Person:
+    """Goes through either experiment. ``seen`` holds each word, its colour and the key pressed."""
+
+    def __init__(self, page: Page, look=lambda page, name: None) -> None:
+        self.page = page
+        self.look = look  # called on every new page, to inspect it
+        self.seen: list[dict] = []
+
+    def activate(self, selector: str) -> None:
+        """Reach a link or button with the Tab key and press Enter on it."""
+        self.page.locator(selector).first.wait_for()
+        for _ in range(MOST_TABS):
+            if self.page.evaluate("s => document.activeElement.matches(s)", selector):
+                return self.page.keyboard.press("Enter")
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{selector} cannot be reached with the Tab key")
+
+    def button(self, name: str) -> None:
+        """Press the visible button with this text."""
+        self.page.get_by_role("button", name=re.compile(rf"^{name}\b")).wait_for()
+        self.page.evaluate(
+            """name => {
+                for (const button of document.querySelectorAll('button, input[type=submit]'))
+                    button.toggleAttribute('data-wanted', button.offsetParent
+                        && (button.innerText || button.value).trim().startsWith(name));
+            }""",
+            name,
+        )
+        self.activate("[data-wanted]")
+
+    def heading(self, text: str) -> None:
+        """Wait for the page with this heading, and inspect it."""
+        self.page.get_by_role("heading", name=text, exact=True).first.wait_for()
+        self.look(self.page, re.sub(r"\W+", "-", text.lower()).strip("-"))
+
+    def choose(self, name: str, value: str) -> None:
+        """Choose a radio button: focus it and press the space bar."""
+        self.page.locator(f"input[name={name}][value='{value}']").focus()
+        self.page.keyboard.press("Space")
+
+    def arrive(self, link: str) -> None:
+        """From the invitation over the consent page to the experiment."""
+        self.page.goto(link)
+        self.look(self.page, "invitation")
+        self.activate("#begin")
+        self.page.wait_for_url("**/consent?*")
+        self.look(self.page, "consent")
+        self.activate("#agree")
+        self.page.wait_for_url("**/exp?*")
+
+    def read_instructions(self) -> None:
+        self.heading("What you will see")
+        self.button("Continue")
+        self.heading("How to answer")
+        self.button("Continue")
+        self.heading("Before we begin")
+
+    def understand(self) -> None:
+        """Fail the comprehension check once, then pass it."""
+        for attempt, what_counts in enumerate(("word", "colour")):
+            self.read_instructions()
+            self.choose("what_counts", what_counts)
+            self.choose("which_key", "b")
+            self.button("Check my answers")
+            if attempt == 0:
+                self.heading("Not quite")
+                self.button("Read the instructions again")
+
+    def respond(self, trials: int, wrong_on: int | None = None, late_on: int | None = None) -> None:
+        """Name the colours of a block; one answer may be wrong, one may not be given."""
+        for trial in range(1, trials + 1):
+            word = self.page.locator(".stimulus[class*=ink-]")
+            word.wait_for()
+            colour = re.search(r"ink-(\w+)", word.get_attribute("class"))[1]
+            key = colour[0]
+            if trial == wrong_on:
+                key = "g" if key != "g" else "r"
+            if not self.seen:
+                take_picture(self.page, "word")
+            text = word.inner_text().strip().lower()
+            self.seen.append({"word": text, "colour": colour, "key": key})
+            if trial == late_on:
+                self.seen[-1]["key"] = None
+            else:
+                self.page.keyboard.press(key)
+            self.page.wait_for_function("() => !document.querySelector('.stimulus[class*=ink-]')")
+
+    def do_the_task(self) -> None:
+        """Practice and both test blocks."""
+        self.heading("Practice")
+        self.button("Start the practice")
+        self.look(self.page, "trial")
+        self.respond(8, wrong_on=2)
+        self.heading("Now for real")
+        self.button("Start")
+        self.respond(20, wrong_on=5, late_on=9)
+        self.heading("Time for a break")
+        self.button("Go on")
+        self.respond(20, wrong_on=7)
+
+    def answer_questions(self) -> None:
+        self.heading("Three last questions")
+        self.choose("engagement", "6")
+        self.choose("colour_vision", "no")
+        self.page.locator("#comments").fill("Nice, \"quick\" & easy — 👍\nTwo lines")
+        self.button("Continue")
+
+    def finish(self) -> None:
+        self.heading("What this was about")
+        self.button("Finish")
+        self.page.wait_for_url("**/complete?*", timeout=60_000)
+
+    def take_part(self, link: str) -> None:
+        """The whole study."""
+        self.arrive(link)
+        self.understand()
+        self.do_the_task()
+        self.answer_questions()
+        self.finish()
+        self.look(self.page, "complete")

@@ -1,0 +1,116 @@
+"""The pages around the experiment, and what a participant reads when something is wrong."""
+
+import pytest
+from inspection import inspect
+from playwright.sync_api import expect
+
+WHO = "hitId=H&assignmentId=A&workerId="
+
+
+@pytest.fixture(scope="module")
+def preview(previews):
+    return previews(experiment="stroop", num_conditions="2")
+
+
+def test_the_front_page_leads_the_researcher_into_the_study(preview, page):
+    page.goto(preview.address)
+    inspect(page, "front")
+    page.get_by_role("link", name="Try the study").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Stroop Task")
+    assert "mode=debug" in page.url
+
+
+def test_someone_who_does_not_agree_is_let_go_and_nothing_is_stored(preview, page):
+    page.goto(f"{preview.address}/consent?{WHO}declines&mode=lab")
+    page.get_by_role("link", name="I do not agree").click()
+    expect(page.get_by_role("heading", name="That is all right")).to_be_visible()
+    inspect(page, "declined")
+    answer = page.request.get(
+        f"{preview.address}/check_worker_status?workerId=declines&assignmentId=A"
+    )
+    assert answer.json() == {"status": 0}
+
+
+def test_before_a_hit_is_accepted_there_is_no_way_in(preview, page):
+    page.goto(
+        f"{preview.address}/pub?hitId=H&assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE&mode=sandbox"
+    )
+    expect(page.get_by_role("note")).to_contain_text("Accept the HIT")
+    assert page.locator("#begin").count() == 0
+    inspect(page, "hit-preview")
+
+
+def test_a_hit_ends_with_the_form_that_mturk_wants(preview, page):
+    ids = f"{preview.address}/exp?hitId=H&assignmentId=S1&workerId=turk&mode=sandbox"
+    page.request.get(ids)
+    page.request.get(f"{preview.address}/complete?uniqueId=turk:S1&mode=sandbox")
+    page.goto(f"{preview.address}/pub?hitId=H&assignmentId=S1&workerId=turk&mode=sandbox")
+    inspect(page, "submit-hit")
+    form = page.locator("form")
+    assert form.get_attribute("action") == "https://workersandbox.mturk.com/mturk/externalSubmit"
+    assert form.locator("[name=assignmentId]").input_value() == "S1"
+
+
+@pytest.mark.parametrize(
+    "name,path,heading",
+    [
+        ("wrong-link", "/pub", "This link does not work"),
+        ("started", f"/exp?{WHO}started&mode=lab", "You have already started this study"),
+        ("took-part", "/exp?hitId=H&assignmentId=B&workerId=started&mode=lab",
+         "You have already taken part"),
+    ],
+)
+def test_an_error_page_says_what_to_do_and_whom_to_ask(preview, page, name, path, heading):
+    page.request.get(f"{preview.address}/exp?{WHO}started&mode=lab")
+    page.request.post(f"{preview.address}/inexp", form={"uniqueId": "started:A"})
+    page.goto(preview.address + path)
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    contact = page.get_by_role("link", name="Write to us")
+    assert contact.get_attribute("href").startswith("mailto:you@example.edu?subject=")
+    inspect(page, f"error-{name}")
+
+
+def test_a_phone_is_told_to_come_back_on_a_computer(preview, new_page):
+    phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Mobile Safari"
+    page = new_page(user_agent=phone)
+    page.goto(f"{preview.address}/pub?{WHO}phone&mode=lab")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "This study needs another device or browser"
+    )
+
+
+def test_awkward_answers_show_as_they_were_typed(previews, page):
+    answers = {
+        "study_title": 'It\'s 100% "fun" {{ & <b>',
+        "study_description": "{% raw %} \\ # ; = 🎨 <script>alert(1)</script>",
+        "institution": "جامعة [Server Parameters] %(port)s",
+        "contact_email": "o'neil+100%@lab.example.edu",
+        "project_slug": "awkward",
+    }
+    preview = previews(**answers)
+    for path in ("/pub", "/consent"):
+        page.goto(f"{preview.address}{path}?{WHO}awkward&mode=lab")
+        assert answers["study_title"] in page.inner_text("body")
+        assert answers["institution"] in page.inner_text("body")
+        assert page.locator("a[href^='mailto:']").first.inner_text() == answers["contact_email"]
+    page.goto(f"{preview.address}/pub?{WHO}awkward&mode=lab")
+    assert answers["study_description"] in page.inner_text("body")
+    inspect(page, "awkward")
+    page.goto(f"{preview.address}/pub?")
+    assert answers["contact_email"] in page.inner_text("body")
+    assert page.problems == []
+
+
+def test_edits_show_on_reload(previews, page):
+    preview = previews(experiment="stroop", project_slug="edited")
+    page.goto(preview.link)
+    edits = {
+        "templates/layout.html": ("<footer", "<p id='edited'>New</p><footer"),
+        "static/css/study.css": ("", "#edited { letter-spacing: 7px; }\n"),
+    }
+    for name, (old, new) in edits.items():
+        file = preview.study.path / name
+        file.write_text(file.read_text("utf-8").replace(old, new, 1), "utf-8")
+    page.reload()
+    style = page.evaluate("getComputedStyle(document.querySelector('#edited')).letterSpacing")
+    assert style == "7px"
