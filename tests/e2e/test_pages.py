@@ -1,5 +1,6 @@
 """The pages around the experiment, and what a participant reads when something is wrong."""
 
+import html5lib
 import pytest
 from inspection import inspect
 from playwright.sync_api import expect
@@ -18,6 +19,16 @@ def test_the_front_page_leads_the_researcher_into_the_study(preview, page):
     page.get_by_role("link", name="Try the study").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Stroop Task")
     assert "mode=debug" in page.url
+
+
+@pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
+def test_the_pages_are_valid_html(previews, page, experiment):
+    preview = previews(experiment=experiment, num_conditions="2")
+    for path in ("/", f"/pub?{WHO}x&mode=lab", f"/consent?{WHO}x&mode=lab", f"/exp?{WHO}x&mode=lab",
+                 "/complete?uniqueId=x:A&mode=lab", "/complete?uniqueId=x:A&mode=live", "/pub?"):
+        text = page.request.get(preview.address + path).text()
+        # psiTurk puts "&mode=" into our links. That is valid, but html5lib knows older rules.
+        html5lib.HTMLParser(strict=True).parse(text.replace("&mode=", "&amp;mode="))
 
 
 def test_someone_who_does_not_agree_is_let_go_and_nothing_is_stored(preview, page):
