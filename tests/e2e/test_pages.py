@@ -66,6 +66,7 @@ def test_a_hit_ends_with_the_form_that_mturk_wants(preview, page):
     "name,path,heading",
     [
         ("wrong-link", "/pub", "This link does not work"),
+        ("hostile-link", "/pub?errornum=1&study=x&contact_address=y", "This link does not work"),
         ("started", f"/exp?{WHO}started&mode=lab", "You have already started this study"),
         ("took-part", "/exp?hitId=H&assignmentId=B&workerId=started&mode=lab",
          "You have already taken part"),

@@ -321,7 +321,6 @@ class TestARunningStudy:
         code = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).status)"
         assert machine.run(sys.executable, "-c", code, app.web_url).stdout == "200\n"
 
-    @pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
     def test_chromium_opens_it_under_its_real_address(self, running: tuple) -> None:
         _, machine, _, app = running
         page = machine.run(

@@ -4,10 +4,15 @@ import os
 import random
 import string
 
-from flask import Flask
+from flask import Flask, request
 from psiturk.psiturk_config import PsiturkConfig
+from werkzeug.datastructures import ImmutableMultiDict
 
 from study import dashboard, settings
+
+# psiTurk makes each part of an address's query a variable of its error page
+# (experiment_errors.py), where these would crash it or replace what it says.
+RESERVED = {"errornum", "errordesc", "contact_address", "study", "debug_link"}
 
 
 def init_app(app: Flask) -> None:
@@ -15,6 +20,7 @@ def init_app(app: Flask) -> None:
     config = settings.load()
     about = describe_study(config)
     app.context_processor(lambda: {"study": about, "debug_link": debug_link})
+    app.before_request(ignore_reserved_names)
     if config.getboolean("Server Parameters", "enable_dashboard"):
         dashboard.adapt_to_flask_3(app)
     if os.environ.get("STUDY_PREVIEW"):
@@ -41,6 +47,13 @@ def debug_link() -> str:
     """
     ids = {name: f"debug{_random_id()}" for name in ("hitId", "assignmentId", "workerId")}
     return "/pub?" + "&".join(f"{name}={value}" for name, value in ids.items()) + "&mode=debug"
+
+
+def ignore_reserved_names() -> None:
+    """Before each request: take names out of its query that psiTurk's error page uses itself."""
+    if RESERVED.intersection(request.args):
+        kept = [(k, v) for k, v in request.args.items(multi=True) if k not in RESERVED]
+        request.args = ImmutableMultiDict(kept)
 
 
 def show_edits_on_reload(app: Flask) -> None:
