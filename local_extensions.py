@@ -120,5 +120,7 @@ def config(answer: str) -> str:
 
 
 def markdown(answer: str) -> str:
-    """As text in a Markdown file, which may hold HTML too."""
-    return re.sub(r"([\\`*_{}\[\]()#+.!|~-])", r"\\\1", html.escape(answer.strip(), quote=False))
+    """As text at the start of a line of a Markdown file, which may hold HTML too."""
+    text = html.escape(answer.strip(), quote=False)
+    text = re.sub(r"([\\`*_\[\]#|~])", r"\\\1", text)
+    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", text)  # these make lists and lines there

@@ -1,5 +1,6 @@
 """Answers are data: each reaches the study as it was typed, or is refused in plain words."""
 
+import html
 import json
 import string
 import subprocess
@@ -12,6 +13,8 @@ from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from local_extensions import markdown
+from markdown_it import MarkdownIt
 
 AWKWARD = [
     "It's 100% \"fun\" {{ & <b>",
@@ -107,6 +110,20 @@ def test_every_usable_title_suggests_a_usable_folder(template, title):
             assert path.name[0].isalpha()
     except FailedHookException as refusal:
         assert "project_slug" not in str(refusal)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(st.text(st.one_of(st.characters(categories=["L", "N", "P", "S", "Zs"])), max_size=60))
+@example("# heading")
+@example("1. item")
+@example("- item")
+@example("1) *x* [y](z) <b> &amp; `c` \\ C# ~~d~~ | e")
+def test_text_in_a_readme_reads_as_it_was_typed(answer):
+    answer = answer.strip()
+    rendered = MarkdownIt("commonmark").render(markdown(answer))
+    assert html.unescape(rendered.strip()) == (f"<p>{answer}</p>" if answer else "")
+    heading = MarkdownIt("commonmark").render(f"# {markdown(answer)}")
+    assert html.unescape(heading.strip()) == f"<h1>{answer}</h1>"
 
 
 REFUSED = {
