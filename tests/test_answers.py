@@ -13,8 +13,9 @@ from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from local_extensions import markdown
 from markdown_it import MarkdownIt
+
+from local_extensions import markdown
 
 AWKWARD = [
     "It's 100% \"fun\" {{ & <b>",

@@ -129,6 +129,11 @@ def test_the_answers_are_where_they_work(study, request):
     assert uses_jspsych == (answers["experiment"] == "jspsych")
 
 
+def test_the_template_itself_is_clean():
+    ruff = subprocess.run(["ruff", "check", "."], cwd=REPOSITORY, capture_output=True, text=True)
+    assert ruff.returncode == 0, ruff.stdout
+
+
 def test_the_version_is_the_same_everywhere():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     newest = re.search(r"^## (\S+)", (REPOSITORY / "CHANGELOG.md").read_text("utf-8"), re.M)[1]
