@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 from generated import REPOSITORY, Study
 from heroku.fixtures import cluster  # noqa: F401
+from heroku.machine import path_without
 
 # Settings of a developer's machine that must not reach a study under test.
 PRIVATE = (
@@ -18,9 +20,15 @@ PRIVATE = (
 
 @pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory) -> Path:
-    """A home folder of the tests' own: no one's git settings, psiTurk file or replay file."""
+    """A home folder of the tests' own: no one's git settings, psiTurk file or replay file.
+
+    Nor anybody's Heroku: there is no login here, its command is off the PATH, and its API
+    seems to be at a port that is taken and never answers. Only a test's own machine, of
+    tests/heroku, has the command.
+    """
     home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # without listening
         for name in list(os.environ):
             if name.startswith(PRIVATE):
                 patch.delenv(name)
@@ -30,6 +38,8 @@ def home(tmp_path_factory) -> Path:
         patch.delenv("VIRTUAL_ENV", raising=False)
         patch.delenv("UV_PROJECT_ENVIRONMENT", raising=False)
         patch.setenv("HOME", str(home))
+        patch.setenv("HEROKU_HOST", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        patch.setenv("PATH", path_without("heroku", os.environ["PATH"], home / "bin"))
         patch.setenv("COOKIECUTTER_CONFIG", str(home / "cookiecutter.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
         patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))

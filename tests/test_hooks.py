@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from heroku.fixtures import certificate, heroku_cli, machine, platform  # noqa: F401
 
 BIN = Path(sys.executable).parent
 
@@ -51,6 +52,7 @@ def test_the_end_says_where_the_study_is_and_what_to_type(bake, tmp_path):
         "Next:",
         "  cd stroop-task",
         "  uv run study preview",
+        "  uv run study up    # makes the app on Heroku, which is not done yet",
     ]
     assert made.stderr == ""
 
@@ -155,6 +157,69 @@ def test_cruft_makes_a_study_and_compares_it(template, tmp_path):
     compared = subprocess.run([*cruft, "diff"], **options)
     changed = [line for line in compared.stdout.splitlines() if line.startswith("diff ")]
     assert len(changed) == 1 and "custom.py" in changed[0]
+
+
+class TestTheAppOnHeroku:
+    NOT_YET = "  uv run study up    # makes the app on Heroku, which is not done yet"
+
+    @pytest.fixture
+    def create(self, bake, machine):  # noqa: F811
+        """Make a study on the researcher's computer, and its app."""
+
+        def run(**environment: str):
+            answers = ("heroku_app=create", "heroku_app_name=my-study")
+            return bake(*answers, **machine.environment | environment)
+
+        return run
+
+    def test_it_is_made_with_the_study(self, create, platform, tmp_path):  # noqa: F811
+        made, study = create(), tmp_path / "stroop-task"
+        host = platform.apps["my-study"].host
+        assert (made.returncode, made.stderr) == (0, "")
+        assert "about 12 USD a month (prices of" in made.stdout
+        assert made.stdout.splitlines()[-6:] == [
+            f"Done. The study's address will be https://{host}",
+            "",
+            f"Your study is in {study}",
+            "Next:",
+            "  cd stroop-task",
+            "  uv run study preview",
+        ]
+        assert git(study, "remote", "get-url", "heroku") == "https://git.heroku.com/my-study.git"
+        assert f"ad_url_domain = {host}" in git(study, "show", "HEAD:config.txt")
+        assert git(study, "status", "--porcelain") == ""
+
+    def test_a_refusal_leaves_the_study_whole(self, create, platform, tmp_path):  # noqa: F811
+        platform.account.verified = False
+        made = create()
+        assert made.returncode == 0
+        assert "Enter one: https://heroku.com/verify\n" in made.stderr
+        assert made.stdout.splitlines()[-1] == self.NOT_YET
+        assert git(tmp_path / "stroop-task", "status", "--porcelain") == ""
+
+    def test_without_the_heroku_command_the_study_is_whole(self, bake, tmp_path):
+        made = bake("heroku_app=create")
+        assert made.returncode == 0
+        assert "The heroku command is not installed." in made.stderr
+        assert made.stdout.splitlines()[-1] == self.NOT_YET
+        assert git(tmp_path / "stroop-task", "rev-list", "--count", "HEAD") == "1"
+
+    def test_without_a_lock_it_is_not_made(self, create, machine, tmp_path):  # noqa: F811
+        made = create(UV_OFFLINE="1", UV_CACHE_DIR=str(tmp_path / "empty"))
+        assert made.returncode == 0
+        assert "  uv lock    # could not be done now" in made.stdout
+        assert made.stdout.splitlines()[-1] == self.NOT_YET
+        assert machine.calls == []
+
+    def test_cruft_makes_none_to_compare(self, template, machine, tmp_path):  # noqa: F811
+        options = {"env": os.environ | machine.environment, "capture_output": True}
+        answers = '{"heroku_app": "create", "heroku_app_name": "my-study"}'
+        make = ["create", "--no-input", "--extra-context", answers, template]
+        subprocess.run([BIN / "cruft", *make], cwd=tmp_path, check=True, **options)
+        calls = len(machine.calls)
+        assert calls > 0
+        subprocess.run([BIN / "cruft", "diff"], cwd=tmp_path / "stroop-task", **options)
+        assert len(machine.calls) == calls
 
 
 @pytest.mark.parametrize("runner", [["uvx", "cookiecutter"], ["python", "-m", "cookiecutter"]])

@@ -65,6 +65,21 @@ exit $status
 """
 
 
+def path_without(program: str, path: str, scratch: Path) -> str:
+    """The same PATH, on which one program is not found; its neighbours still are."""
+    folders = []
+    for n, folder in enumerate(map(Path, path.split(os.pathsep))):
+        if (folder / program).exists():
+            copy = scratch / str(n)
+            copy.mkdir(parents=True)
+            for other in folder.iterdir():
+                if other.name != program:
+                    (copy / other.name).symlink_to(other)
+            folder = copy
+        folders.append(str(folder))
+    return os.pathsep.join(folders)
+
+
 class Machine:
     def __init__(self, folder: Path, platform: Platform, certificate: Certificate, cli: Path):
         self.platform = platform
@@ -103,17 +118,8 @@ class Machine:
     def remove_cli(self) -> None:
         """A computer without the Heroku CLI: neither ours nor the developer's is found."""
         (self._bin / "heroku").unlink()
-        folders = []
-        for n, folder in enumerate(map(Path, self.environment["PATH"].split(os.pathsep))):
-            if (folder / "heroku").exists():  # all its other programs are still wanted
-                copy = self._bin / str(n)
-                copy.mkdir()
-                for program in folder.iterdir():
-                    if program.name != "heroku":
-                        (copy / program.name).symlink_to(program)
-                folder = copy
-            folders.append(str(folder))
-        self.environment["PATH"] = os.pathsep.join(folders)
+        path = self.environment["PATH"]
+        self.environment["PATH"] = path_without("heroku", path, self._bin)
 
     def age_cli(self, version: str) -> None:
         """A CLI that says it is of this version, whatever else it does."""

@@ -1,6 +1,7 @@
 """The command line of the study: `uv run study --help`."""
 
 import sys
+from pathlib import Path
 
 import typer
 
@@ -34,6 +35,14 @@ def up(
 
 
 @app.command()
+def deploy() -> None:
+    """Check what is committed, put it online, and print the links to use."""
+    from study.deploy import deploy
+
+    deploy(Path.cwd())
+
+
+@app.command()
 def dashboard(
     port: int = typer.Option(22363, help="Port to listen on."),
     scheduler: bool = typer.Option(False, help="Also run the dashboard's campaigns."),
@@ -42,6 +51,50 @@ def dashboard(
     from study.preview import show_dashboard
 
     show_dashboard(port, scheduler)
+
+
+@app.command()
+def check(as_json: bool = typer.Option(False, "--json", help="Print it as JSON.")) -> None:
+    """Is everything ready? Every setting with its source, and what needs attention."""
+    from study.check import run_check
+
+    if not run_check(Path.cwd(), as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    local: bool = typer.Option(False, help="Look at this machine, not at the app."),
+) -> None:
+    """How many took part, in which condition, and how the server is."""
+    from study.status import run_status
+
+    run_status(Path.cwd(), local)
+
+
+@app.command()
+def data(
+    local: bool = typer.Option(False, help="The data on this machine, not those of the app."),
+    out: str = typer.Option("data", help="Folder to write to."),
+    mode: str = typer.Option("", help="live, lab, debug, … or all. [default: all but debug]"),
+    psiturk: bool = typer.Option(False, help="Also write psiTurk's three files without headers."),
+) -> None:
+    """Download the data as CSV files. Fails if a record could not be read."""
+    from study.download import run_data
+
+    if not run_data(Path.cwd(), local, Path(out), mode, psiturk):
+        raise typer.Exit(1)
+
+
+@app.command()
+def down(
+    pause: bool = typer.Option(False, help="Only stop the server; the app and its data stay."),
+    app: str = typer.Option("", help="The app's name, to confirm without being asked."),
+) -> None:
+    """End the study on Heroku: download everything, then destroy the app and its database."""
+    from study.down import run_down
+
+    run_down(Path.cwd(), pause, app)
 
 
 def main() -> None:
