@@ -2,14 +2,19 @@
 
 import os
 
+from study import settings
 from study.database import create_tables
 
 # The host knows how many worker processes fit; PSITURK_THREADS overrules it. The
 # scheduler must not run twice, so with it there is one worker (as psiTurk demands).
-if os.environ.get("PSITURK_DO_SCHEDULER", "").lower() in ("1", "yes", "true", "on"):
+if settings.load().getboolean("Server Parameters", "do_scheduler"):
     workers = 1
-elif "WEB_CONCURRENCY" in os.environ and "PSITURK_THREADS" not in os.environ:
+elif os.environ.get("WEB_CONCURRENCY") and not os.environ.get("PSITURK_THREADS"):
     workers = int(os.environ["WEB_CONCURRENCY"])
+
+# Told to stop, a worker finishes the requests it has. Heroku kills after 30 seconds; by
+# then everything has ended by itself.
+graceful_timeout = 25
 
 # Visits are logged without addresses (%(h)s), paths (%(U)s) and queries (%(q)s),
 # because participants' ids travel in them.

@@ -1,0 +1,118 @@
+"""A study's whole life, each step as its researcher takes it, from cookiecutter to `study down`.
+
+The real Heroku CLI, git, uv, PostgreSQL and Chromium; only Heroku itself is the double in
+tests/heroku. Prints how long each step took.
+"""
+
+import csv
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+from conftest import CHROMIUM_OPTIONS
+from heroku.fixtures import certificate, heroku_cli, machine, platform  # noqa: F401
+from participant import Participant
+from person import Person
+
+APP = "whole-life-abcde"
+
+
+def test_a_study_from_its_first_question_to_its_end(
+    tmp_path, template, platform, machine, browser, monkeypatch, capsys  # noqa: F811
+):
+    folder = tmp_path / "stroop-task"
+    times: dict[str, float] = {}
+
+    @contextmanager
+    def step(name):
+        begun = time.monotonic()
+        yield
+        times[name] = time.monotonic() - begun
+
+    def run(*command: str, cwd=folder) -> str:
+        done = machine.run(*command, cwd=cwd, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    with step("cookiecutter, which makes the app"):
+        answers = ["heroku_app=create", f"heroku_app_name={APP}", "contact_email=lab@uni.edu"]
+        cookiecutter = [sys.executable, "-m", "cookiecutter", "--no-input", str(template)]
+        run(*cookiecutter, *answers, cwd=tmp_path)
+    app = platform.apps[APP]
+    with step("study deploy"):
+        printed = run("uv", "run", "study", "deploy")
+    debug_link = re.search(r"https://\S+mode=debug", printed)[0]
+    recruiters_link = re.search(r"https://\S+mode=prolific", printed)[0]
+    assert debug_link.startswith(app.web_url)
+
+    with step("a person in Chromium"):
+        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+        window = browser.browser_type.launch(
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            args=[*CHROMIUM_OPTIONS, *sandbox, *machine.chromium_flags],
+        )
+        page = window.new_page()
+        problems = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        person = Person(page)
+        person.take_part(debug_link)
+        assert page.url.startswith(f"{app.web_url}complete?")
+        assert problems == []
+        window.close()
+    with step("a participant from Prolific"):
+        for name in ("https_proxy", "SSL_CERT_FILE"):
+            monkeypatch.setenv(name, machine.environment[name])
+        ids = parse_qs(urlsplit(recruiters_link).query)
+        filled = {name: re.sub(r"\W", "", value[0]) for name, value in ids.items()}
+        sent = Participant(
+            app.web_url.rstrip("/"), filled["workerId"], filled["assignmentId"], filled["hitId"],
+            filled["mode"],
+        )  # fmt: skip
+        sent.take_part()
+
+    with step("study status"):
+        status = run("uv", "run", "study", "status")
+    assert "Participants: 1" in status
+    assert "apart: 1 debug runs" in status
+
+    with step("psiturk download_datafiles"):
+        url = run("heroku", "config:get", "DATABASE_URL", "--app", APP).strip()
+        assert url.startswith("postgres://")
+        machine.environment["DATABASE_URL"] = url
+        run("uv", "run", "psiturk", "download_datafiles")
+        del machine.environment["DATABASE_URL"]
+    with (folder / "trialdata.csv").open(newline="", encoding="utf-8") as file:
+        rows = [(row[0], json.loads(row[3])) for row in csv.reader(file)]
+    worker = parse_qs(urlsplit(debug_link).query)["workerId"][0]
+    trials = [
+        trial
+        for participant, trial in rows
+        if participant.startswith(worker) and trial["phase"] in ("PRACTICE", "TEST")
+    ]
+    assert [(t["word"], t["colour"], t["response"]) for t in trials] == [
+        (seen["word"], seen["colour"], seen["key"]) for seen in person.seen
+    ]
+    assert len(trials) == 48
+    assert [trial["rt"] for name, trial in rows if name == sent.uniqueid] == [512.25]
+
+    with step("study data"):
+        run("uv", "run", "study", "data", "--mode", "all")
+    with (folder / "data" / "participants.csv").open(newline="", encoding="utf-8") as file:
+        assert sorted(row["mode"] for row in csv.DictReader(file)) == ["debug", "prolific"]
+    for file in folder.rglob("*"):
+        if file.is_file() and ".venv" not in file.parts:
+            assert url.encode() not in file.read_bytes(), file
+
+    with step("study down"):
+        run("uv", "run", "study", "down", "--app", APP)
+    assert platform.apps == {}
+    assert platform.gaps == []
+
+    with capsys.disabled():
+        print(f"\nEnd to end in {sum(times.values()):.0f} s: ", end="")
+        print(", ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items()))

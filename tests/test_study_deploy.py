@@ -1,0 +1,225 @@
+"""`study deploy` against the double of Heroku: what it refuses, what it waits for, what it prints.
+
+One study goes through its life here, so the tests run in the order of the file.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from heroku.fixtures import certificate, heroku_cli, open_platform  # noqa: F401
+from heroku.machine import Machine
+from participant import Participant
+from test_study_release import assert_same_app
+
+APP = "deploy-me-abcde"
+SECRET = "correct-horse-battery"
+
+
+class Scene(SimpleNamespace):
+    """A researcher in front of the study's folder."""
+
+    def run(self, *command: str) -> SimpleNamespace:
+        done = self.machine.run(*command, cwd=self.folder)
+        return SimpleNamespace(code=done.returncode, out=done.stdout + done.stderr)
+
+    def study(self, *command: str) -> SimpleNamespace:
+        done = self.run("uv", "run", "--frozen", "study", *command)
+        assert "Traceback" not in done.out or "log ends" in done.out, done.out
+        return done
+
+    def commit(self, **files: str) -> None:
+        for name, text in files.items():
+            (self.folder / name.replace("__", ".")).write_text(text, encoding="utf-8")
+        self.run("git", "add", "--all")
+        made = self.run("git", "commit", "--allow-empty", "-m", "A change")
+        assert made.code == 0, made.out
+
+    def text(self, name: str) -> str:
+        return (self.folder / name).read_text(encoding="utf-8")
+
+    def forget(self, commits: int) -> None:
+        self.run("git", "reset", "--hard", f"HEAD~{commits}")
+
+    @property
+    def app(self):
+        return self.platform.apps[APP]
+
+    @property
+    def deploys(self) -> list:
+        return [r for r in self.app.releases if r.description.startswith("Deploy")]
+
+
+@pytest.fixture(scope="module")
+def scene(
+    studies, tmp_path_factory, cluster, certificate, heroku_cli  # noqa: F811
+) -> Iterator[Scene]:
+    study = studies(heroku_app="later", heroku_app_name=APP)
+    folder = tmp_path_factory.mktemp("deploy")
+    with open_platform(folder / "heroku", cluster, certificate) as platform:
+        machine = Machine(folder / "machine", platform, certificate, heroku_cli)
+        yield Scene(folder=study.path, platform=platform, machine=machine)
+
+
+def test_without_an_app_it_says_how_to_make_one(scene):
+    refused = scene.study("deploy")
+    assert refused.code == 1
+    assert f"NO   the app {APP} is not there" in refused.out
+    assert "uv run study up" in refused.out
+    made = scene.study("up")
+    assert made.code == 0, made.out
+
+
+def test_every_problem_is_told_at_once_with_its_remedy_and_nothing_is_pushed(scene):
+    config = scene.text("config.txt").replace("#port = 22362", "port = 5000")
+    scene.commit(
+        config__txt=config.replace("#login_pw =", f"login_pw = {SECRET}"),
+        notes__md=f"postgres://me:{SECRET}@db.example.edu/x\nAKIAIOSFODNN7EXAMPLE\n",
+        pyproject__toml=scene.text("pyproject.toml").replace("pytz==2026.6", "pytz==2026.1"),
+    )
+    scene.run("git", "checkout", "--detach")
+    scene.run("git", "remote", "set-url", "heroku", "https://git.heroku.com/another.git")
+    (scene.folder / "new.txt").write_text("new")
+    refused = scene.study("deploy")
+    (scene.folder / "new.txt").unlink()
+    scene.run("git", "remote", "set-url", "heroku", scene.app.git_url)
+    scene.run("git", "switch", "main")
+    line = config.splitlines().index("port = 5000") + 1
+    for cause in (
+        "everything is committed: new.txt",
+        "a branch is checked out: an old commit",
+        "NO   uv.lock fits pyproject.toml: ",
+        f"what Heroku decides: line {line} sets port",
+        "a secret setting in config.txt line",
+        "a database's password in notes.md line 1",
+        "an Amazon key in notes.md line 2",
+        "the git remote `heroku` leads to https://git.heroku.com/another.git",
+    ):
+        assert cause in refused.out
+    for remedy in ("git add --all", "git switch main", "uv lock", ".env", "git remote remove"):
+        assert remedy in refused.out.partition("What to do:")[2]
+    assert refused.code == 1
+    assert SECRET not in refused.out
+    assert scene.deploys == []
+    scene.forget(1)
+
+
+def test_a_deploy_brings_the_study_online_and_prints_the_links(scene):
+    done = scene.study("deploy")
+    assert done.code == 0, done.out
+    assert len(scene.deploys) == 1
+    assert "Tables and indexes are there" in scene.deploys[0].output
+    web = scene.app.formation["web"]
+    assert (web.quantity, web.size) == (1, "Basic")
+    asked = json.loads(scene.text("app.json"))
+    assert_same_app(asked, scene.app)
+    assert asked["formation"]["web"] == {"quantity": web.quantity, "size": web.size.lower()}
+    assert re.search(r"note left to fill in: .*consent.html: principal investigator", done.out)
+    address = re.escape(scene.app.web_url)
+    assert re.search(rf"{address}pub\?hitId=debug\w+&assignmentId=debug\w+&.*mode=debug", done.out)
+    assert (
+        f"{scene.app.web_url}pub?hitId={{{{%STUDY_ID%}}}}&assignmentId={{{{%SESSION_ID%}}}}"
+        "&workerId={{%PROLIFIC_PID%}}&mode=prolific"
+    ) in done.out
+    assert f"heroku logs --tail --app {APP}" in done.out
+    for secret in scene.app.config.values():
+        assert len(secret) < 8 or secret not in done.out
+    print(done.out)
+
+
+@pytest.mark.parametrize("recruitment", ["prolific", "sona", "link"])
+def test_somebody_takes_part_through_the_recruiters_link(scene, monkeypatch, recruitment):
+    for name in ("https_proxy", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, scene.machine.environment[name])
+    link = re.search(r"https:\S+mode=(?!debug)\w+", links(scene, recruitment))[0]
+    # The recruiter's own programs put something into the places that the link marks.
+    link = re.sub(r"[{]{2}%\w+%[}]{2}|%SURVEY_CODE%|WHO", f"someone-from-{recruitment}", link)
+    ids = {name: value[0] for name, value in parse_qs(urlsplit(link).query).items()}
+    assert ids["mode"] == recruitment
+    person = Participant(
+        scene.app.web_url.rstrip("/"), ids["workerId"], ids["assignmentId"], ids["hitId"],
+        ids["mode"],
+    )  # fmt: skip
+    person.take_part()
+    assert person.status() == 4
+
+
+def test_for_mturk_it_says_how_to_make_a_hit(scene):
+    assert "hit create 9 0.50 1.5" in links(scene, "mturk")
+
+
+def links(scene, recruitment: str) -> str:
+    """What `study deploy` prints at its end, for another recruiter."""
+    code = f"from study.deploy import *; print(describe_links('{scene.app.web_url[:-1]}', "
+    return scene.run(".venv/bin/python", "-c", f"{code}'{recruitment}'))").out
+
+
+def test_somebody_who_is_not_logged_in_is_told(scene, monkeypatch):
+    monkeypatch.delitem(scene.machine.environment, "HEROKU_API_KEY")
+    told = scene.study("deploy")
+    assert told.code == 1
+    assert "You are not logged in to Heroku" in told.out
+    assert "heroku login" in told.out
+
+
+def test_deploying_the_same_again_changes_nothing(scene):
+    again = scene.study("deploy")
+    assert again.code == 0, again.out
+    assert "Everything up-to-date" in again.out
+    assert len(scene.deploys) == 1
+
+
+def test_deploying_what_was_rolled_back_is_told(scene):
+    scene.app.release("Rollback to v3", slug=scene.deploys[0].slug)  # the double has no rollback
+    told = scene.study("deploy")
+    assert told.code == 1
+    assert "was rolled back to another one" in told.out
+    assert 'git commit --allow-empty -m "Deploy again"' in told.out
+
+
+def test_a_failed_release_phase_is_told_and_the_old_version_goes_on(scene):
+    scene.app.set_config({"PSITURK_DATABASE_URL": "oracle://x/y"}, scene.platform.account)
+    scene.commit()
+    failed = scene.study("deploy")
+    assert failed.code == 1
+    assert f"The release phase of v{scene.app.releases[-1].version} failed" in failed.out
+    assert "this study keeps data in Postgres" in failed.out
+    assert 'git commit --allow-empty -m "Deploy again"' in failed.out
+    assert scene.machine.run("curl", "-sSf", scene.app.web_url).returncode == 0
+    scene.app.set_config({"PSITURK_DATABASE_URL": None}, scene.platform.account)
+
+
+def test_a_server_that_does_not_start_is_told_with_the_end_of_its_log(scene):
+    scene.commit(custom__py=scene.text("custom.py") + "\nimport reqeusts  # noqa\n")
+    failed = scene.study("deploy")
+    assert failed.code == 1
+    assert "The new version does not serve: the server did not start" in failed.out
+    assert "No module named 'reqeusts'" in failed.out
+    assert f"heroku rollback --app {APP}" in failed.out
+    scene.run("git", "revert", "--no-edit", "HEAD")
+
+
+def test_a_push_that_is_refused_is_told(scene):
+    scene.commit(requirements__txt="flask\n")
+    failed = scene.study("deploy")
+    assert failed.code == 1
+    assert "Multiple Python package manager files" in failed.out
+    assert "Heroku did not take the push" in failed.out
+    scene.forget(1)
+
+
+def test_a_plain_push_works_as_well(scene):
+    pushed = scene.run("git", "push", "heroku", "main")
+    assert pushed.code == 0, pushed.out
+    scene.app.wait_until_up()
+    assert scene.machine.run("curl", "-sSf", scene.app.web_url).returncode == 0
+
+
+def test_a_study_that_is_scaled_to_nothing_is_told(scene):
+    scene.app.scale([{"type": "web", "quantity": 0}])
+    told = scene.study("deploy")
+    assert told.code == 1
+    assert f"heroku ps:scale web=1 --app {APP}" in told.out
