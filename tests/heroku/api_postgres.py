@@ -98,6 +98,14 @@ def _dump(addon: AddOn, backup: Transfer) -> None:
     backup.finished_at = now()
 
 
+@route("GET", "/client/v11/databases/{addon}/transfer-schedules")
+def schedules(call: Call, addon: str) -> object:
+    return [
+        {"name": "DATABASE_URL", "hour": hour, "timezone": "UTC"}
+        for hour in _provisioned(call, addon).app.backup_hours
+    ]
+
+
 @route("GET", "/client/v11/apps/{app}/transfers")
 def transfers(call: Call, app: App) -> object:
     return [_transfer(backup) for backup in app.backups]

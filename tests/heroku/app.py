@@ -87,6 +87,7 @@ class App:
         self.addons: list[AddOn] = []
         self.attachments: list[Attachment] = []
         self.backups: list[Transfer] = []
+        self.backup_hours: list[int] = []  # UTC, of each day
         self.formation: dict[str, ProcessType] = {}
         self.releases: list[Release] = []
         self.log_lines: list[str] = []

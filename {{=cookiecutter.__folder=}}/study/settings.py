@@ -7,6 +7,7 @@ environment, before psiTurk is imported. ``prepare_environment`` does that.
 
 import configparser
 import os
+from collections.abc import Mapping
 
 from dotenv import find_dotenv, load_dotenv
 from psiturk.psiturk_config import PsiturkConfig
@@ -23,24 +24,32 @@ POSTGRES_SPELLINGS = ("postgresql://", "postgresql+psycopg://", "postgresql+psyc
 def prepare_environment() -> None:
     """Make the settings in the environment and in .env readable for psiTurk.
 
+    Running it again changes nothing.
+    """
+    load_dotenv(find_dotenv(usecwd=True))
+    os.environ.update(readable(os.environ))
+
+
+def readable(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same environment, as psiTurk can read it.
+
     - A percent sign starts a reference in psiTurk's parser, and a bare one (as in a
       percent-encoded password) stops the start with a ValueError: it is doubled.
     - psiTurk picks the column type for data by looking for ``postgres://``
       (models.py); other spellings of a PostgreSQL address are changed to that one.
-
-    Running it again changes nothing.
     """
-    load_dotenv(find_dotenv(usecwd=True))
+    changed = dict(environment)
     for name in UNPREFIXED:
-        if value := os.environ.get(name):
-            os.environ.setdefault(f"PSITURK_{name}", value.replace("%", "%%"))
-    for name, value in list(os.environ.items()):
+        if value := environment.get(name):
+            changed.setdefault(f"PSITURK_{name}", value.replace("%", "%%"))
+    for name, value in list(changed.items()):
         if name.startswith("PSITURK_") and not _is_readable(value):
-            os.environ[name] = value.replace("%", "%%")
-    url = os.environ.get("PSITURK_DATABASE_URL", "")
+            changed[name] = value.replace("%", "%%")
+    url = changed.get("PSITURK_DATABASE_URL", "")
     for spelling in POSTGRES_SPELLINGS:
         if url.startswith(spelling):
-            os.environ["PSITURK_DATABASE_URL"] = "postgres://" + url.removeprefix(spelling)
+            changed["PSITURK_DATABASE_URL"] = "postgres://" + url.removeprefix(spelling)
+    return changed
 
 
 def load() -> PsiturkConfig:

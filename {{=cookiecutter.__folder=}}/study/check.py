@@ -1,0 +1,257 @@
+"""Is the study ready for participants? `study check`.
+
+Prints every setting of psiTurk with its source, then a line for each thing that was looked
+at: red must be put right first, yellow should be known, green is well. It changes nothing.
+"""
+
+import http.client
+import json
+import re
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import typer
+from sqlalchemy import func, select
+
+from study.app import debug_link
+from study.committed import CHECKS, find_todo_spots, find_uncommitted, run
+from study.effective import Effective
+from study.errors import StudyError
+from study.heroku import Wanted, read_wanted
+from study.heroku_cli import Answer, Heroku
+from study.live import App, Participants, look, open_participants, read_settings
+
+EXAMPLE = re.compile(r"youremail@gmail\.com|.*@example\.\w+", re.IGNORECASE)
+SECONDS_TO_ANSWER = 35  # Heroku's router gives up after 30
+QUESTIONS = {
+    "releases": ("releases", "--json", "--num", "100"),
+    "schedules": ("pg:backups:schedules",),
+}
+
+
+Finding = tuple[str, str]  # red, yellow or green, and a sentence
+
+
+@dataclass
+class Seen:
+    """What the checks look at; ``app`` is None if there is none or Heroku cannot be asked."""
+
+    folder: Path
+    wanted: Wanted
+    settings: Effective
+    app: App | None = None
+    answers: dict[str, Answer] = field(default_factory=dict)
+
+
+def run_check(folder: Path, as_json: bool) -> bool:
+    """Print what was found; returns whether nothing is red."""
+    seen, found = look_around(folder)
+    for about, check in (CHECKS_HERE | (CHECKS_OF_APP if seen.app else {})).items():
+        found += [{"about": about, "colour": colour, "text": text} for colour, text in check(seen)]
+    settings = [asdict(one) | {"value": one.shown} for one in seen.settings.values()]
+    if as_json:
+        print(json.dumps({"settings": settings, "lines": found}, indent=2))
+    else:
+        place = f"the app {seen.wanted.app}" if seen.app else "this machine"
+        print(f"psiTurk's settings on {place}")
+        for section, members in groupby(settings, lambda one: one["section"]):
+            print(f"\n[{section}]")
+            for one in members:
+                print(f"  {one['name'] + ' = ' + one['value']:<58} {one['source']}")
+        print()
+        for line in found:
+            typer.secho("{colour:<7}{about:<10} {text}".format(**line), fg=line["colour"])
+    return all(line["colour"] != "red" for line in found)
+
+
+def look_around(folder: Path) -> tuple[Seen, list[dict[str, str]]]:
+    """Ask Heroku, if possible, and read the settings that hold there or, else, here."""
+    seen, found = Seen(folder, read_wanted(folder), Effective()), []
+    try:
+        seen.app, seen.answers = look(Heroku(seen.wanted.app), **QUESTIONS)
+        problem = "" if seen.app else f"there is no app {seen.wanted.app}: uv run study up"
+    except StudyError as error:
+        problem = f"not looked at. {error.cause} {error.remedy}".replace("\n", " ")
+    if problem:
+        found.append({"about": "app", "colour": "yellow", "text": problem})
+    try:
+        seen.settings = read_settings(folder, seen.app)
+    except StudyError as error:
+        text = f"{error.cause} {error.remedy}"
+        found.append({"about": "settings", "colour": "red", "text": text})
+    return seen, found
+
+
+# --- what can be checked anywhere ---
+
+
+def files(seen: Seen) -> Iterator[Finding]:
+    """What git keeps can go online: nothing that `study deploy` would refuse."""
+    for what, find, remedy in CHECKS:
+        if wrong := find(seen.folder):
+            yield "yellow" if find is find_uncommitted else "red", f"{wrong}. {remedy}"
+        else:
+            yield "green", what
+
+
+def to_dos(seen: Seen) -> Iterator[Finding]:
+    """No page has a passage left that is marked as a to-do."""
+    left = find_todo_spots(seen.folder)
+    for page, names in left.items():
+        yield "red", f"{page} has passages to fill in: {', '.join(names)}"
+    if not left:
+        yield "green", "every marked passage is filled in"
+
+
+def contact(seen: Seen) -> Iterator[Finding]:
+    """Participants can write to somebody."""
+    address = seen.settings.value("Task Parameters", "contact_email_on_error")
+    if not address or EXAMPLE.fullmatch(address):
+        yield "red", f"participants write to {address or 'nobody'}, an example"
+    else:
+        yield "green", f"participants write to {address}"
+
+
+def recruiter(seen: Seen) -> Iterator[Finding]:
+    """Whether the psiturk shell would make real HITs."""
+    if seen.wanted.recruitment != "mturk":
+        yield "green", seen.wanted.recruitment
+    elif seen.settings.value("Shell Parameters", "launch_in_mode") == "live":
+        yield "green", "MTurk, live: HITs are real and cost money"
+    else:
+        yield "yellow", "MTurk, sandbox: no worker sees the HITs. For real: launch_in_mode = live"
+
+
+# --- what can be checked when there is an app ---
+
+
+def cloud_mode(seen: Seen) -> Iterator[Finding]:
+    """psiTurk knows that it is on a cloud server, and participants are let in."""
+    if not {"ON_CLOUD", "ON_HEROKU"} & set(seen.app.config):
+        yield "red", "ON_CLOUD is not set, so the server listens to itself only: uv run study up"
+    elif seen.app.info["app"]["maintenance"]:
+        yield "red", f"participants are kept out: heroku maintenance:off --app {seen.wanted.app}"
+    else:
+        yield "green", "cloud server, open to participants"
+
+
+def dynos(seen: Seen) -> Iterator[Finding]:
+    """A server runs and does not sleep."""
+    web, scale = seen.app.web_dynos, f"heroku ps:scale web=1 --app {seen.wanted.app}"
+    described = ", ".join(f"{dyno['size']} {dyno['state']}" for dyno in web)
+    if not web:
+        yield "red", f"no server runs: uv run study deploy or, after a pause, {scale}"
+    elif any(dyno["size"] == "Eco" for dyno in web):
+        yield "red", (f"{described}: it sleeps after 30 minutes without visitors, and the next one "
+                      f"waits. heroku ps:type web=basic --app {seen.wanted.app}")  # fmt: skip
+    else:
+        yield "green" if all(dyno["state"] == "up" for dyno in web) else "red", described
+
+
+def reachable(seen: Seen) -> Iterator[Finding]:
+    """The invitation answers at the app's own address, from here, over https."""
+    address = f"https://{seen.app.domain}"
+    # A debug participant's first look at the invitation stores nothing (experiment.py).
+    headers = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) study check"}
+    request = urllib.request.Request(address + debug_link(), headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS_TO_ANSWER) as response:
+            page = response.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        yield "red", f"{address} does not answer ({error}): heroku logs --app {seen.wanted.app}"
+        return
+    if 'id="errornum"' in page:  # psiTurk's error page, which comes with status 200
+        yield "red", f"{address} shows an error page: heroku logs --app {seen.wanted.app}"
+    else:
+        yield "green", f"{address} answers"
+
+
+def database(seen: Seen) -> Iterator[Finding]:
+    """The data are kept in a Postgres that answers, and no debug runs are among them."""
+    url = seen.settings.value("Database Parameters", "database_url")
+    if not url.startswith("postgres") or "localhost" in url or "sqlite" in url:  # psiTurk's rule
+        yield "red", "no Postgres is attached: uv run study up"
+        return
+    plan = seen.app.databases[0]["plan"]["name"] if seen.app.databases else "a Postgres of your own"
+    try:
+        modes = count_modes(open_participants(seen.settings))
+        yield "green", f"{plan}, {modes.total()} participants"
+    except StudyError as error:
+        yield "red", f"{plan}: {error.cause}"
+        return
+    if modes["debug"]:
+        yield "yellow", f"{modes['debug']} debug runs are in it; `study data` leaves them out"
+    for extra in seen.app.databases[1:]:
+        remedy = f"heroku addons:destroy {extra['name']} --app {seen.wanted.app}"
+        yield "yellow", f"a second database costs money. If you do not need it: {remedy}"
+
+
+def backups(seen: Seen) -> Iterator[Finding]:
+    """Heroku saves the database every day."""
+    command = f"heroku pg:backups:schedule DATABASE_URL --at '02:00 UTC' --app {seen.wanted.app}"
+    if daily := re.search(r"daily at .+", seen.answers["schedules"].out):
+        yield "green", daily[0]
+    elif seen.app.databases:
+        yield "yellow", f"none are scheduled: {command}"
+
+
+def ad_address(seen: Seen) -> Iterator[Finding]:
+    """The address that recruiters get is the app's."""
+    whole = re.match(r"\w+://([^/:]+)", seen.settings.value("HIT Configuration", "ad_url"))
+    written = whole[1] if whole else seen.settings.value("HIT Configuration", "ad_url_domain")
+    if written == seen.app.domain:
+        yield "green", f"recruiters are sent to {written}"
+    else:
+        # Only psiTurk's MTurk part reads this setting, and a domain of one's own is no fault.
+        colour = "red" if seen.wanted.recruitment == "mturk" or not written else "yellow"
+        yield colour, f"ad_url_domain is {written or 'empty'}, the app's is {seen.app.domain}"
+
+
+def version(seen: Seen) -> Iterator[Finding]:
+    """What runs is what is in this folder."""
+    answer = seen.answers["releases"]
+    running = "" if answer.code else deployed_commit(answer.json())
+    here = run(seen.folder, "git", "rev-parse", "HEAD").stdout.strip()
+    if not running:
+        yield "yellow", "nothing was deployed yet: uv run study deploy"
+    elif not here.startswith(running):
+        yield "yellow", f"{running} runs, {here[:8] or 'no commit'} is here: uv run study deploy"
+    else:
+        yield "green", f"{running} runs, and is here"
+
+
+def count_modes(participants: Participants) -> Counter:
+    """How many participants came in each mode."""
+    if participants.table is None:
+        return Counter()
+    mode = participants.table.c.mode
+    with participants.snapshot() as connection:
+        rows = connection.execute(select(mode, func.count()).group_by(mode))
+        return Counter({name: count for name, count in rows})
+
+
+def deployed_commit(releases: list[dict]) -> str:
+    """The first 8 letters of the commit that runs; Heroku tells it in a release's description."""
+    newest = float("inf")
+    for release in sorted(releases, key=lambda one: -one["version"]):
+        if release["version"] > newest or release["status"] != "succeeded":
+            continue
+        if back := re.match(r"Rollback to v(\d+)", release["description"]):
+            newest = int(back[1])
+        elif deploy := re.match(r"Deploy ([0-9a-f]{7,40})", release["description"]):
+            return deploy[1][:8]
+    return ""
+
+
+Checks = dict[str, Callable[[Seen], Iterator[Finding]]]
+CHECKS_HERE: Checks = {
+    "files": files, "pages": to_dos, "contact": contact, "recruiter": recruiter,
+}  # fmt: skip
+CHECKS_OF_APP: Checks = {
+    "mode": cloud_mode, "dynos": dynos, "address": reachable, "database": database,
+    "backups": backups, "ad": ad_address, "version": version,
+}  # fmt: skip

@@ -1,0 +1,100 @@
+"""Who has taken part so far, and how the server is: `study status`.
+
+The database does the counting. Times are UTC, as psiTurk stores them on Heroku.
+"""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import case, func, select
+
+from study.heroku import read_wanted
+from study.heroku_cli import Answer, Heroku
+from study.live import FINISHED, STATUSES, App, Participants, look, open_participants, read_settings
+
+APART = ("debug", "sandbox")  # psiTurk's modes for people who are not participants
+RECENTLY = timedelta(minutes=10)
+
+
+def run_status(folder: Path, local: bool) -> None:
+    """Print it all. Raises StudyError if Heroku or the database cannot be asked."""
+    app, answers = None, {}
+    if not local:
+        wanted = read_wanted(folder)
+        app, answers = look(Heroku(wanted.app), size=("pg:info",))
+        print(f"App {wanted.app}" if app else f"There is no app {wanted.app} yet. On this machine:")
+    settings = read_settings(folder, app)
+    if app:
+        print("\n".join(describe_server(app, answers["size"])))
+    minutes = int(settings.value("Task Parameters", "cutoff_time"))
+    print("\n".join(describe_participants(open_participants(settings), minutes)))
+
+
+def describe_server(app: App, size: Answer) -> list[str]:
+    """The dynos, and how full the database is in Heroku's own words."""
+    dynos = [f"{dyno['name']} {dyno['state']} ({dyno['size']})" for dyno in app.web_dynos]
+    lines = [f"Server     {', '.join(dynos) or 'off: nobody can take part'}"]
+    if app.databases:
+        full = re.search(r"Data Size:\s*(.+)", size.out)
+        plan = app.databases[0]["plan"]["name"]
+        lines.append(f"Database   {plan}, {full[1].strip() if full else 'its size is not known'}")
+    return lines
+
+
+def describe_participants(participants: Participants, cutoff: int) -> list[str]:
+    """Counts by status and condition, and times; debug and sandbox runs apart.
+
+    ``cutoff`` is psiTurk's cutoff_time in minutes: who began earlier and has not finished
+    no longer counts as in progress.
+    """
+    if participants.table is None:
+        return [f"Nobody has opened the study yet ({participants.place})."]
+    columns = participants.table.c
+    now = datetime.now(UTC).replace(tzinfo=None)
+    late = case((columns.beginhit > now - timedelta(minutes=cutoff), "in progress"), else_="gone")
+    part = case((columns.status.in_(FINISHED), "finished"), (columns.status == 6, "gone"),
+                else_=late)  # fmt: skip
+    keys = (columns.mode, columns.status, columns.cond, columns.counterbalance, part)
+    real = columns.mode.is_(None) | columns.mode.not_in(APART)
+    with participants.snapshot() as connection:
+        groups = connection.execute(select(*keys, func.count()).group_by(*keys)).all()
+        first, last = connection.execute(
+            select(func.min(columns.beginhit), func.max(columns.beginhit)).where(real)
+        ).one()
+        arrived, ended = (
+            connection.scalar(select(func.count()).where(real, column > now - RECENTLY))
+            for column in (columns.beginhit, columns.endhit)
+        )
+        times = connection.execute(
+            select(columns.beginhit, columns.endhit).where(real, columns.status.in_(FINISHED))
+        )
+        durations = [(end - begin).total_seconds() for begin, end in times if begin and end]
+    statuses, cells, apart = Counter(), Counter(), Counter()
+    for mode, status, cond, counterbalance, progress, count in groups:
+        if mode in APART:
+            apart[mode] += count
+        else:
+            statuses[status] += count
+            cells[cond, counterbalance, progress] += count
+    lines = [f"Participants: {statuses.total()}"]
+    lines += [f"  {STATUSES.get(s, s)!s:<14}{statuses[s]:>7}" for s in sorted(statuses, key=str)]
+    lines += [f"  apart: {count} {mode} runs" for mode, count in sorted(apart.items())]
+    if not statuses:
+        return lines
+    lines.append(f"Condition  counterbalance  finished  in progress  gone (or over {cutoff} min)")
+    for cell in sorted({key[:2] for key in cells}, key=str):
+        done, busy, gone = (cells[*cell, p] for p in ("finished", "in progress", "gone"))
+        lines.append(f"{cell[0]!s:>9}  {cell[1]!s:>14}  {done:>8}  {busy:>11}  {gone:>4}")
+    lines.append(f"Arrived    first {first:%Y-%m-%d %H:%M}, last {last:%Y-%m-%d %H:%M} UTC")
+    if durations:
+        middle = median(durations) / 60
+        lines.append(f"Duration   median {middle:.1f} minutes of those who finished")
+    minutes = RECENTLY // timedelta(minutes=1)
+    lines.append(
+        f"Last {minutes} minutes: {arrived} arrived, {ended} finished "
+        "(psiTurk does not note when a record was saved)"
+    )
+    return lines
