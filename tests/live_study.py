@@ -25,7 +25,6 @@ __all__ = ["certificate", "heroku_cli", "live", "machine", "platform"]
 
 NAME = "my-study"
 PLAN = "heroku-postgresql:essential-0"
-NOW = datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)
 FILL = """
 import datetime, json, os, sys
 from study import settings
@@ -99,7 +98,8 @@ def fill(folder: Path, python: Path, rows: list[dict], url: str) -> None:
 
 def participant(number: int, minutes_ago: float = 60, lasted: float | None = 5, **fields) -> dict:
     """A row of psiTurk's table. Whoever lasted so many minutes has submitted."""
-    begin = NOW - datetime.timedelta(minutes=minutes_ago)
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)
+    begin = now - datetime.timedelta(minutes=minutes_ago)
     row = {
         "workerid": f"worker{number:02}",
         "assignmentid": f"assignment{number:02}",

@@ -4,23 +4,26 @@ import pytest
 from live_study import *  # noqa: F403
 from live_study import participant
 
-ROWS = [
-    participant(0, 300, lasted=4),
-    participant(1, 200, lasted=6),
-    participant(2, 100, lasted=20, status=7),
-    participant(3, 90, lasted=None),  # started, and over psiTurk's cutoff_time
-    participant(4, 12, lasted=5, status=3),
-    participant(5, 8, lasted=None, status=1),
-    participant(6, 6, lasted=None, status=6),
-    participant(7, 5, mode="debug"),
-    participant(8, 5, mode="debug"),
-    participant(9, 5, mode="sandbox"),
-]
+
+def rows() -> list[dict]:
+    """Ten people. Made when needed, because what is told depends on the time."""
+    return [
+        participant(0, 300, lasted=4),
+        participant(1, 200, lasted=6),
+        participant(2, 100, lasted=20, status=7),
+        participant(3, 90, lasted=None),  # started, and over psiTurk's cutoff_time
+        participant(4, 12, lasted=5, status=3),
+        participant(5, 8, lasted=None, status=1),
+        participant(6, 6, lasted=None, status=6),
+        participant(7, 5, mode="debug"),
+        participant(8, 5, mode="debug"),
+        participant(9, 5, mode="sandbox"),
+    ]
 
 
 @pytest.fixture(scope="module")
 def printed(live):
-    live.fill(ROWS)
+    live.fill(rows())
     live.deploy()
     done = live("status")
     assert done.returncode == 0, done.stderr
@@ -58,7 +61,7 @@ def test_the_server_and_the_size_of_the_database_are_told(printed):
 
 def test_local_data_are_looked_at_without_heroku(live, tmp_path):
     url = f"sqlite:///{tmp_path}/participants.db"
-    live.fill(ROWS, url)
+    live.fill(rows(), url)
     calls = len(live.machine.calls)
     done = live("status", "--local", PSITURK_DATABASE_URL=url)
     assert "Participants: 7" in done.stdout

@@ -113,7 +113,9 @@ def test_a_first_up_makes_everything_and_a_second_one_nothing(study, platform): 
     assert (first.returncode, first.stderr) == (0, "")
     assert study.state() == WHOLE
     assert len(study.machine.calls) <= 8
-    assert first.stdout.splitlines() == [
+    progress = "  database: Heroku is making it"  # on a slow machine
+    lines = [line for line in first.stdout.splitlines() if not line.startswith(progress)]
+    assert lines == [
         f"Heroku app {APP} of researcher@example.edu. To be made:",
         "  app          about 7 USD a month",
         "  git remote   no cost",

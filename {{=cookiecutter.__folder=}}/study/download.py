@@ -2,7 +2,8 @@
 
 psiTurk keeps one JSON text for each participant (models.py, datastring), as sent by the
 browser. It is read row by row, so any number of participants fits into little memory, and
-whatever cannot be understood is kept as it is. Real ids are in identifiers.csv alone.
+whatever cannot be understood is kept as it is. Real ids are in identifiers.csv alone (and
+in what could not be understood).
 """
 
 import csv
@@ -79,7 +80,8 @@ def run_data(folder: Path, local: bool, out: Path, mode: str, psiturk: bool) -> 
     if report.left_out:
         what = f"not of mode {mode}" if mode else "debug runs; all of them: --mode all"
         print(f"{report.left_out} participants were left out ({what}).")
-    print("Real ids are in identifiers.csv alone: keep it, and data/key, apart from the data.")
+    where = "identifiers.csv and unreadable.jsonl" if report.unreadable else "identifiers.csv"
+    print(f"Real ids are in {where} alone: keep that, and data/key, apart from the data.")
     if psiturk:
         copy = download_as_psiturk(participants, out / "psiturk")
         print(f"As psiTurk writes them, everybody and with real ids:\n{copy}")
