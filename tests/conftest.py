@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from generated import REPOSITORY, Study
-from heroku.fixtures import cluster  # noqa: F401
 from heroku.machine import path_without
 
+pytest_plugins = ["heroku.fixtures"]  # Heroku's double and PostgreSQL, for all tests
 # Settings of a developer's machine that must not reach a study under test.
 PRIVATE = (
     *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),

@@ -17,11 +17,11 @@ import pytest
 from generated import Study
 from heroku.addons import buy
 from heroku.app import App, Slug
-from heroku.fixtures import certificate, heroku_cli, open_platform
+from heroku.fixtures import open_platform
 from heroku.machine import Machine
 from heroku.platform import Platform
 
-__all__ = ["certificate", "heroku_cli", "live", "machine", "platform"]
+__all__ = ["live", "machine", "platform"]
 
 NAME = "my-study"
 PLAN = "heroku-postgresql:essential-0"
@@ -135,13 +135,13 @@ def record(number: int, trials: int = 3) -> dict:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory, cluster, certificate):  # noqa: F811
+def platform(tmp_path_factory, cluster, certificate):
     with open_platform(tmp_path_factory.mktemp("heroku"), cluster, certificate) as platform:
         yield platform
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory, platform, certificate, heroku_cli) -> Machine:  # noqa: F811
+def machine(tmp_path_factory, platform, certificate, heroku_cli) -> Machine:
     return Machine(tmp_path_factory.mktemp("machine"), platform, certificate, heroku_cli)
 
 

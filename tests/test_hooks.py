@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from heroku.fixtures import certificate, heroku_cli, machine, platform  # noqa: F401
 
 BIN = Path(sys.executable).parent
 
@@ -163,7 +162,7 @@ class TestTheAppOnHeroku:
     NOT_YET = "  uv run study up    # makes the app on Heroku, which is not done yet"
 
     @pytest.fixture
-    def create(self, bake, machine):  # noqa: F811
+    def create(self, bake, machine):
         """Make a study on the researcher's computer, and its app."""
 
         def run(**environment: str):
@@ -172,7 +171,7 @@ class TestTheAppOnHeroku:
 
         return run
 
-    def test_it_is_made_with_the_study(self, create, platform, tmp_path):  # noqa: F811
+    def test_it_is_made_with_the_study(self, create, platform, tmp_path):
         made, study = create(), tmp_path / "stroop-task"
         host = platform.apps["my-study"].host
         assert (made.returncode, made.stderr) == (0, "")
@@ -189,7 +188,7 @@ class TestTheAppOnHeroku:
         assert f"ad_url_domain = {host}" in git(study, "show", "HEAD:config.txt")
         assert git(study, "status", "--porcelain") == ""
 
-    def test_a_refusal_leaves_the_study_whole(self, create, platform, tmp_path):  # noqa: F811
+    def test_a_refusal_leaves_the_study_whole(self, create, platform, tmp_path):
         platform.account.verified = False
         made = create()
         assert made.returncode == 0
@@ -204,14 +203,14 @@ class TestTheAppOnHeroku:
         assert made.stdout.splitlines()[-1] == self.NOT_YET
         assert git(tmp_path / "stroop-task", "rev-list", "--count", "HEAD") == "1"
 
-    def test_without_a_lock_it_is_not_made(self, create, machine, tmp_path):  # noqa: F811
+    def test_without_a_lock_it_is_not_made(self, create, machine, tmp_path):
         made = create(UV_OFFLINE="1", UV_CACHE_DIR=str(tmp_path / "empty"))
         assert made.returncode == 0
         assert "  uv lock    # could not be done now" in made.stdout
         assert made.stdout.splitlines()[-1] == self.NOT_YET
         assert machine.calls == []
 
-    def test_cruft_makes_none_to_compare(self, template, machine, tmp_path):  # noqa: F811
+    def test_cruft_makes_none_to_compare(self, template, machine, tmp_path):
         options = {"env": os.environ | machine.environment, "capture_output": True}
         answers = '{"heroku_app": "create", "heroku_app_name": "my-study"}'
         make = ["create", "--no-input", "--extra-context", answers, template]

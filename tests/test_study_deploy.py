@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from heroku.fixtures import certificate, heroku_cli, open_platform  # noqa: F401
+from heroku.fixtures import open_platform
 from heroku.machine import Machine
 from participant import Participant
 from test_study_release import assert_same_app
@@ -55,7 +55,7 @@ class Scene(SimpleNamespace):
 
 @pytest.fixture(scope="module")
 def scene(
-    studies, tmp_path_factory, cluster, certificate, heroku_cli  # noqa: F811
+    studies, tmp_path_factory, cluster, certificate, heroku_cli
 ) -> Iterator[Scene]:
     study = studies(heroku_app="later", heroku_app_name=APP)
     folder = tmp_path_factory.mktemp("deploy")

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from generated import Study
-from heroku.fixtures import certificate, heroku_cli, machine, platform  # noqa: F401
 from server import Server, free_port, wait_for
 
 PASSWORD = "hush-hush"
@@ -184,7 +183,7 @@ class TestWeb:
 
 # The default answers are held to app.json in test_study_deploy.py, once the app runs.
 def test_app_json_asks_for_what_study_up_makes(
-    cookies_session, platform, machine  # noqa: F811
+    cookies_session, platform, machine
 ):
     title = 'It\'s "fun" <b> & {{ so on'
     answers = {"study_title": title, "database": "existing", "recruitment": "mturk"}

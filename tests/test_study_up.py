@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from heroku.addons import buy
 from heroku.app import App
-from heroku.fixtures import certificate, heroku_cli, machine, platform  # noqa: F401
 from heroku.machine import Machine
 
 APP = "stroop-task-abcde"
@@ -95,12 +94,12 @@ def made(cookies_session) -> Path:
 
 
 @pytest.fixture
-def study(made, machine, tmp_path) -> Study:  # noqa: F811
+def study(made, machine, tmp_path) -> Study:
     return Study(shutil.copytree(made, tmp_path / "study"), machine)
 
 
 @pytest.fixture
-def app(platform) -> App:  # noqa: F811
+def app(platform) -> App:
     """The study's app with its database and its config vars, tied to no folder yet."""
     app = platform.create_app(APP)
     buy(app, PLAN, by=platform.account)
@@ -108,7 +107,7 @@ def app(platform) -> App:  # noqa: F811
     return app
 
 
-def test_a_first_up_makes_everything_and_a_second_one_nothing(study, platform):  # noqa: F811
+def test_a_first_up_makes_everything_and_a_second_one_nothing(study, platform):
     first = study.up()
     assert (first.returncode, first.stderr) == (0, "")
     assert study.state() == WHOLE
@@ -141,7 +140,7 @@ def test_a_first_up_makes_everything_and_a_second_one_nothing(study, platform): 
     assert "nothing to do" in second.stderr
 
 
-def test_a_dry_run_prints_every_command_and_makes_nothing(study, platform):  # noqa: F811
+def test_a_dry_run_prints_every_command_and_makes_nothing(study, platform):
     done = study.up("--dry-run")
     assert done.returncode == 0
     assert "about 12 USD a month (prices of 24 November 2026)" in done.stdout
@@ -166,7 +165,7 @@ def test_killed_after_any_call_it_ends_the_same(study, call):
     assert study.state() == WHOLE
 
 
-def test_a_lost_answer_makes_no_second_app(study, platform):  # noqa: F811
+def test_a_lost_answer_makes_no_second_app(study, platform):
     platform.drop_connection_after("POST /apps")
     assert study.up().returncode == 0
     assert len(platform.calls("POST /apps")) == 2  # the command line asks again by itself
@@ -175,7 +174,7 @@ def test_a_lost_answer_makes_no_second_app(study, platform):  # noqa: F811
 
 def test_a_database_bought_twice_is_reported_with_the_command_that_removes_it(
     study,
-    platform,  # noqa: F811
+    platform,
 ):
     platform.drop_connection_after("POST /apps/*/addons")
     first = study.up()
@@ -189,7 +188,7 @@ def test_a_database_bought_twice_is_reported_with_the_command_that_removes_it(
     assert platform.apps[APP].addons == [used, unused]
 
 
-def test_it_waits_for_a_slow_database(study, platform):  # noqa: F811
+def test_it_waits_for_a_slow_database(study, platform):
     platform.slow_addons(polls=1)
     done = study.up()
     assert done.returncode == 0
@@ -197,7 +196,7 @@ def test_it_waits_for_a_slow_database(study, platform):  # noqa: F811
     assert study.state() == WHOLE
 
 
-def test_an_app_can_belong_to_a_team_in_europe(study, platform):  # noqa: F811
+def test_an_app_can_belong_to_a_team_in_europe(study, platform):
     platform.add_team("lab", role="member")
     study.change("team", "lab")
     study.change("region", "eu")
@@ -252,7 +251,7 @@ class TestADatabaseOfOnesOwn:
     def existing(self, study) -> None:
         study.change("database", "existing")
 
-    def test_its_address_becomes_a_config_var(self, study, platform):  # noqa: F811
+    def test_its_address_becomes_a_config_var(self, study, platform):
         study.machine.environment["DATABASE_URL"] = self.URL
         done = study.up()
         assert done.returncode == 0
@@ -272,7 +271,7 @@ class TestADatabaseOfOnesOwn:
             ("postgres://u:p4ssw0rd@localhost/d", "leads to this machine"),
         ],
     )
-    def test_an_address_that_cannot_work_is_refused_first(self, study, platform, url, cause):  # noqa: F811
+    def test_an_address_that_cannot_work_is_refused_first(self, study, platform, url, cause):
         if url:
             study.machine.environment["DATABASE_URL"] = url
         done = study.up()

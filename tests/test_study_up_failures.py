@@ -10,7 +10,6 @@ from threading import Thread
 import pytest
 from heroku import refusals
 from heroku.app import Slug
-from heroku.fixtures import certificate, heroku_cli, machine, platform  # noqa: F401
 from test_study_up import APP, PLAN, REMOTE, WHOLE, made, study  # noqa: F401
 
 NOTHING = "Nothing on Heroku was made, and nothing costs money."
@@ -21,20 +20,20 @@ To remove all of it: heroku apps:destroy --app {APP}"""
 IN_PYPROJECT = "in pyproject.toml, under [tool.psiturk-heroku]"
 
 
-def fails(study, cause_and_remedy: str, left: str) -> None:  # noqa: F811
+def fails(study, cause_and_remedy: str, left: str) -> None:
     """It says why, the next command and what is left, and no word more."""
     done = study.up()
     assert done.stderr == f"\n{cause_and_remedy}\nThen run again: uv run study up\n{left}\n"
     assert done.returncode == 1
 
 
-def goes_on(study) -> None:  # noqa: F811
+def goes_on(study) -> None:
     done = study.up("--dry-run")
     assert (done.returncode, done.stderr) == (0, "")
     assert "would run: heroku config:set" in done.stdout
 
 
-def succeeds(study) -> None:  # noqa: F811
+def succeeds(study) -> None:
     assert study.up().returncode == 0
     assert study.state() == WHOLE
 
@@ -42,7 +41,7 @@ def succeeds(study) -> None:  # noqa: F811
 # --- on this computer ---
 
 
-def test_not_logged_in(study):  # noqa: F811
+def test_not_logged_in(study):
     key = study.machine.environment["HEROKU_API_KEY"]
     study.machine.log_out()
     fails(study, "You are not logged in to Heroku.\nLog in: heroku login", UNTOUCHED)
@@ -50,7 +49,7 @@ def test_not_logged_in(study):  # noqa: F811
     goes_on(study)
 
 
-def test_a_key_that_was_revoked(study, platform):  # noqa: F811
+def test_a_key_that_was_revoked(study, platform):
     platform.sign_out()
     fails(
         study,
@@ -62,7 +61,7 @@ def test_a_key_that_was_revoked(study, platform):  # noqa: F811
     goes_on(study)
 
 
-def test_no_heroku_command(study):  # noqa: F811
+def test_no_heroku_command(study):
     path = study.machine.environment["PATH"]
     program = study.machine.home.parent / "bin" / "heroku"
     wrapper = program.read_text()
@@ -79,7 +78,7 @@ def test_no_heroku_command(study):  # noqa: F811
     goes_on(study)
 
 
-def test_an_old_heroku_command(study):  # noqa: F811
+def test_an_old_heroku_command(study):
     program = study.machine.home.parent / "bin" / "heroku"
     wrapper = program.read_text()
     study.machine.age_cli("7.68.2")
@@ -94,7 +93,7 @@ def test_an_old_heroku_command(study):  # noqa: F811
     goes_on(study)
 
 
-def test_a_remote_of_another_app(study):  # noqa: F811
+def test_a_remote_of_another_app(study):
     other = "https://git.heroku.com/other.git"
     study.git("remote", "add", "heroku", other)
     fails(
@@ -109,7 +108,7 @@ def test_a_remote_of_another_app(study):  # noqa: F811
     goes_on(study)
 
 
-def test_changes_that_are_not_committed(study):  # noqa: F811
+def test_changes_that_are_not_committed(study):
     with (study.path / "config.txt").open("a") as config:
         config.write("# a note\n")
     fails(
@@ -122,7 +121,7 @@ def test_changes_that_are_not_committed(study):  # noqa: F811
     goes_on(study)
 
 
-def test_no_branch(study):  # noqa: F811
+def test_no_branch(study):
     study.git("switch", "--detach")
     fails(
         study,
@@ -134,7 +133,7 @@ def test_no_branch(study):  # noqa: F811
     goes_on(study)
 
 
-def test_no_repository(study, tmp_path):  # noqa: F811
+def test_no_repository(study, tmp_path):
     (study.path / ".git").rename(tmp_path / "git")
     study.machine.git("init", "-q", cwd=tmp_path)  # an outer one is not meant
     fails(
@@ -148,7 +147,7 @@ def test_no_repository(study, tmp_path):  # noqa: F811
     goes_on(study)
 
 
-def test_a_name_that_no_app_can_have(study):  # noqa: F811
+def test_a_name_that_no_app_can_have(study):
     study.change("app", "My_Study")
     done = study.up()
     assert done.returncode == 1
@@ -161,7 +160,7 @@ def test_a_name_that_no_app_can_have(study):  # noqa: F811
     goes_on(study)
 
 
-def test_a_folder_without_a_study(study):  # noqa: F811
+def test_a_folder_without_a_study(study):
     (study.path / "pyproject.toml").unlink()
     done = study.up()
     assert done.returncode == 1
@@ -174,7 +173,7 @@ def test_a_folder_without_a_study(study):  # noqa: F811
 # --- on Heroku, before anything is made ---
 
 
-def test_a_name_that_somebody_else_has(study, platform):  # noqa: F811
+def test_a_name_that_somebody_else_has(study, platform):
     platform.create_app(APP, by=platform.stranger)
     fails(
         study,
@@ -186,7 +185,7 @@ def test_a_name_that_somebody_else_has(study, platform):  # noqa: F811
     goes_on(study)
 
 
-def test_a_taken_name_if_heroku_hides_whose_it_is(study, platform):  # noqa: F811
+def test_a_taken_name_if_heroku_hides_whose_it_is(study, platform):
     platform.create_app(APP, by=platform.stranger)
     for route in ("GET /apps/*", "GET /apps/*/*"):
         platform.fail(route, refusals.not_found())
@@ -201,7 +200,7 @@ def test_a_taken_name_if_heroku_hides_whose_it_is(study, platform):  # noqa: F81
     goes_on(study)
 
 
-def test_an_app_of_a_team_when_ones_own_is_meant(study, platform):  # noqa: F811
+def test_an_app_of_a_team_when_ones_own_is_meant(study, platform):
     platform.add_team("lab")
     platform.create_app(APP, team="lab")
     fails(
@@ -214,7 +213,7 @@ def test_an_app_of_a_team_when_ones_own_is_meant(study, platform):  # noqa: F811
     goes_on(study)
 
 
-def test_an_app_that_runs_something_else(study, platform):  # noqa: F811
+def test_an_app_that_runs_something_else(study, platform):
     app = platform.create_app(APP)
     app.release("Deploy 01234567", slug=Slug(study.path, "0" * 40, {}), run_command=False)
     fails(
@@ -228,7 +227,7 @@ def test_an_app_that_runs_something_else(study, platform):  # noqa: F811
     goes_on(study)
 
 
-def test_an_account_without_a_card(study, platform):  # noqa: F811
+def test_an_account_without_a_card(study, platform):
     platform.account.verified = False
     fails(
         study,
@@ -240,7 +239,7 @@ def test_an_account_without_a_card(study, platform):  # noqa: F811
     goes_on(study)
 
 
-def test_eco_dynos_without_a_subscription(study, platform):  # noqa: F811
+def test_eco_dynos_without_a_subscription(study, platform):
     platform.fail("POST /apps", refusals.eco_not_subscribed(), times=1)
     fails(
         study,
@@ -258,7 +257,7 @@ def test_eco_dynos_without_a_subscription(study, platform):  # noqa: F811
         (None, "Couldn't find that team."),
     ],
 )
-def test_a_team_without_permission(study, platform, role, words):  # noqa: F811
+def test_a_team_without_permission(study, platform, role, words):
     platform.add_team("lab", role=role)
     study.change("team", "lab")
     fails(
@@ -271,7 +270,7 @@ def test_a_team_without_permission(study, platform, role, words):  # noqa: F811
     goes_on(study)
 
 
-def test_no_network(study, platform):  # noqa: F811
+def test_no_network(study, platform):
     platform.offline = True
     fails(
         study,
@@ -283,7 +282,7 @@ def test_no_network(study, platform):  # noqa: F811
     goes_on(study)
 
 
-def test_a_heroku_that_is_broken(study, platform):  # noqa: F811
+def test_a_heroku_that_is_broken(study, platform):
     platform.create_app(APP)
     platform.fail("GET /apps/*")
     fails(
@@ -299,13 +298,13 @@ def test_a_heroku_that_is_broken(study, platform):  # noqa: F811
 # --- half-way ---
 
 
-def test_a_heroku_that_is_busy_for_a_moment(study, platform):  # noqa: F811
+def test_a_heroku_that_is_busy_for_a_moment(study, platform):
     platform.fail("POST /apps", refusals.rate_limited(), times=1)
     platform.fail_with_html("PATCH /apps/*/config-vars", times=1)
     succeeds(study)
 
 
-def test_the_network_breaks_while_the_database_is_bought(study, platform):  # noqa: F811
+def test_the_network_breaks_while_the_database_is_bought(study, platform):
     def break_network():
         while not platform.calls("POST /apps/*/addons"):
             time.sleep(0.05)
@@ -324,7 +323,7 @@ def test_the_network_breaks_while_the_database_is_bought(study, platform):  # no
     succeeds(study)
 
 
-def test_an_unknown_plan(study, platform):  # noqa: F811
+def test_an_unknown_plan(study, platform):
     study.change("database", "heroku-postgresql:hobby-dev")
     fails(
         study,
@@ -339,7 +338,7 @@ def test_an_unknown_plan(study, platform):  # noqa: F811
     assert study.state()["databases"] == WHOLE["databases"]
 
 
-def test_a_database_that_is_not_made_in_time(study, platform):  # noqa: F811
+def test_a_database_that_is_not_made_in_time(study, platform):
     platform.slow_addons(polls=3)
     hurry = "from study import heroku, heroku_steps; heroku_steps.SECONDS_FOR_DATABASE = 3"
     done = study.up(python=("-c", f"{hurry}; heroku.main()"))
@@ -351,7 +350,7 @@ def test_a_database_that_is_not_made_in_time(study, platform):  # noqa: F811
     succeeds(study)
 
 
-def test_a_database_that_cannot_be_made(study, platform):  # noqa: F811
+def test_a_database_that_cannot_be_made(study, platform):
     platform.failing_addons(polls=1)
     done = study.up()
     [addon] = platform.apps[APP].addons
@@ -375,7 +374,7 @@ def assert_database_is_reported(done, addons, state_and_remedy: str) -> None:
     )
 
 
-def test_a_database_url_that_was_set_by_hand(study, platform):  # noqa: F811
+def test_a_database_url_that_was_set_by_hand(study, platform):
     app = platform.create_app(APP)
     app.own_config["DATABASE_URL"] = "postgres://u:planted@db.example.edu/d"
     fails(

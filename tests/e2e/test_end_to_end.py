@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 from conftest import CHROMIUM_OPTIONS
-from heroku.fixtures import certificate, heroku_cli, machine, platform  # noqa: F401
 from participant import Participant
 from person import Person
 
@@ -23,7 +22,7 @@ APP = "whole-life-abcde"
 
 
 def test_a_study_from_its_first_question_to_its_end(
-    tmp_path, template, platform, machine, browser, monkeypatch, capsys  # noqa: F811
+    tmp_path, template, platform, machine, browser, monkeypatch, capsys
 ):
     folder = tmp_path / "stroop-task"
     times: dict[str, float] = {}

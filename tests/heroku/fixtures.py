@@ -1,7 +1,4 @@
-"""Fixtures for every test that needs Heroku.
-
-In this folder they come through conftest.py; elsewhere a conftest.py says
-`from heroku.fixtures import *` (with tests/ on sys.path, as pytest puts it).
+"""Fixtures for every test that needs Heroku; tests/conftest.py registers them.
 
     cluster      a PostgreSQL server for the whole run, started by its first database
     platform     a Heroku of its own for each test, its port open
