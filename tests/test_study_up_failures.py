@@ -340,8 +340,8 @@ def test_an_unknown_plan(study, platform):
 
 def test_a_database_that_is_not_made_in_time(study, platform):
     platform.slow_addons(polls=3)
-    hurry = "from study import heroku, heroku_steps; heroku_steps.SECONDS_FOR_DATABASE = 3"
-    done = study.up(python=("-c", f"{hurry}; heroku.main()"))
+    hurry = "from study.heroku import steps, up; steps.SECONDS_FOR_DATABASE = 3"
+    done = study.up(python=("-c", f"{hurry}; up.main()"))
     assert_database_is_reported(
         done,
         platform.apps[APP].addons,

@@ -29,7 +29,7 @@ def up(
     as_json: bool = typer.Option(False, "--json", help="Print the state as JSON."),
 ) -> None:
     """Make the app on Heroku, or complete it. Shows the price before it makes anything."""
-    from study.heroku import run_up
+    from study.heroku.up import run_up
 
     run_up(dry_run, as_json)
 

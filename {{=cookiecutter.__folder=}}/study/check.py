@@ -21,8 +21,8 @@ from study.app import debug_link
 from study.committed import CHECKS, find_todo_spots, find_uncommitted, run
 from study.effective import Effective
 from study.errors import StudyError
-from study.heroku import Wanted, read_wanted
-from study.heroku_cli import Answer, Heroku
+from study.heroku.cli import Answer, Heroku
+from study.heroku.wanted import Wanted, read_wanted
 from study.live import App, Participants, look, open_participants, read_settings
 
 EXAMPLE = re.compile(r"youremail@gmail\.com|.*@example\.\w+", re.IGNORECASE)

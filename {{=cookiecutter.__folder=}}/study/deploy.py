@@ -21,8 +21,8 @@ import requests
 from study.app import debug_link
 from study.committed import CHECKS, find_todo_spots, run
 from study.errors import StudyError
-from study.heroku import read_wanted
-from study.heroku_cli import Heroku, problem
+from study.heroku.cli import Heroku, problem
+from study.heroku.wanted import read_wanted
 from study.live import look
 
 SECONDS_FOR_RELEASE = 600

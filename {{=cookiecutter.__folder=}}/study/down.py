@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 
 from study.download import download, read_key
 from study.errors import StudyError
-from study.heroku import DYNO_PRICE, PLAN_PRICES, PRICES_CHECKED, read_wanted
-from study.heroku_cli import Heroku, problem
+from study.heroku.cli import Heroku, problem
+from study.heroku.wanted import DYNO_PRICE, PLAN_PRICES, PRICES_CHECKED, read_wanted
 from study.live import App, Participants, look, open_participants, read_settings
 
 

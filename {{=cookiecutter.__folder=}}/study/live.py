@@ -18,8 +18,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
 from study import effective
 from study.effective import Effective
 from study.errors import StudyError
-from study.heroku import read_wanted
-from study.heroku_cli import Answer, Heroku, problem
+from study.heroku.cli import Answer, Heroku, problem
+from study.heroku.wanted import read_wanted
 
 # psiTurk's words for its numbers (experiment.py), and those that mean a whole participation.
 STATUSES = {

@@ -11,8 +11,8 @@ from statistics import median
 
 from sqlalchemy import case, func, select
 
-from study.heroku import read_wanted
-from study.heroku_cli import Answer, Heroku
+from study.heroku.cli import Answer, Heroku
+from study.heroku.wanted import read_wanted
 from study.live import FINISHED, STATUSES, App, Participants, look, open_participants, read_settings
 
 APART = ("debug", "sandbox")  # psiTurk's modes for people who are not participants

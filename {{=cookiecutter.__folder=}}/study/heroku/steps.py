@@ -14,9 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from study.errors import StudyError
-from study.heroku_cli import PAUSES_BEFORE_RETRY, Answer, Heroku, check_version, problem
-from study.heroku_git import ADDRESS_COMMIT, Repository, domain_in, is_herokus
-from study.heroku_wanted import DYNO_PRICE, IN_PYPROJECT, PLAN_PRICES, needed_config, read_wanted
+from study.heroku.cli import PAUSES_BEFORE_RETRY, Answer, Heroku, check_version, problem
+from study.heroku.git import ADDRESS_COMMIT, Repository, domain_in, is_herokus
+from study.heroku.wanted import DYNO_PRICE, IN_PYPROJECT, PLAN_PRICES, needed_config, read_wanted
 
 SECONDS_FOR_DATABASE = 600
 

@@ -1,9 +1,7 @@
 """Brings the study's app on Heroku to the wanted state: `study up`.
 
 Every step first looks whether its part is there, so the command can be stopped anywhere
-and run again: it ends in the same state and buys nothing twice. Standard library only,
-so that the template's hook can run ``python -m study.heroku`` before anything is
-installed.
+and run again: it ends in the same state and buys nothing twice.
 """
 
 import argparse
@@ -13,28 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from study.errors import StudyError
-from study.heroku_git import domain_in, is_herokus
-from study.heroku_steps import STEPS, Provisioning, Step
-from study.heroku_wanted import (
+from study.heroku.git import domain_in, is_herokus
+from study.heroku.steps import STEPS, Provisioning, Step
+from study.heroku.wanted import (
     DYNO_PRICE,
     IN_PYPROJECT,
     PLAN_PRICES,
     PRICES_CHECKED,
-    Wanted,
     check_database_url,
-    read_wanted,
 )
-
-__all__ = [
-    "DYNO_PRICE",
-    "PLAN_PRICES",
-    "PRICES_CHECKED",
-    "Wanted",
-    "main",
-    "read_wanted",
-    "run_up",
-    "up",
-]
 
 
 def up(folder: Path, dry_run: bool = False, say: Callable[[str], None] = print) -> dict:
@@ -176,6 +161,3 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit("\nStopped. To carry on: uv run study up")
 
-
-if __name__ == "__main__":
-    main()

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from study.errors import StudyError
-from study.heroku_git import settings_in
+from study.heroku.git import settings_in
 
 # US dollars a month, from Heroku's price list.
 PRICES_CHECKED = "24 November 2026"
