@@ -1,0 +1,37 @@
+"""What the study proves with its secret key: who owns a record, who finished, who is known.
+
+Each use mixes its own word in, so that a code shown to somebody proves nothing elsewhere.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+
+# Crockford's base 32: no I, L, O and U, so that a code can be read out and typed again.
+_STANDARD = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_READABLE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_TO_READABLE = str.maketrans(_STANDARD, _READABLE)
+_MISREAD = str.maketrans("ILOU", "110V")
+
+
+def proof(key: str, purpose: str, text: str) -> bytes:
+    """32 bytes that only the holder of the key can make."""
+    return hmac.digest(key.encode(), f"{purpose}\0{text}".encode(), hashlib.sha256)
+
+
+def participant_code(key: str, uniqueid: str) -> str:
+    """The code that a participant gets for a finished record, as XXXX-XXXX-XX (50 bits)."""
+    text = base64.b32encode(proof(key, "code", uniqueid)).decode().translate(_TO_READABLE)
+    return f"{text[:4]}-{text[4:8]}-{text[8:10]}"
+
+
+def normalised_code(text: str) -> str:
+    """A code as people type it, in the form of ``participant_code``; empty if it is none."""
+    kept = re.sub(r"[^0-9A-Z]", "", text.upper()).translate(_MISREAD)
+    return f"{kept[:4]}-{kept[4:8]}-{kept[8:]}" if len(kept) == 10 else ""
+
+
+def worker_pseudonym(key: str, worker: str) -> str:
+    """The name under which a recruiter's id stands in excluded.txt (32 hexadecimal digits)."""
+    return proof(key, "worker", worker).hex()[:32]

@@ -1,0 +1,30 @@
+"""Why somebody cannot go on: psiTurk's numbered errors, with a status that says so."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+# psiTurk's numbers (experiment_errors.py), whose page here is templates/error.html.
+NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
+TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
+NOT_KNOWN, WRONG_BROWSER, NOT_SAVED = 1013, 1014, 1017
+NOT_YOURS = 403  # ours: there is a record, and another browser was given it
+
+_STATUS = {
+    NO_IDS_IN_AD: HTTPStatus.BAD_REQUEST,
+    NO_IDS_IN_CONSENT: HTTPStatus.BAD_REQUEST,
+    NO_IDS_IN_EXP: HTTPStatus.BAD_REQUEST,
+    NOT_KNOWN: HTTPStatus.BAD_REQUEST,
+    NOT_SAVED: HTTPStatus.CONFLICT,
+}
+
+
+@dataclass
+class Refusal(Exception):
+    """Ends a request with the page for that number."""
+
+    number: int
+
+    @property
+    def status(self) -> int:
+        """The status of the answer; psiTurk's own error pages have 200."""
+        return _STATUS.get(self.number, HTTPStatus.FORBIDDEN)

@@ -1,0 +1,79 @@
+"""What the routes share: one object, made when the server starts."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+from flask import Flask, current_app, request
+from sqlalchemy import Engine
+from werkzeug.local import LocalProxy
+
+from study import keys, tables
+from study.access import Access
+from study.incidents import Incidents
+from study.options import Options
+from study.records import Records
+from study.refusals import NOT_YOURS, Refusal
+
+EXCLUDED = Path("excluded.txt")
+
+
+@dataclass
+class Service:
+    """The settings, the database and the key of the running study."""
+
+    options: Options
+    engine: Engine
+    configured_key: str
+    environment: Mapping[str, str]  # for the recruiter's codes
+
+    @cached_property
+    def key(self) -> str:
+        """The study's secret key."""
+        with self.engine.connect() as connection:
+            return tables.secret_key(connection, self.configured_key)
+
+    @cached_property
+    def records(self) -> Records:
+        """The participants' rows."""
+        return Records(self.engine, self.options)
+
+    @cached_property
+    def access(self) -> Access:
+        """Proofs of who owns which record."""
+        return Access(self.key)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        """The counters of what went wrong."""
+        return Incidents(self.engine)
+
+    @cached_property
+    def excluded(self) -> frozenset[str]:
+        """Pseudonyms of those who took part in an earlier study (excluded.txt)."""
+        if not EXCLUDED.exists():
+            return frozenset()
+        lines = EXCLUDED.read_text(encoding="utf-8").split("\n")
+        return frozenset(line.strip() for line in lines if line and not line.startswith("#"))
+
+    def is_excluded(self, worker: str) -> bool:
+        """Whether this worker stands in excluded.txt."""
+        return bool(self.excluded) and keys.worker_pseudonym(self.key, worker) in self.excluded
+
+    def require_own(self, uniqueid: str) -> None:
+        """Refuse the request unless its browser was given this record."""
+        if not self.access.is_granted(request, uniqueid):
+            self.incidents.note("no-proof")
+            current_app.logger.warning("Refused: %s without proof", request.endpoint)
+            raise Refusal(NOT_YOURS)
+
+
+def install(app: Flask, options: Options, engine: Engine) -> None:
+    """Make the service of this application."""
+    app.extensions["study"] = Service(options, engine, app.secret_key or "", os.environ)
+
+
+study = cast(Service, LocalProxy(lambda: current_app.extensions["study"]))
