@@ -4,39 +4,71 @@ import os
 import random
 import string
 
-from flask import Flask, request
-from psiturk.psiturk_config import PsiturkConfig
-from werkzeug.datastructures import ImmutableMultiDict
+from flask import Flask, render_template, request
 
 from study import dashboard, settings
+from study.options import Options, read_options
+from study.refusals import NOT_YOURS, Refusal
 
-# psiTurk makes each part of an address's query a variable of its error page
-# (experiment_errors.py), where these would crash it or replace what it says.
-RESERVED = {"errornum", "errordesc", "contact_address", "study", "debug_link"}
+SCRIPTS = ("/sync/", "/inexp", "/quitter", "/worker_", "/check_worker_status")
+MARGIN = 64_000  # bytes of a request besides the record
 
 
 def init_app(app: Flask) -> None:
-    """Called by psiTurk with its application, before its own routes exist (experiment.py)."""
+    """Called by psiTurk with its application, before its own routes exist (experiment.py).
+
+    What is registered here wins over psiTurk's route of the same address.
+    """
+    # These open psiTurk's database module, which reads the settings when it is imported.
+    from psiturk.db import engine
+
+    from study import endings, entrance, participation, service
+
     config = settings.load()
-    about = describe_study(config)
+    options = read_options(config)
+    app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + MARGIN
     app.context_processor(lambda: {"study": about, "debug_link": debug_link})
-    app.before_request(ignore_reserved_names)
+    about = describe_study(options)
+    service.install(app, options, engine)
+    for module in (entrance, participation, endings):
+        app.register_blueprint(module.blueprint)
+    app.register_error_handler(Refusal, answer_refusal)
     if config.getboolean("Server Parameters", "enable_dashboard"):
         dashboard.adapt_to_flask_3(app)
     if os.environ.get("STUDY_PREVIEW"):
         show_edits_on_reload(app)
 
 
-def describe_study(config: PsiturkConfig) -> dict:
+def describe_study(options: Options) -> dict:
     """What the pages say about the study: the variable ``study`` in every template."""
     return {
-        "title": config.get("HIT Configuration", "title"),
-        "description": config.get("HIT Configuration", "description"),
-        "institution": config.get("Study", "institution"),
-        "recruitment": config.get("Study", "recruitment"),
-        "contact": config.get("Task Parameters", "contact_email_on_error"),
-        "num_conditions": config.getint("Task Parameters", "num_conds"),
+        "title": options.title,
+        "description": options.description,
+        "institution": options.institution,
+        "recruitment": options.recruiter.name,
+        "recruiter": options.recruiter.label,
+        "contact": options.contact,
+        "num_conditions": options.num_conds,
+        "stores_address": options.store_address,
+        "needs_computer": "mobile" in options.browser_exclude_rule,
     }
+
+
+def answer_refusal(refusal: Refusal) -> tuple[str | dict, int]:
+    """templates/error.html with the number and its status, or JSON for scripts."""
+    if request.path.startswith(SCRIPTS):
+        reason = "no-proof" if refusal.number == NOT_YOURS else "malformed"
+        return {"status": "bad request", "reason": reason}, refusal.status
+    contact = request_contact()
+    page = render_template("error.html", errornum=refusal.number, contact_address=contact)
+    return page, refusal.status
+
+
+def request_contact() -> str:
+    """The address that an error page names."""
+    from study.service import study
+
+    return study.options.contact
 
 
 def debug_link() -> str:
@@ -47,13 +79,6 @@ def debug_link() -> str:
     """
     ids = {name: f"debug{_random_id()}" for name in ("hitId", "assignmentId", "workerId")}
     return "/pub?" + "&".join(f"{name}={value}" for name, value in ids.items()) + "&mode=debug"
-
-
-def ignore_reserved_names() -> None:
-    """Before each request: take names out of its query that psiTurk's error page uses itself."""
-    if RESERVED.intersection(request.args):
-        kept = [(k, v) for k, v in request.args.items(multi=True) if k not in RESERVED]
-        request.args = ImmutableMultiDict(kept)
 
 
 def show_edits_on_reload(app: Flask) -> None:

@@ -13,14 +13,30 @@ is not used, and participants keep the one they have.
 import os
 import sys
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, QueuePool, make_url
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from study import settings
 from study.errors import StudyError
 
-SECONDS_TO_CONNECT = "10"
+# Heroku's small plans allow 20 connections in all (devcenter.heroku.com/articles/
+# heroku-postgres-plans). With 4 for each worker process, two workers on each of two dynos
+# take 16 and leave 4 for downloads and the release phase. A request needs one for some
+# milliseconds, so more would not serve more people.
+CONNECTIONS_PER_WORKER = int(os.environ.get("CONNECTIONS_PER_WORKER", "4"))
+SECONDS_TO_WAIT = 10  # for a free connection, or for the server
+# How long a broken network can go unnoticed; a participant's browser tries again.
+TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
+       "tcp_user_timeout": 20_000}  # fmt: skip
+
+
+class WorkersPool(QueuePool):
+    """Few connections, tried before each use: Heroku restarts databases for maintenance."""
+
+    def __init__(self, creator, **options):
+        few = {"pool_size": CONNECTIONS_PER_WORKER, "max_overflow": 0, "timeout": SECONDS_TO_WAIT}
+        super().__init__(creator, **options | few | {"pre_ping": True})
 
 
 class PostgresDialect(PGDialect_psycopg):
@@ -28,9 +44,25 @@ class PostgresDialect(PGDialect_psycopg):
 
     supports_statement_cache = True  # SQLAlchemy asks every class to say so itself
 
+    @classmethod
+    def get_pool_class(cls, url: URL) -> type[QueuePool]:
+        """The pool of psiTurk's engine, which psiTurk gives no way to configure (db.py)."""
+        return WorkersPool
+
+    def create_connect_args(self, url: URL):
+        """Add what psiTurk leaves to the server's settings.
+
+        It stores UTC in columns without a zone, which PostgreSQL converts to the zone of
+        the session: in New York, everybody would have come five hours early.
+        """
+        arguments, options = super().create_connect_args(url)
+        asked = options.get("options", "")
+        options["options"] = f"{asked} -c timezone=UTC".strip()
+        return arguments, {"connect_timeout": SECONDS_TO_WAIT, **TCP, **options}
+
 
 def create_tables() -> None:
-    """Create the tables and indexes that psiTurk needs, where they are missing.
+    """Create the tables and indexes that psiTurk and this study need, where they are missing.
 
     psiTurk does this in each worker process at once, and on an empty database two
     workers can collide. Called in the parent process, before workers exist; no
@@ -38,18 +70,14 @@ def create_tables() -> None:
     """
     from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
     from psiturk.db import config, engine, init_db
-    from psiturk.models import Participant
-    from sqlalchemy import Index
-    from sqlalchemy.schema import CreateIndex
+
+    from study import tables
 
     init_db()
     jobs = config.get("Database Parameters", "jobs_table_name")
     SQLAlchemyJobStore(engine=engine, tablename=jobs).jobs_t.create(engine, checkfirst=True)
-    # psiTurk looks a worker's rows up on every visit (experiment.py) and has no index for it.
-    table = Participant.__table__
-    by_worker = Index(f"{table.name}_workerid", table.c.workerid)
     with engine.begin() as connection:
-        connection.execute(CreateIndex(by_worker, if_not_exists=True))
+        tables.prepare(connection)
     engine.dispose()
 
 
@@ -78,7 +106,6 @@ def prepare_release() -> str:
             f"DATABASE_URL is an address of {url.drivername}; this study keeps data in Postgres.",
             "It must look like postgres://user:password@host/name",
         )
-    os.environ.setdefault("PGCONNECT_TIMEOUT", SECONDS_TO_CONNECT)
     try:
         create_tables()
     except DBAPIError as error:

@@ -1,0 +1,201 @@
+"""The task: who may do it, and how their record is saved.
+
+These routes replace psiTurk's of the same address (experiment.py) and keep their contract
+for psiturk.js. They differ where data are at stake: a record belongs to the browser that
+it was given to, saves are ordered, and a status never goes back.
+"""
+
+import json
+from collections.abc import Iterable
+
+import user_agents
+from flask import Blueprint, Response, make_response, render_template, request
+from sqlalchemy import Row
+
+from study.endings import own_uniqueid, redirect_to_ending
+from study.entrance import Standing, standing, visitor
+from study.records import QUIT, STARTED, Browser, HasOtherAssignment, Saved, utc_now
+from study.recruiters import Ids
+from study.refusals import NO_IDS_IN_EXP, TASK_BEGUN, TOOK_PART, Refusal
+from study.service import study
+
+blueprint = Blueprint("participation", __name__)
+
+DEEPEST = 64  # objects within objects; real records have 5
+MAX_WRITER = 2**30
+
+
+@blueprint.get("/exp")
+def start_exp() -> Response:
+    """The experiment, for those who may begin it, reload it or (if allowed) resume it."""
+    ids = visitor(NO_IDS_IN_EXP)
+    place, row = standing(ids)
+    if place is Standing.OTHER_ASSIGNMENT:
+        raise Refusal(TOOK_PART)
+    if place is Standing.OVER:
+        return redirect_to_ending(row)
+    if place is Standing.BEGUN and not may_open_again(ids):
+        raise Refusal(TASK_BEGUN)
+    resumed = place is Standing.BEGUN and study.options.allow_resume
+    if row is None:
+        try:
+            row, writer = study.records.enrol(ids, describe_browser())
+        except HasOtherAssignment:
+            raise Refusal(TOOK_PART) from None
+    else:
+        writer = study.records.open_window(ids.uniqueid, again=place is Standing.BEGUN)
+    response = make_response(show_experiment(row, writer, resumed))
+    study.access.grant(request, response, ids.uniqueid)
+    return response
+
+
+def may_open_again(ids: Ids) -> bool:
+    """Whether somebody whose task has begun may open it again.
+
+    Only in the browser where it began: whoever knows the ids must not get the record too.
+    """
+    if ids.is_trial_run:
+        return True
+    return study.options.allow_resume and study.access.is_granted(request, ids.uniqueid)
+
+
+def show_experiment(row: Row, writer: int, resumed: bool) -> str:
+    """templates/exp.html with psiTurk's variables, the window's number and whether it resumes."""
+    return render_template(
+        "exp.html",
+        uniqueId=row.uniqueid,
+        condition=row.cond,
+        counterbalance=row.counterbalance,
+        adServerLoc="/complete",
+        mode=row.mode,
+        contact_address=study.options.contact,
+        codeversion=study.options.code_version,
+        writer=writer,
+        resumed="true" if resumed else "false",
+    )
+
+
+def describe_browser() -> Browser:
+    """What psiTurk's table keeps about a browser: family and system, no version."""
+    agent = user_agents.parse(request.user_agent.string[:512])
+    address = (request.remote_addr or "UNKNOWN") if study.options.store_address else ""
+    language = request.accept_languages.best or "UNKNOWN"
+    return Browser(address, agent.browser.family[:128], agent.os.family[:128], language[:128])
+
+
+@blueprint.post("/inexp")
+def enterexp() -> dict:
+    """The task begins: from now on it cannot be started afresh."""
+    row = study.records.advance(own_uniqueid(request.form), STARTED, beginexp=utc_now())
+    return {"status": "success" if row else "error, uniqueId not found"}
+
+
+@blueprint.post("/quitter")
+def quitter() -> dict:
+    """The window of the task was closed. Does not count in a trial run."""
+    uniqueid = own_uniqueid(request.form)
+    row = study.records.find(uniqueid)
+    if row is None:
+        return {"status": "error, uniqueId not found"}
+    if row.mode == "debug" or uniqueid.startswith("debug"):
+        return {"status": "didn't mark as quitter since this is debugging"}
+    study.records.advance(uniqueid, QUIT)
+    return {"status": "marked as quitter"}
+
+
+@blueprint.get("/sync/<uid>")
+def load(uid: str) -> Response:
+    """The stored record."""
+    study.require_own(uid)
+    text = study.records.load(uid)
+    if text is None:
+        return refuse("unknown", 404)
+    return Response(text, mimetype="application/json")
+
+
+@blueprint.put("/sync/<uid>")
+def update(uid: str) -> Response:
+    """Save the record: the whole of it, as one JSON object. Answers after the commit.
+
+    ``?writer=&save=`` say which window sends and the how manieth save it is; without them,
+    as psiturk.js saves, the longer record is the newer.
+    """
+    study.require_own(uid)
+    if not request.is_json:
+        return refuse("not-json", 415)
+    if (request.content_length or 0) > study.options.max_record_bytes:
+        return refuse("too-large", 413)
+    try:
+        text = request.get_data(cache=False).decode()
+        record = parse_record(text)
+        order = read_order(request.args)
+    except (ValueError, RecursionError):
+        return refuse("malformed", 400)
+    saved = (
+        study.records.save(uid, text, *order)
+        if order
+        else study.records.save_by_size(uid, text, count_entries(record))
+    )
+    if saved is Saved.UNKNOWN:
+        return refuse("unknown", 404)
+    if saved is Saved.SUPERSEDED:
+        return refuse("newer-window", 409)
+    return make_response({"status": "user data saved"})
+
+
+def refuse(reason: str, status: int) -> Response:
+    """An answer for scripts: the record is as it was before."""
+    return make_response({"status": "not saved", "reason": reason}, status)
+
+
+def parse_record(text: str) -> dict:
+    """The record, checked. Raises ValueError or RecursionError for what is no record."""
+    record = json.loads(text, parse_constant=_refuse_constant)
+    if not isinstance(record, dict) or _depth(record) > DEEPEST:
+        raise ValueError("not an object, or too deep")
+    return record
+
+
+def read_order(args) -> tuple[int, int] | None:
+    """The window's number and the save's, or None if there are none. Raises ValueError."""
+    if "writer" not in args and "save" not in args:
+        return None
+    writer, save = int(args.get("writer", "")), int(args.get("save", ""))
+    if not (0 < writer < MAX_WRITER and 0 < save < 2**32):
+        raise ValueError("out of range")
+    return writer, save
+
+
+def count_entries(record: dict) -> int:
+    """How much a record holds: it only grows."""
+    parts = (record.get(name) for name in ("data", "eventdata", "questiondata"))
+    return sum(len(part) for part in parts if isinstance(part, list | dict))
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _depth(value: object) -> int:
+    """How deep objects and lists lie in each other, looked at level by level."""
+    depth, level = 0, [value]
+    while level and depth <= DEEPEST:
+        level = [item for outer in level if isinstance(outer, dict | list) for item in _inside(outer)]
+        depth += 1
+    return depth
+
+
+def _inside(outer: dict | list) -> Iterable:
+    return outer.values() if isinstance(outer, dict) else outer
+
+
+@blueprint.get("/check_worker_status")
+def check_worker_status() -> dict:
+    """psiTurk's number for where a worker stands; 0 if nobody knows them."""
+    worker, assignment = request.args.get("workerId"), request.args.get("assignmentId")
+    if not worker:
+        return {"status": "bad request"}
+    rows = study.records.of_worker(worker)
+    if study.options.allow_repeats:
+        rows = [row for row in rows if row.assignmentid == assignment]
+    return {"status": max((row.status for row in rows), default=0)}

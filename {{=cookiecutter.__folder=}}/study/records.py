@@ -1,0 +1,255 @@
+"""One participant's row in psiTurk's table: made once, saved in order, never set back.
+
+Each function is one transaction, and most are one statement: a save costs one trip to the
+database, and what is said to be saved is committed.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Row,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from study import conditions
+from study.conditions import Design
+from study.options import Options
+from study.recruiters import Ids
+from study.tables import participants, spare_records
+
+# psiTurk's numbers (experiment.py), and the order in which a participant passes them.
+ALLOCATED, STARTED, COMPLETED, SUBMITTED, CREDITED, QUIT, BONUSED = 1, 2, 3, 4, 5, 6, 7
+ORDER = (0, ALLOCATED, STARTED, QUIT, COMPLETED, SUBMITTED, CREDITED, BONUSED)
+# One integer orders all saves: above these bits the window, below them its saves.
+SAVE_BITS = 32
+MAX_SAVES = 2**SAVE_BITS - 1
+# Any number will do, if nothing else on this database uses it as an advisory lock.
+ENROLMENT_LOCK = 7_227_140_533
+
+_row = participants.c
+_BY_ID = _row.uniqueid == bindparam("uid")
+_BRIEF = (
+    _row.uniqueid, _row.assignmentid, _row.workerid, _row.hitid, _row.cond, _row.counterbalance,
+    _row.status, _row.mode, _row.bonus, _row.ending, _row.datastring.is_not(None).label("saved"),
+)  # fmt: skip
+_FIND = select(*_BRIEF).where(_BY_ID)
+_OF_WORKER = select(*_BRIEF).where(_row.workerid == bindparam("worker"))
+_LOAD = select(_row.datastring, *_BRIEF).where(_BY_ID)
+_VERSION = select(_row.record_version).where(_BY_ID)
+_window = _row.record_version.op(">>")(SAVE_BITS)
+_SAVE = (
+    update(participants)
+    .where(_BY_ID, _window == bindparam("writer"), _row.record_version < bindparam("version"))
+    .values(datastring=bindparam("data"), record_version=bindparam("version"))
+)
+_SAVE_BY_SIZE = (
+    update(participants)
+    .where(_BY_ID, _row.record_version.op("&")(MAX_SAVES) <= bindparam("size"))
+    .values(
+        datastring=bindparam("data"),
+        record_version=_window.op("<<")(SAVE_BITS) + cast(bindparam("size"), BigInteger),
+    )
+)
+_OPEN_window = (
+    update(participants)
+    .where(_BY_ID)
+    .values(record_version=(_window + 1).op("<<")(SAVE_BITS))
+    .returning(_window)
+)
+_rank = case({status: rank for rank, status in enumerate(ORDER)}, value=_row.status, else_=0)
+
+
+class Saved(Enum):
+    """What became of a save."""
+
+    STORED = "stored"
+    KNOWN = "known"  # this save, or a later one of the same window, is stored
+    SUPERSEDED = "superseded"  # a later window has taken over; kept aside
+    UNKNOWN = "unknown"  # there is no such record
+
+
+class HasOtherAssignment(Exception):
+    """The worker takes part, or took part, under another assignment."""
+
+
+@dataclass(frozen=True)
+class Browser:
+    """What psiTurk stores about the browser that a participant comes with."""
+
+    address: str
+    name: str
+    platform: str
+    language: str
+
+
+class Records:
+    """The table of participants behind one engine."""
+
+    def __init__(self, engine: Engine, options: Options):
+        self._engine = engine
+        # A single statement is its own transaction: no BEGIN and COMMIT to wait for.
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._options = options
+        self._design = Design.of(options)
+        self._is_postgresql = engine.dialect.name == "postgresql"
+
+    def find(self, uniqueid: str) -> Row | None:
+        """The row, without the record, or None."""
+        with self._single.connect() as connection:
+            return connection.execute(_FIND, {"uid": uniqueid}).one_or_none()
+
+    def of_worker(self, worker: str) -> list[Row]:
+        """Every row of a worker, without the records."""
+        with self._single.connect() as connection:
+            return connection.execute(_OF_WORKER, {"worker": worker}).all()
+
+    def enrol(self, ids: Ids, browser: Browser) -> tuple[Row, int]:
+        """Make the row of a participant who comes for the first time, and assign a condition.
+
+        Returns the row and the number of the window (see ``open_window``). Whoever comes
+        at the same moment waits a moment, so that counts are exact and the same person
+        gets one row. Raises HasOtherAssignment.
+        """
+        with self._engine.connect() as connection, self._one_at_a_time(connection):
+            others = connection.execute(_OF_WORKER, {"worker": ids.worker}).all()
+            for row in others:
+                if row.uniqueid == ids.uniqueid:
+                    window = connection.scalar(_OPEN_window, {"uid": ids.uniqueid})
+                    return row, window
+            if others and not (self._options.allow_repeats or ids.is_trial_run):
+                raise HasOtherAssignment
+            now = utc_now()
+            condition, order = self._assign(connection, ids.mode, now)
+            values = {
+                "uniqueid": ids.uniqueid,
+                "assignmentid": ids.assignment,
+                "workerid": ids.worker,
+                "hitid": ids.hit,
+                "mode": ids.mode,
+                "cond": condition,
+                "counterbalance": order,
+                "codeversion": self._options.code_version,
+                "status": ALLOCATED,
+                "beginhit": now,
+                "bonus": 0,
+                "ipaddress": browser.address,
+                "browser": browser.name,
+                "platform": browser.platform,
+                "language": browser.language,
+                "record_version": 1 << SAVE_BITS,
+            }
+            row = connection.execute(insert(participants).returning(*_BRIEF), values).one()
+            return row, 1
+
+    def open_window(self, uniqueid: str, again: bool = False) -> int:
+        """Give a window that shows the experiment its number: the last one opened may save.
+
+        ``again`` takes back that somebody had quit.
+        """
+        statement = _OPEN_window
+        if again:
+            back = case((_row.status == QUIT, STARTED), else_=_row.status)
+            statement = statement.values(status=back)
+        with self._single.connect() as connection:
+            return connection.scalar(statement, {"uid": uniqueid})
+
+    def load(self, uniqueid: str) -> str | None:
+        """The stored record as JSON text, before the first save what psiTurk starts one with."""
+        with self._single.connect() as connection:
+            row = connection.execute(_LOAD, {"uid": uniqueid}).one_or_none()
+        if row is None or row.datastring:
+            return row and row.datastring
+        first = {
+            "condition": row.cond,
+            "counterbalance": row.counterbalance,
+            "assignmentId": row.assignmentid,
+            "workerId": row.workerid,
+            "hitId": row.hitid,
+            "bonus": row.bonus,
+        }
+        return json.dumps(first)
+
+    def save(self, uniqueid: str, data: str, writer: int, save: int) -> Saved:
+        """Store a window's save unless a later one is there; returns after the commit."""
+        version = writer << SAVE_BITS | save
+        values = {"uid": uniqueid, "data": data, "writer": writer, "version": version}
+        with self._single.connect() as connection:
+            if connection.execute(_SAVE, values).rowcount:
+                return Saved.STORED
+            there = connection.scalar(_VERSION, {"uid": uniqueid})
+            if there is None:
+                return Saved.UNKNOWN
+            if there >> SAVE_BITS == writer:
+                return Saved.KNOWN
+            self._keep_aside(connection, uniqueid, writer, data)
+            return Saved.SUPERSEDED
+
+    def save_by_size(self, uniqueid: str, data: str, size: int) -> Saved:
+        """Store a record that comes without a number, as psiturk.js sends it.
+
+        Its entries only become more, so the one with more of them is the newer.
+        """
+        values = {"uid": uniqueid, "data": data, "size": min(size, MAX_SAVES)}
+        with self._single.connect() as connection:
+            if connection.execute(_SAVE_BY_SIZE, values).rowcount:
+                return Saved.STORED
+            there = connection.scalar(_VERSION, {"uid": uniqueid})
+            return Saved.UNKNOWN if there is None else Saved.KNOWN
+
+    def advance(self, uniqueid: str, status: int, **also: object) -> Row | None:
+        """Move a participant on to a status and set other columns with it; never back.
+
+        Returns the row as it is afterwards, or None if there is none.
+        """
+        moved = (
+            update(participants)
+            .where(_BY_ID, _rank < ORDER.index(status))
+            .values(status=status, **also)
+            .returning(*_BRIEF)
+        )
+        with self._single.connect() as connection:
+            row = connection.execute(moved, {"uid": uniqueid}).one_or_none()
+        return row or self.find(uniqueid)
+
+    def _assign(self, connection: Connection, mode: str, now: datetime) -> conditions.Cell:
+        from psiturk import experiment  # half-built while this module is imported
+
+        if experiment.get_condition is not experiment.get_random_condcount:
+            return experiment.get_condition(mode)  # the researcher's custom_get_condition
+        return self._design.choose(conditions.count(connection, self._options, mode, now))
+
+    def _one_at_a_time(self, connection: Connection):
+        """A transaction that waits for every other one of its kind."""
+        if self._is_postgresql:
+            transaction = connection.begin()
+            connection.execute(select(func.pg_advisory_xact_lock(ENROLMENT_LOCK)))
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            transaction = connection.get_transaction()
+        return transaction
+
+    def _keep_aside(self, connection: Connection, uniqueid: str, writer: int, data: str) -> None:
+        dialect = postgresql if self._is_postgresql else sqlite
+        values = {"received": utc_now(), "reason": "newer-window", "datastring": data}
+        statement = dialect.insert(spare_records).values(uniqueid=uniqueid, writer=writer, **values)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["uniqueid", "writer"], set_=values)
+        )
+
+
+def utc_now() -> datetime:
+    """The time in UTC, without a zone, as psiTurk's columns hold it."""
+    return datetime.now(UTC).replace(tzinfo=None)
