@@ -180,7 +180,8 @@ def _depth(value: object) -> int:
     """How deep objects and lists lie in each other, looked at level by level."""
     depth, level = 0, [value]
     while level and depth <= DEEPEST:
-        level = [item for outer in level if isinstance(outer, dict | list) for item in _inside(outer)]
+        outer = [each for each in level if isinstance(each, dict | list)]
+        level = [item for each in outer for item in _inside(each)]
         depth += 1
     return depth
 

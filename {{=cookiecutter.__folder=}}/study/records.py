@@ -19,6 +19,7 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal_column,
     select,
     update,
 )
@@ -49,7 +50,9 @@ _FIND = select(*_BRIEF).where(_BY_ID)
 _OF_WORKER = select(*_BRIEF).where(_row.workerid == bindparam("worker"))
 _LOAD = select(_row.datastring, *_BRIEF).where(_BY_ID)
 _VERSION = select(_row.record_version).where(_BY_ID)
-_window = _row.record_version.op(">>")(SAVE_BITS)
+# PostgreSQL shifts by an integer only, and a parameter would be a bigint.
+_BITS = literal_column(str(SAVE_BITS))
+_window = _row.record_version.op(">>")(_BITS)
 _SAVE = (
     update(participants)
     .where(_BY_ID, _window == bindparam("writer"), _row.record_version < bindparam("version"))
@@ -60,13 +63,13 @@ _SAVE_BY_SIZE = (
     .where(_BY_ID, _row.record_version.op("&")(MAX_SAVES) <= bindparam("size"))
     .values(
         datastring=bindparam("data"),
-        record_version=_window.op("<<")(SAVE_BITS) + cast(bindparam("size"), BigInteger),
+        record_version=_window.op("<<")(_BITS) + cast(bindparam("size"), BigInteger),
     )
 )
 _OPEN_window = (
     update(participants)
     .where(_BY_ID)
-    .values(record_version=(_window + 1).op("<<")(SAVE_BITS))
+    .values(record_version=(_window + 1).op("<<")(_BITS))
     .returning(_window)
 )
 _rank = case({status: rank for rank, status in enumerate(ORDER)}, value=_row.status, else_=0)
