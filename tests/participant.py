@@ -17,6 +17,7 @@ class Answer:
 
     status: int
     text: str
+    url: str = ""
 
     @property
     def json(self):
@@ -24,7 +25,7 @@ class Answer:
 
     @property
     def error(self) -> int | None:
-        """The number on psiTurk's error page, which comes with status 200."""
+        """The number on psiTurk's error page."""
         found = re.search(r'id="errornum">(\d+)<', self.text)
         return int(found[1]) if found else None
 
@@ -34,6 +35,7 @@ class Browser:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.seen: list[str] = []
         cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         self._opener = urllib.request.build_opener(cookies)
 
@@ -49,13 +51,20 @@ class Browser:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(url, body, headers, method=method)
         try:
-            with self._opener.open(request, timeout=30) as response:
-                return Answer(response.status, response.read().decode())
+            response = self._opener.open(request, timeout=30)
         except urllib.error.HTTPError as error:
-            return Answer(error.code, error.read().decode())
+            response = error
+        with response:
+            text = response.read().decode()
+        self.seen.append(f"{response.headers}{text}")
+        return Answer(response.status, text, response.url)
 
     def get(self, path: str, **query: str) -> Answer:
         return self.request("GET", path, query=query)
+
+    def get_page(self, link: str) -> Answer:
+        """A page by its path and query, as they stand in a link."""
+        return self.request("GET", link)
 
     def post(self, path: str, **form: str) -> Answer:
         return self.request("POST", path, form=form)

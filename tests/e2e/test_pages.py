@@ -54,6 +54,7 @@ def test_before_a_hit_is_accepted_there_is_no_way_in(preview, page):
 def test_a_hit_ends_with_the_form_that_mturk_wants(preview, page):
     ids = f"{preview.address}/exp?hitId=H&assignmentId=S1&workerId=turk&mode=sandbox"
     page.request.get(ids)
+    page.request.put(f"{preview.address}/sync/turk:S1", data={"data": []})
     page.request.get(f"{preview.address}/complete?uniqueId=turk:S1&mode=sandbox")
     page.goto(f"{preview.address}/pub?hitId=H&assignmentId=S1&workerId=turk&mode=sandbox")
     inspect(page, "submit-hit")

@@ -63,10 +63,10 @@ def complete() -> Response | str:
     """
     uniqueid = own_uniqueid(request.args)
     row = study.records.find(uniqueid)
+    if row and row.ending:
+        return redirect_to_ending(row)
     if row is None or not row.saved:
         raise Refusal(NOT_SAVED)
-    if row.ending:
-        return redirect_to_ending(row)
     if row.status not in FINISHED:
         row = study.records.advance(uniqueid, COMPLETED, endhit=utc_now())
     return show_completed(row)
