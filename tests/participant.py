@@ -36,20 +36,26 @@ class Browser:
     def __init__(self, address: str) -> None:
         self.address = address
         self.seen: list[str] = []
-        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self._opener = urllib.request.build_opener(cookies)
+        self.cookies = http.cookiejar.CookieJar()
+        keep = urllib.request.HTTPCookieProcessor(self.cookies)
+        self._opener = urllib.request.build_opener(keep)
 
     def request(self, method: str, path: str, *, query=None, form=None, data=None) -> Answer:
         """Send a request; ``form`` as a form's fields, ``data`` as JSON."""
-        url = self.address + path + ("?" + urllib.parse.urlencode(query) if query else "")
-        headers = {"User-Agent": BROWSER, "Accept-Language": "en"}
-        body = None
+        path += "?" + urllib.parse.urlencode(query) if query else ""
         if form is not None:
-            body = urllib.parse.urlencode(form).encode()
-        elif data is not None:
-            body = json.dumps(data).encode()
-            headers["Content-Type"] = "application/json"
-        request = urllib.request.Request(url, body, headers, method=method)
+            return self.send(method, path, urllib.parse.urlencode(form).encode())
+        if data is not None:
+            is_json = {"Content-Type": "application/json"}
+            return self.send(method, path, json.dumps(data).encode(), is_json)
+        return self.send(method, path)
+
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: dict | None = None
+    ) -> Answer:
+        """Send a request as it is."""
+        headers = {"User-Agent": BROWSER, "Accept-Language": "en"} | (headers or {})
+        request = urllib.request.Request(self.address + path, body, headers, method=method)
         try:
             response = self._opener.open(request, timeout=30)
         except urllib.error.HTTPError as error:

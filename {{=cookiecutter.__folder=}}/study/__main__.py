@@ -87,6 +87,60 @@ def data(
 
 
 @app.command()
+def conditions(
+    simulate: bool = typer.Option(False, help="Show what the design gives with drop-outs."),
+    participants: int = typer.Option(0, min=0, help="How many begin. [default: the targets]"),
+    drop_out: float = typer.Option(0.15, min=0, max=1, help="Share of those who do not finish."),
+    minutes: float = typer.Option(15, min=0.1, help="Median time of those who finish."),
+    per_hour: float = typer.Option(60, min=0.1, help="How many come in an hour."),
+) -> None:
+    """The design: conditions, targets and weights; with --simulate, what will come of it."""
+    from study import simulation
+
+    if simulate:
+        simulation.run_simulation(participants, drop_out, minutes, per_hour)
+    else:
+        simulation.show_design()
+
+
+@app.command()
+def bonuses(
+    local: bool = typer.Option(False, help="Of the data on this machine, to try the rule."),
+    again: bool = typer.Option(False, help="Also those who were written to a file before."),
+    out: str = typer.Option("data/bonuses", help="Folder to write to."),
+) -> None:
+    """Write the bonuses of custom.py's rule to a file for the recruiter. Pays nothing itself."""
+    from study.bonuses import run_bonuses
+
+    if not run_bonuses(Path.cwd(), local, again, Path(out)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    codes: list[str] = typer.Argument(None, help="Codes that participants were thanked with."),
+    file: str = typer.Option("", help="A text or CSV file with a code in each line."),
+    local: bool = typer.Option(False, help="Of the data on this machine, not those of the app."),
+) -> None:
+    """Whose thank-you code is this? Fails if one is of nobody in this study."""
+    from study.verify import run_verify
+
+    if not run_verify(Path.cwd(), codes or [], Path(file) if file else None, local):
+        raise typer.Exit(1)
+
+
+@app.command()
+def exclude(
+    files: list[str] = typer.Argument(help="identifiers.csv of earlier studies, or lists of ids."),
+    local: bool = typer.Option(False, help="For trying it out on this machine."),
+) -> None:
+    """Keep those out who took part in an earlier study: adds their pseudonyms to excluded.txt."""
+    from study.exclude import run_exclude
+
+    run_exclude(Path.cwd(), [Path(file) for file in files], local)
+
+
+@app.command()
 def down(
     pause: bool = typer.Option(False, help="Only stop the server; the app and its data stay."),
     app: str = typer.Option("", help="The app's name, to confirm without being asked."),

@@ -23,6 +23,7 @@ blueprint = Blueprint("participation", __name__)
 
 DEEPEST = 64  # objects within objects; real records have 5
 MAX_WRITER = 2**30
+DRAINED = 4  # times the limit; who sends more than that is no participant
 
 
 @blueprint.get("/exp")
@@ -124,6 +125,7 @@ def update(uid: str) -> Response:
     if not request.is_json:
         return refuse("not-json", 415)
     if (request.content_length or 0) > study.options.max_record_bytes:
+        drain()
         return refuse("too-large", 413)
     try:
         text = request.get_data(cache=False).decode()
@@ -146,6 +148,13 @@ def update(uid: str) -> Response:
 def refuse(reason: str, status: int) -> Response:
     """An answer for scripts: the record is as it was before."""
     return make_response({"status": "not saved", "reason": reason}, status)
+
+
+def drain() -> None:
+    """Read on for a while without keeping it: a browser that still sends takes no answer."""
+    left = min(request.content_length, DRAINED * study.options.max_record_bytes)
+    while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 65_536))):
+        left -= len(chunk)
 
 
 def parse_record(text: str) -> dict:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from study import conditions
-from study.conditions import Design
+from study.design import Cell, Design
 from study.options import Options
 from study.recruiters import Ids
 from study.tables import participants, spare_records
@@ -227,7 +227,7 @@ class Records:
             row = connection.execute(moved, {"uid": uniqueid}).one_or_none()
         return row or self.find(uniqueid)
 
-    def _assign(self, connection: Connection, mode: str, now: datetime) -> conditions.Cell:
+    def _assign(self, connection: Connection, mode: str, now: datetime) -> Cell:
         from psiturk import experiment  # half-built while this module is imported
 
         if experiment.get_condition is not experiment.get_random_condcount:

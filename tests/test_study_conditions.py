@@ -1,0 +1,177 @@
+"""Who gets which condition, however many come at once, and how many finish."""
+
+import os
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+from participant import Participant
+from server import Server, free_port
+
+CELLS = {"PSITURK_NUM_CONDS": "3", "PSITURK_NUM_COUNTERS": "2"}
+COUNTED = "SELECT cond, counterbalance, count(*) FROM assignments WHERE {} GROUP BY 1, 2"
+
+
+@pytest.fixture(scope="module")
+def study(studies):
+    return studies(recruitment="prolific", num_conditions="2")
+
+
+@pytest.fixture
+def dynos(study):
+    """A function that starts servers of one study on one database."""
+    with ExitStack() as stack:
+
+        def start(count: int, url: str, **settings: str) -> list[Server]:
+            servers = [
+                Server(
+                    study.path, study.python, "-m", "study.server",
+                    port=(port := free_port()), PORT=str(port), ON_CLOUD="1", DATABASE_URL=url,
+                    **CELLS | settings,
+                )
+                for _ in range(count)
+            ]  # fmt: skip
+            return [stack.enter_context(server).wait() for server in servers]
+
+        yield start
+
+
+def come(address: str, worker: str, assignment: str = "a", mode: str = "prolific") -> Participant:
+    participant = Participant(address, worker, assignment, mode=mode)
+    participant.page = participant.open("/exp")
+    return participant
+
+
+def counts(cluster, url: str, where: str = "mode = 'prolific'") -> Counter:
+    rows = cluster.run(COUNTED.format(where), database=urlsplit(url).path[1:]).splitlines()
+    return Counter({tuple(row.split("|")[:2]): int(row.split("|")[2]) for row in rows})
+
+
+def test_conditions_are_exact_with_two_dynos_and_four_workers(dynos, cluster):
+    url = cluster.create_database(connections=20)
+    servers = dynos(2, url, WEB_CONCURRENCY="2")
+    with ThreadPoolExecutor(24) as at_once:
+        arrivals = [(servers[n % 2].address, f"w{n}") for n in range(120)]
+        debug = [(servers[n % 2].address, f"debug{n}", "a", "debug") for n in range(7)]
+        pages = list(at_once.map(lambda who: come(*who).page.status, arrivals + debug))
+    assert set(pages) == {200}
+    assert set(counts(cluster, url).values()) == {20}
+    assert len(counts(cluster, url)) == 6
+
+
+def test_the_same_person_many_times_at_once_gets_one_row_and_one_condition(dynos, cluster):
+    url = cluster.create_database(connections=20)
+    [server] = dynos(1, url, WEB_CONCURRENCY="2")
+    with ThreadPoolExecutor(20) as at_once:
+        reloads = list(at_once.map(lambda _: come(server.address, "hasty"), range(20)))
+        others = list(at_once.map(lambda n: come(server.address, "many", f"a{n}"), range(20)))
+    assert {visit.page.status for visit in reloads} == {200}
+    conditions = {re.search(r'data-condition="(\d)"', visit.page.text)[1] for visit in reloads}
+    assert len(conditions) == 1
+    writers = [re.search(r'data-writer="(\d+)"', visit.page.text)[1] for visit in reloads]
+    assert sorted(map(int, writers)) == list(range(1, 21))
+    assert Counter(visit.page.error for visit in others) == {None: 1, 1010: 19}
+    assert counts(cluster, url).total() == 2
+
+
+def test_only_those_who_finished_or_still_may_count(dynos, cluster):
+    url = cluster.create_database()
+    database = urlsplit(url).path[1:]
+    [server] = dynos(1, url, PSITURK_NUM_COUNTERS="1")
+    for n in range(9):
+        come(server.address, f"first{n}")
+    assert sorted(counts(cluster, url).values()) == [3, 3, 3]
+    # Condition 0: all finished. 1: long gone. 2: one finished, credited by psiTurk's shell.
+    cluster.run(
+        "UPDATE assignments SET status = 3 WHERE cond = 0",
+        "UPDATE assignments SET beginhit = beginhit - interval '31 minutes' WHERE cond > 0",
+        "UPDATE assignments SET status = 5 WHERE uniqueid = "
+        "(SELECT min(uniqueid) FROM assignments WHERE cond = 2)",
+        database=database,
+    )
+    later = [come(server.address, f"later{n}") for n in range(5)]
+    given = Counter(re.search(r'data-condition="(\d)"', v.page.text)[1] for v in later)
+    assert given == {"1": 3, "2": 2}
+    cluster.run("DELETE FROM assignments WHERE cond = 0", database=database)
+    again = [come(server.address, f"again{n}") for n in range(3)]
+    assert {re.search(r'data-condition="(\d)"', v.page.text)[1] for v in again} == {"0"}
+    kept = cluster.run("SELECT cond, finished FROM study_counts ORDER BY 1", database=database)
+    assert kept == "0|0\n2|1\n"
+
+
+def test_targets_and_weights(dynos, cluster):
+    url = cluster.create_database()
+    settings = {"PSITURK_NUM_COUNTERS": "1", "PSITURK_CONDITION_WEIGHTS": "2, 1, 1"}
+    [server] = dynos(1, url, **settings, PSITURK_CONDITION_TARGETS="6,2,100")
+    for n in range(8):
+        come(server.address, f"w{n}")
+    assert counts(cluster, url) == {("0", "0"): 4, ("1", "0"): 2, ("2", "0"): 2}
+    for n in range(8, 20):
+        come(server.address, f"w{n}")
+    assert counts(cluster, url) == {("0", "0"): 6, ("1", "0"): 2, ("2", "0"): 12}
+
+
+def test_a_table_that_psiturk_made_before_is_taken_over(dynos, study, cluster):
+    url = cluster.create_database()
+    database = urlsplit(url).path[1:]
+    make = "import psiturk.models; from psiturk.db import init_db; init_db()"
+    study.run("python", "-c", make, env=os.environ | {"DATABASE_URL": url, "ON_CLOUD": "1"})
+    cluster.run(
+        "INSERT INTO assignments (uniqueid, assignmentid, workerid, hitid, cond, counterbalance, "
+        "codeversion, mode, status, beginhit) SELECT 'w' || n || ':a', 'a', 'w' || n, 'h', "
+        "n % 2, 0, '1.0', 'prolific', 3, now() - interval '1 day' FROM generate_series(1, 10) n",
+        database=database,
+    )
+    servers = dynos(2, url, PSITURK_NUM_COUNTERS="1")
+    newcomers = [come(servers[n % 2].address, f"new{n}") for n in range(5)]
+    given = {re.search(r'data-condition="(\d)"', v.page.text)[1] for v in newcomers}
+    assert given == {"2"}
+    assert come(servers[0].address, "w3").page.status == 403
+    indexes = cluster.run(
+        "SELECT indexname FROM pg_indexes WHERE tablename = 'assignments'", database=database
+    )
+    assert {"assignments_workerid", "assignments_unfinished"} <= set(indexes.split())
+
+
+def test_the_cost_of_an_arrival_does_not_grow_with_earlier_participants(dynos, cluster):
+    url = cluster.create_database()
+    database = urlsplit(url).path[1:]
+    [server] = dynos(1, url)
+    come(server.address, "first")
+    cluster.run(
+        "INSERT INTO assignments (uniqueid, assignmentid, workerid, hitid, cond, counterbalance, "
+        "codeversion, mode, status, beginhit) SELECT 'x' || n || ':a', 'a', 'x' || n, 'h', n % 3, "
+        "n % 2, '1.0', 'prolific', 2 + n % 2, now() AT TIME ZONE 'UTC' - interval '1 day' "
+        "FROM generate_series(1, 20000) n",
+        "ANALYZE assignments",
+        "SELECT pg_stat_reset()",
+        database=database,
+    )
+    for n in range(10):
+        assert come(server.address, f"w{n}").page.status == 200
+    read = cluster.run(
+        "SELECT pg_sleep(1.5), seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables "
+        "WHERE relname = 'assignments'",
+        database=database,
+    )
+    assert int(read.strip().strip("|")) < 1000  # rows that ten arrivals looked at
+
+
+def test_the_simulation_tells_what_a_design_gives(study):
+    shown = study.run("study", "conditions", env=os.environ | CELLS)
+    assert shown.stdout.count("\n") == 9  # the cells, their heading and two hints
+    settings = {"PSITURK_NUM_CONDS": "2", "PSITURK_CONDITION_TARGETS": "10, 20"}
+    command = ("study", "conditions", "--simulate", "--drop-out")
+    everybody = study.run(*command, "0", "--minutes", "5", env=os.environ | settings)
+    assert "30 participants begin, 60 an hour" in everybody.stdout
+    assert "Every target is reached in 100% of the runs." in everybody.stdout
+    few = study.run(*command, "0.5", "--minutes", "25", env=os.environ | settings)
+    assert "Every target is reached in 0% of the runs." in few.stdout
+    assert "raise it" in few.stdout
+    wrong = study.run("study", "conditions", env=os.environ | {"PSITURK_CONDITION_TARGETS": "1,2,3"})
+    assert wrong.returncode == 1
+    assert "condition_targets" in wrong.stderr
+    assert "Traceback" not in wrong.stderr

@@ -1,0 +1,275 @@
+"""A participant's record: who may touch it, which save wins, and what never gets in."""
+
+import json
+import re
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from participant import BROWSER, Participant
+from server import Server, free_port
+
+SAVES = st.lists(st.integers(1, 6), min_size=1, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def study(studies):
+    return studies(recruitment="prolific", num_conditions="2")
+
+
+@pytest.fixture(scope="module", params=["postgresql", "sqlite"])
+def server(request, study, cluster, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sqlite")
+    settings = {"PSITURK_DATABASE_URL": f"sqlite:///{folder}/participants.db"}
+    if request.param == "postgresql":
+        settings = {"DATABASE_URL": cluster.create_database(), "ON_CLOUD": "1"}
+    port = free_port()
+    with Server(
+        study.path, study.python, "-m", "study.server",
+        port=port, PSITURK_PORT=str(port), PSITURK_THREADS="1", PSITURK_ERRORLOG="-", **settings,
+    ) as server:  # fmt: skip
+        yield server.wait()
+
+
+@pytest.fixture
+def participant(server, request):
+    """Somebody new, in the task."""
+    worker = re.sub(r"\W+", "-", request.node.name)[:100]
+    return begin(Participant(server.address, worker, "a", mode="prolific"))
+
+
+def begin(participant: Participant) -> Participant:
+    page = participant.open("/exp")
+    assert page.status == 200, page.text
+    participant.writer = int(re.search(r'data-writer="(\d+)"', page.text)[1])
+    return participant
+
+
+def put(participant: Participant, record, query: str = "", as_who: Participant | None = None):
+    browser = (as_who or participant).browser
+    return browser.request("PUT", f"/sync/{participant.uniqueid}{query}", data=record)
+
+
+def save(participant: Participant, number: int, record: dict, writer: int | None = None):
+    return put(participant, record, f"?writer={writer or participant.writer}&save={number}")
+
+
+@given(order=SAVES)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_repeated_late_and_reordered_saves_end_in_the_newest(server, order):
+    worker = f"order-{'-'.join(map(str, order))}"
+    participant = begin(Participant(server.address, worker, "a", mode="prolific"))
+    for number in order:
+        assert save(participant, number, {"data": [number]}).json == {"status": "user data saved"}
+    assert participant.load().json == {"data": [max(order)]}
+
+
+def test_saves_at_the_same_time_end_in_the_newest(participant):
+    with ThreadPoolExecutor(12) as at_once:
+        list(at_once.map(lambda n: save(participant, n, {"data": [n]}), range(1, 25)))
+    assert participant.load().json == {"data": [24]}
+
+
+def test_psiturks_own_client_saves_by_how_much_it_holds(participant):
+    growing = [{"data": list(range(n)), "eventdata": [], "questiondata": {}} for n in (1, 2, 3)]
+    for order in permutations(growing):
+        for record in order:
+            assert put(participant, record).status == 200
+        assert participant.load().json == growing[-1]
+    changed = growing[-1] | {"bonus": 1}
+    assert put(participant, changed).status == 200
+    assert participant.load().json == changed
+
+
+def test_an_older_window_cannot_replace_what_a_newer_one_saved(participant, server):
+    assert save(participant, 5, {"data": ["old window"]}).status == 200
+    older = participant.writer
+    begin(participant)
+    assert participant.writer == older + 1
+    refused = save(participant, 6, {"data": ["late"]}, writer=older)
+    assert (refused.status, refused.json["reason"]) == (409, "newer-window")
+    assert participant.load().json == {"data": ["old window"]}
+    assert save(participant, 1, {"data": ["new window"]}).status == 200
+    assert save(participant, 7, {"data": ["later"]}, writer=older).status == 409
+    assert participant.load().json == {"data": ["new window"]}
+    assert save(participant, 1, {"data": []}, writer=participant.writer + 1).status == 409
+
+
+NESTED = '{"a":' * 100 + "1" + "}" * 100
+DEEP = '{"a":' * 100_000
+BAD_BODIES = {
+    "empty": b"",
+    "no-json": b"data=1",
+    "cut-off": b'{"data": [1, 2',
+    "list": b"[1]",
+    "text": b'"x"',
+    "nul": b'{"a": "\0"}',
+    "not-utf-8": b'{"a": "\xff"}',
+    "nan": b'{"a": NaN}',
+    "nested": NESTED.encode(),
+    "very-deep": DEEP.encode(),
+}
+
+
+@pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_body_that_is_no_record_is_refused_and_changes_nothing(participant, body):
+    record = {"data": [{"trial": 1}]}
+    assert save(participant, 1, record).status == 200
+    for query in ("", f"?writer={participant.writer}&save=2"):
+        answer = put_raw(participant, body, query)
+        assert (answer.status, answer.json["reason"]) == (400, "malformed")
+    assert participant.load().json == record
+
+
+def test_a_body_that_is_too_large_or_of_another_type_is_refused(participant):
+    record = {"data": [1]}
+    assert save(participant, 1, record).status == 200
+    large = json.dumps({"data": "x" * 8_000_000}).encode()
+    assert put_raw(participant, large).status == 413
+    assert put_raw(participant, large + b" " * 200_000).status == 413
+    assert put_raw(participant, b'{"data": []}', content_type="text/plain").status == 415
+    assert participant.load().json == record
+    most = {"data": ["x" * 1_000_000] * 7}
+    assert save(participant, 2, most).status == 200
+    assert participant.load().json == most
+
+
+@pytest.mark.parametrize("query", ["?writer=1", "?save=1", "?writer=x&save=1", "?writer=0&save=1",
+                                   "?writer=1&save=-1", "?writer=1&save=99999999999"])  # fmt: skip
+def test_a_save_with_an_impossible_number_is_refused(participant, query):
+    assert put(participant, {"data": []}, query).json["reason"] == "malformed"
+
+
+def put_raw(participant, body: bytes, query: str = "", content_type: str = "application/json"):
+    return participant.browser.send(
+        "PUT", f"/sync/{participant.uniqueid}{query}", body, {"Content-Type": content_type}
+    )
+
+
+def test_nobody_but_its_own_browser_reads_or_changes_a_record(participant, server):
+    record = {"data": [1]}
+    assert save(participant, 1, record).status == 200
+    stranger = Participant(server.address, "stranger", participant.worker, mode="prolific")
+    begin(stranger)
+    own = {cookie.name: cookie.value for cookie in stranger.browser.cookies}
+    [(name, value)] = {c.name: c.value for c in participant.browser.cookies}.items()
+    [(other_name, other_value)] = own.items()
+    attempts = {
+        "nothing": {},
+        "another's cookie": own,
+        "another's under this name": {name: other_value},
+        "the mark alone": {name: value.partition(".")[0]},
+        "tampered": {name: value[:-2] + "AA"},
+        "a later time": {name: re.sub(r"\.\w+\.", ".zzzzzz.", value)},
+        "empty": {name: ""},
+    }
+    uid = participant.uniqueid
+    requests = [
+        ("GET", f"/sync/{uid}", None), ("PUT", f"/sync/{uid}?writer=1&save=99", b"{}"),
+        ("POST", "/inexp", f"uniqueId={uid}".encode()),
+        ("POST", "/quitter", f"uniqueId={uid}".encode()),
+        ("POST", "/leave", f"uniqueId={uid}&reason=left-early".encode()),
+        ("GET", f"/complete?uniqueId={uid}&mode=prolific", None),
+        ("GET", f"/worker_complete?uniqueId={uid}", None),
+        ("GET", f"/worker_submitted?uniqueId={uid}", None),
+        ("GET", f"/worker_submitted?uniqueId={uid}&token=guess", None),
+        ("GET", f"/leave?uniqueId={uid}", None),
+    ]  # fmt: skip
+    statuses = {
+        (attempt, method, path): ask(server, method, path, body, cookies)
+        for attempt, cookies in attempts.items()
+        for method, path, body in requests
+    }
+    assert set(statuses.values()) <= {403, 429}
+    assert participant.load().json == record
+    assert participant.status() == 1
+    assert other_name != name
+    assert uid not in server.output
+    assert ask(server, "GET", f"/sync/{uid}", None, {name: value}) == 200
+
+
+def ask(server: Server, method: str, path: str, body: bytes | None, cookies: dict) -> int:
+    """The status of one request without a browser's memory."""
+    headers = {"User-Agent": BROWSER, "Content-Type": "application/x-www-form-urlencoded"}
+    if path.startswith("/sync"):
+        headers["Content-Type"] = "application/json"
+    if cookies:
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    request = urllib.request.Request(server.address + path, body, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_the_proof_is_for_this_browser_alone_and_out_of_reach_of_scripts(participant):
+    [cookie] = participant.browser.cookies
+    assert cookie.has_nonstandard_attr("HttpOnly")
+    assert cookie.get_nonstandard_attr("SameSite") == "Lax"
+    assert participant.worker not in cookie.value
+
+
+def test_a_lab_computer_keeps_the_proofs_of_its_latest_participants_only(server):
+    first = begin(Participant(server.address, "seat-0", "a", mode="prolific"))
+    for number in range(1, 20):
+        sitting = Participant(server.address, f"seat-{number}", "a", mode="prolific")
+        sitting.browser = first.browser
+        begin(sitting)
+    assert sitting.load().status == 200
+    assert first.load().status == 403
+    assert len(list(first.browser.cookies)) == 12
+
+
+CALLS = ("start", "quit", "complete", "submit")
+RANK = {0: 0, 1: 1, 2: 2, 6: 3, 3: 4, 4: 5}
+
+
+@given(calls=st.lists(st.sampled_from(CALLS), min_size=1, max_size=6))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_status_never_goes_back(server, calls):
+    participant = begin(
+        Participant(server.address, f"calls-{'-'.join(calls)}", "a", mode="prolific")
+    )
+    save(participant, 1, {"data": []})
+    before = participant.status()
+    for call in calls:
+        if call == "quit":
+            participant.browser.post("/quitter", uniqueId=participant.uniqueid)
+        else:
+            getattr(participant, call)()
+        after = participant.status()
+        assert RANK[after] >= RANK[before], (call, before, after)
+        before = after
+
+
+def test_a_connection_that_the_database_cut_is_not_noticed(study, cluster):
+    url = cluster.create_database()
+    port = free_port()
+    with Server(
+        study.path, study.python, "-m", "study.server",
+        port=port, PORT=str(port), ON_CLOUD="1", DATABASE_URL=url,
+    ) as server:  # fmt: skip
+        participant = begin(Participant(server.wait().address, mode="prolific"))
+        database = urlsplit(url).path[1:]
+        cluster.run(f"ALTER DATABASE {database} SET timezone TO 'America/New_York'")
+        steps = [
+            lambda: save(participant, 1, {"data": []}), participant.load, participant.start,
+            lambda: participant.open("/pub"), participant.complete, participant.submit,
+            lambda: Participant(server.address, "w2", mode="prolific").open("/exp"),
+        ]  # fmt: skip
+        for step in steps:
+            cluster.disconnect(url)
+            assert step().status in (200, 403)
+        begun = cluster.run(
+            "SELECT extract(epoch FROM (now() AT TIME ZONE 'UTC') - beginhit) < 600 "
+            "FROM assignments",
+            database=database,
+        )
+        assert set(begun.split()) == {"t"}  # UTC, whatever the database's zone
+        row = cluster.run("SELECT status, ipaddress, browser FROM assignments", database=database)
+        assert row.splitlines()[0] == "4||Firefox"
