@@ -171,7 +171,8 @@ def test_the_simulation_tells_what_a_design_gives(study):
     few = study.run(*command, "0.5", "--minutes", "25", env=os.environ | settings)
     assert "Every target is reached in 0% of the runs." in few.stdout
     assert "raise it" in few.stdout
-    wrong = study.run("study", "conditions", env=os.environ | {"PSITURK_CONDITION_TARGETS": "1,2,3"})
+    settings["PSITURK_CONDITION_TARGETS"] = "1, 2, 3"
+    wrong = study.run("study", "conditions", env=os.environ | settings)
     assert wrong.returncode == 1
     assert "condition_targets" in wrong.stderr
     assert "Traceback" not in wrong.stderr

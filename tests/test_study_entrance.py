@@ -215,7 +215,7 @@ def test_without_a_code_nobody_is_left_empty_handed(serve):
 
 
 def test_somebody_from_an_earlier_study_is_turned_away(serve, studies, cluster):
-    study = studies(recruitment="prolific", num_conditions="1")
+    study = studies(project_slug="with-exclusions")
     key = "k3y"
     code = f"from study.keys import worker_pseudonym as p; print(p('{key}', 'known'))"
     pseudonym = study.run("python", "-c", code).stdout.strip()

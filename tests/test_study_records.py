@@ -192,6 +192,19 @@ def test_nobody_but_its_own_browser_reads_or_changes_a_record(participant, serve
     assert ask(server, "GET", f"/sync/{uid}", None, {name: value}) == 200
 
 
+@pytest.mark.parametrize("mode", ["prolific", "debug", "preview", "live"])
+def test_whoever_knows_the_ids_gets_no_proof_for_a_record(participant, server, mode):
+    save(participant, 1, {"data": [1]})
+    thief = Participant(server.address, participant.worker, "a", mode=mode)
+    assert thief.open("/exp").error == 403
+    participant.start()
+    assert thief.open("/exp").error == 1008
+    participant.complete()
+    assert thief.open("/exp").error == 1010
+    assert thief.load().status == 403
+    assert list(thief.browser.cookies) == []
+
+
 def ask(server: Server, method: str, path: str, body: bytes | None, cookies: dict) -> int:
     """The status of one request without a browser's memory."""
     headers = {"User-Agent": BROWSER, "Content-Type": "application/x-www-form-urlencoded"}

@@ -17,7 +17,7 @@ from sqlalchemy import Row
 from study.browsers import is_excluded
 from study.endings import redirect_to_ending
 from study.records import STARTED
-from study.recruiters import BadLink, Ids, PreviewLink, checked, read_ids
+from study.recruiters import TRIAL_RUNS, BadLink, Ids, PreviewLink, checked, read_ids
 from study.refusals import (
     BEGUN_BEFORE,
     NO_IDS_IN_AD,
@@ -152,19 +152,19 @@ def invitation() -> Response | str:
     ids = visitor(NO_IDS_IN_AD)
     place, row = standing(ids)
     if place is Standing.OVER:
-        if ids.mode in ("live", "sandbox") and not row.ending:
-            return show_submit_form(ids)
+        if row.mode in ("live", "sandbox") and not row.ending:
+            return show_submit_form(row)
         return redirect_to_ending(row)
     if place is Standing.OTHER_ASSIGNMENT:
         raise Refusal(TOOK_PART)
-    if place is Standing.BEGUN and not may_go_on(ids):
+    if place is Standing.BEGUN and not may_go_on(row):
         raise Refusal(BEGUN_BEFORE)
     return render_page("ad.html", ids)
 
 
-def may_go_on(ids: Ids) -> bool:
+def may_go_on(row: Row) -> bool:
     """Whether somebody whose task has begun may see the invitation again."""
-    return ids.is_trial_run or study.options.allow_resume
+    return row.mode in TRIAL_RUNS or study.options.allow_resume
 
 
 def show_unaccepted() -> str:
@@ -182,15 +182,15 @@ def note_wrong_mode() -> None:
         study.incidents.note("wrong-mode")
 
 
-def show_submit_form(ids: Ids) -> str:
+def show_submit_form(row: Row) -> str:
     """MTurk's last step: the form that submits the HIT, inside MTurk's page."""
     return render_template(
         "thanks-mturksubmit.html",
-        using_sandbox=ids.mode == "sandbox",
-        hitid=ids.hit,
-        assignmentid=ids.assignment,
-        workerid=ids.worker,
-        submission_token=study.access.submission_token(ids.uniqueid),
+        using_sandbox=row.mode == "sandbox",
+        hitid=row.hitid,
+        assignmentid=row.assignmentid,
+        workerid=row.workerid,
+        submission_token=study.access.submission_token(row.uniqueid),
     )
 
 

@@ -15,8 +15,8 @@ from sqlalchemy import Row
 from study.endings import own_uniqueid, redirect_to_ending
 from study.entrance import Standing, standing, visitor
 from study.records import QUIT, STARTED, Browser, HasOtherAssignment, Saved, utc_now
-from study.recruiters import Ids
-from study.refusals import NO_IDS_IN_EXP, TASK_BEGUN, TOOK_PART, Refusal
+from study.recruiters import TRIAL_RUNS
+from study.refusals import NO_IDS_IN_EXP, NOT_YOURS, TASK_BEGUN, TOOK_PART, Refusal
 from study.service import study
 
 blueprint = Blueprint("participation", __name__)
@@ -35,29 +35,34 @@ def start_exp() -> Response:
         raise Refusal(TOOK_PART)
     if place is Standing.OVER:
         return redirect_to_ending(row)
-    if place is Standing.BEGUN and not may_open_again(ids):
-        raise Refusal(TASK_BEGUN)
-    resumed = place is Standing.BEGUN and study.options.allow_resume
+    has_begun = place is Standing.BEGUN
+    resumed = has_begun and study.options.allow_resume
     if row is None:
         try:
             row, writer = study.records.enrol(ids, describe_browser())
         except HasOtherAssignment:
             raise Refusal(TOOK_PART) from None
     else:
-        writer = study.records.open_window(ids.uniqueid, again=place is Standing.BEGUN)
+        require_right_to_reopen(row, has_begun)
+        writer = study.records.open_window(ids.uniqueid, again=has_begun)
     response = make_response(show_experiment(row, writer, resumed))
     study.access.grant(request, response, ids.uniqueid)
     return response
 
 
-def may_open_again(ids: Ids) -> bool:
-    """Whether somebody whose task has begun may open it again.
+def require_right_to_reopen(row: Row, has_begun: bool) -> None:
+    """Raise Refusal for a participant who may not open the experiment again.
 
-    Only in the browser where it began: whoever knows the ids must not get the record too.
+    Where something is saved, it opens in the same browser only: whoever knows the ids must
+    not get the record too.
     """
-    if ids.is_trial_run:
-        return True
-    return study.options.allow_resume and study.access.is_granted(request, ids.uniqueid)
+    if row.mode in TRIAL_RUNS:
+        return
+    is_own = study.access.is_granted(request, row.uniqueid)
+    if has_begun and not (is_own and study.options.allow_resume):
+        raise Refusal(TASK_BEGUN)
+    if row.saved and not is_own:
+        raise Refusal(NOT_YOURS)
 
 
 def show_experiment(row: Row, writer: int, resumed: bool) -> str:
