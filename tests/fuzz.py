@@ -80,10 +80,11 @@ class Attacker:
             findings.statuses["closed"] += 1
             return
         findings.statuses[answer.status] += 1
-        leads_to = answer.headers.get("Location", "")
+        leads_to, kind = answer.headers.get("Location", ""), answer.headers["Content-Type"] or ""
         signs = (
             answer.status >= 500, "Traceback" in text, "X-Injected" in answer.headers,
-            "<script>alert(1)" in text, urlsplit(leads_to).netloc not in ("", self.host),
+            "html" in kind and "<script>alert(1)" in text,
+            urlsplit(leads_to).netloc not in ("", self.host),
         )  # fmt: skip
         if any(signs):
             said = f"{method} {path[:200]} {headers} {(body or b'')[:80]}"
