@@ -126,6 +126,16 @@ def test_a_wrong_password_is_refused(dashboard):
     assert 'name="password"' in stranger.browser.get("/dashboard/index").text
 
 
+def test_after_the_login_nobody_is_led_to_another_site(dashboard):
+    form = {"username": "researcher", "password": dashboard.password}
+    for elsewhere in ("//evil.example/", "https://evil.example/", "/\\evil.example/"):
+        browser = Browser(dashboard.server.address)
+        answer = browser.request("POST", "/dashboard/login?next=" + elsewhere, form=form)
+        assert "Logged in successfully." in answer.text
+    (cookie,) = browser.cookies
+    assert cookie.get_nonstandard_attr("SameSite") == "Strict", "no other site can use the login"
+
+
 @pytest.mark.parametrize("page", ["index", "hits", "assignments", "campaigns", "tasks"])
 def test_a_page_is_shown(researcher, page):
     answer = researcher.browser.get(f"/dashboard/{page}")

@@ -2,7 +2,7 @@
 
 import os
 
-from study import settings
+from study import logs, settings
 from study.database import create_tables
 
 # The host knows how many worker processes fit; PSITURK_THREADS overrules it. The
@@ -23,4 +23,5 @@ access_log_format = "%(t)s %(m)s %(s)s %(b)s bytes %(M)s ms"
 
 def on_starting(server):
     """Before there are workers: two workers creating the same table would collide."""
+    logs.keep_out_visitors(server.log.error_log)
     create_tables()

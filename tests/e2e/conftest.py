@@ -17,7 +17,12 @@ from packages import package
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 from server import free_port
 
-CHROMIUM_OPTIONS = ["--disable-gpu", "--disable-background-networking"]
+CHROMIUM_OPTIONS = [
+    "--disable-gpu",
+    "--disable-background-networking",
+    # A page of MTurk, played by a test, frames a page of this machine.
+    "--disable-features=LocalNetworkAccessChecks",
+]
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +44,8 @@ def new_page(browser):
     """Opens a window for a new visitor, with no cookies and no cache.
 
     Requests to other hosts than the study's are kept in ``page.foreign``; those for
-    jsPsych are answered from its npm packages. Errors of scripts are in ``page.problems``.
+    jsPsych are answered from its npm packages. Errors of scripts, and what the study's own
+    Content-Security-Policy forbade, are in ``page.problems``.
     """
     contexts = []
 
@@ -49,6 +55,7 @@ def new_page(browser):
         page = context.new_page()
         page.foreign, page.problems = [], []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("console", lambda line: _note_violation(page, line.text))
         elsewhere = re.compile(r"^https?://(?!localhost[:/])")
         context.route(elsewhere, lambda route: _foreign(page, route))
         return page
@@ -117,6 +124,11 @@ def previews(studies, tmp_path_factory):
             return running[key]
 
         yield preview
+
+
+def _note_violation(page: Page, line: str) -> None:
+    if "Content Security Policy" in line:
+        page.problems.append(line)
 
 
 def _foreign(page: Page, route: Route) -> None:

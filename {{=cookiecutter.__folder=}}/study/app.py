@@ -4,13 +4,11 @@ import os
 import random
 import string
 
-from flask import Flask, render_template, request
+from flask import Flask
 
-from study import dashboard, settings
+from study import dashboard, edges, settings
 from study.options import Options, read_options
-from study.refusals import NOT_YOURS, Refusal
 
-SCRIPTS = ("/sync/", "/inexp", "/quitter", "/worker_", "/check_worker_status")
 MARGIN = 64_000  # bytes of a request besides the record
 
 
@@ -27,14 +25,15 @@ def init_app(app: Flask) -> None:
     config = settings.load()
     options = read_options(config)
     app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + MARGIN
-    app.context_processor(lambda: {"study": about, "debug_link": debug_link})
     about = describe_study(options)
+    app.context_processor(lambda: {"study": about, "debug_link": debug_link})
     service.install(app, options, engine)
     for module in (entrance, participation, endings):
         app.register_blueprint(module.blueprint)
-    app.register_error_handler(Refusal, answer_refusal)
+    edges.install(app, config)
     if config.getboolean("Server Parameters", "enable_dashboard"):
         dashboard.adapt_to_flask_3(app)
+        dashboard.guard(app)
     if os.environ.get("STUDY_PREVIEW"):
         show_edits_on_reload(app)
 
@@ -52,23 +51,6 @@ def describe_study(options: Options) -> dict:
         "stores_address": options.store_address,
         "needs_computer": "mobile" in options.browser_exclude_rule,
     }
-
-
-def answer_refusal(refusal: Refusal) -> tuple[str | dict, int]:
-    """templates/error.html with the number and its status, or JSON for scripts."""
-    if request.path.startswith(SCRIPTS):
-        reason = "no-proof" if refusal.number == NOT_YOURS else "malformed"
-        return {"status": "bad request", "reason": reason}, refusal.status
-    contact = request_contact()
-    page = render_template("error.html", errornum=refusal.number, contact_address=contact)
-    return page, refusal.status
-
-
-def request_contact() -> str:
-    """The address that an error page names."""
-    from study.service import study
-
-    return study.options.contact
 
 
 def debug_link() -> str:

@@ -12,10 +12,21 @@ import os
 import secrets
 
 import flask.json
-from flask import Flask, request
+from flask import Flask, abort, request
 from flask.json.provider import DefaultJSONProvider
+from psiturk.psiturk_config import PsiturkConfig
+from werkzeug.datastructures import ImmutableMultiDict
 
 from study.errors import StudyError
+from study.throttle import Throttle
+
+SHORTEST_PASSWORD = 8
+# What is tried first, and what examples of configurations say.
+GUESSED_FIRST = {
+    *("password", "password1", "passw0rd", "12345678", "123456789", "1234567890"),
+    *("qwertyui", "qwertyuiop", "iloveyou", "letmein1", "changeme", "administrator"),
+    *("examplepassword", "yourpassword", "mypassword", "psiturkpassword", "researcher"),
+}
 
 
 class JSONEncoder(json.JSONEncoder):
@@ -43,6 +54,40 @@ def adapt_to_flask_3(app: Flask) -> None:
     flask.json.JSONEncoder = JSONEncoder
     app.json = PsiturkJSONProvider(app)
     app.before_request(_make_campaign_id_a_number)
+
+
+def guard(app: Flask) -> None:
+    """Close what psiTurk's dashboard leaves open: forged requests, foreign addresses, guessing."""
+    # Some of its routes change things when they are only opened, and none asks for a token.
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    throttle = Throttle()
+
+    @app.before_request
+    def look_at_login() -> None:
+        if request.endpoint != "dashboard.login":
+            return
+        if request.method == "POST" and not throttle.allow_failure(request.remote_addr):
+            abort(429)
+        after = request.args.get("next", "")
+        if not after.startswith("/") or after.startswith(("//", "/\\")):
+            request.args = ImmutableMultiDict()
+
+
+def refuse_weak_login(config: PsiturkConfig) -> None:
+    """Raise StudyError if somebody could guess the dashboard's password."""
+    name = config.get("Server Parameters", "login_username")
+    password = config.get("Server Parameters", "login_pw")
+    if (
+        len(password) < SHORTEST_PASSWORD
+        or password.lower() in GUESSED_FIRST | {name.lower()}
+        or len(set(password)) == 1
+    ):
+        raise StudyError(
+            "The dashboard's password is easy to guess, and with it anybody could spend your "
+            "money on MTurk.",
+            f"Set PSITURK_LOGIN_PW in .env to one of at least {SHORTEST_PASSWORD} characters, or "
+            "take it out: then `uv run study dashboard` makes one for each run.",
+        )
 
 
 def prepare_environment(port: int, scheduler: bool) -> str:
@@ -73,6 +118,7 @@ def prepare_environment(port: int, scheduler: bool) -> str:
         "PSITURK_PORT": str(port),
         "PSITURK_THREADS": "1",
     }
+    refuse_weak_login(settings.load())
     return password
 
 

@@ -30,6 +30,10 @@ def launch() -> None:
 
     import custom  # noqa: F401
 
+    if _is_dashboard():
+        from study.dashboard import refuse_weak_login
+
+        refuse_weak_login(config)
     psiturk.experiment_server.launch()
 
 

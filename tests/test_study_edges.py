@@ -1,0 +1,355 @@
+"""The edges of a study's server: https, headers, addresses that exist, failures, logs, login."""
+
+import importlib.util
+import os
+import re
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from server import Server, free_port, wait_for
+from wire import ask
+
+WHO = "hitId=HITXYZ&assignmentId=ASSIGNXYZ&workerId=WORKERXYZ&mode=live"
+# Routes of a researcher who makes mistakes.
+ROUTES = """
+
+@custom_code.route("/visitor")
+def visitor():
+    from flask import request
+    return {"address": request.remote_addr, "host": request.host, "secure": request.is_secure}
+
+
+@custom_code.route("/mistake", methods=["GET", "POST"])
+def mistake():
+    from flask import request
+    raise ValueError("no number: " + request.values["workerId"])
+
+
+@custom_code.route("/stored-twice")
+def stored_twice():
+    from flask import request
+    from psiturk.db import db_session
+    from psiturk.models import Participant
+    for _ in range(2):
+        db_session.add(Participant(workerid=request.args["workerId"], assignmentid="A9", hitid="H"))
+        db_session.commit()
+
+
+@custom_code.route("/psiturks-error")
+def psiturks_error():
+    from psiturk.experiment_errors import ExperimentError
+    raise ExperimentError("unknown_error")
+"""
+
+
+@pytest.fixture(scope="module")
+def study(studies):
+    return studies(recruitment="mturk", heroku_app="later")
+
+
+def copy(study, folder: Path, **settings: str) -> Path:
+    """The study's files in another folder, with other settings in config.txt."""
+    shutil.copytree(study.path, folder, ignore=shutil.ignore_patterns(".venv", ".git", "*.db"))
+    config = (folder / "config.txt").read_text(encoding="utf-8")
+    for name, value in settings.items():
+        config = re.sub(rf"^{name} =.*", f"{name} = {value}", config, flags=re.MULTILINE)
+    (folder / "config.txt").write_text(config, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(study, tmp_path_factory) -> Path:
+    """The study with some routes and settings of its researcher."""
+    folder = copy(
+        study,
+        tmp_path_factory.mktemp("cloud") / "study",
+        script_sources="'unsafe-inline', https://cdn.org; x",
+        media_sources="https://films.org",
+    )
+    with (folder / "custom.py").open("a") as custom:
+        custom.write(ROUTES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(cluster) -> str:
+    return cluster.create_database()
+
+
+@pytest.fixture(scope="module")
+def cloud(study, folder, url):
+    """The server as a host in the cloud runs it."""
+    port = free_port()
+    settings = {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
+    with Server(folder, study.python, "-m", "study.server", port=port, **settings) as server:
+        yield server.wait()
+
+
+@pytest.fixture(scope="module")
+def local(study, tmp_path_factory):
+    """A server on a researcher's own machine; the study gets its participants from Prolific."""
+    folder = copy(study, tmp_path_factory.mktemp("local") / "study", recruitment="prolific")
+    port = free_port()
+    settings = {"PSITURK_PORT": str(port), "PSITURK_THREADS": "1", "PSITURK_HOST": "127.0.0.1"}
+    with Server(folder, study.python, "-m", "study.server", port=port, **settings) as server:
+        yield server.wait()
+
+
+def test_http_is_led_to_https_where_a_proxy_says_that_it_was_http(cloud):
+    for method in ("GET", "PUT"):
+        answer = ask(cloud, f"/pub?{WHO}", method, X_Forwarded_Proto="http", Host="study.org")
+        assert answer.status == 308
+        assert answer.headers["Location"] == f"https://study.org/pub?{WHO}"
+    for header in ({}, {"X_Forwarded_Proto": "https"}):
+        assert ask(cloud, f"/pub?{WHO}", **header).status == 200
+
+
+def test_browsers_are_told_to_stay_with_https_on_the_cloud(cloud, local):
+    for path in ("/", "/static/css/study.css", "/check_worker_status"):
+        stay = ask(cloud, path, X_Forwarded_Proto="https").headers["Strict-Transport-Security"]
+        assert int(re.fullmatch(r"max-age=(\d+)", stay)[1]) >= 180 * 24 * 3600
+        assert "Strict-Transport-Security" not in ask(cloud, path).headers
+    at_home = ask(local, "/", X_Forwarded_Proto="https")
+    assert "Strict-Transport-Security" not in at_home.headers
+
+
+def test_at_home_nothing_is_redirected(local):
+    assert ask(local, f"/pub?{WHO}", X_Forwarded_Proto="http").status == 200
+
+
+def test_the_visitors_address_is_the_one_the_router_saw_and_the_host_the_one_asked_for(cloud):
+    seen = ask(
+        cloud,
+        "/visitor",
+        X_Forwarded_For="198.51.100.1, 203.0.113.9",
+        X_Forwarded_Proto="https",
+        X_Forwarded_Host="evil.example.com",
+        Host="study.org",
+    )
+    assert seen.json == {"address": "203.0.113.9", "host": "study.org", "secure": True}
+
+
+def test_pages_of_an_mturk_study_may_be_framed_by_mturk_and_send_forms_there(cloud):
+    answer = ask(cloud, f"/pub?{WHO}")
+    assert answer.policy["frame-ancestors"] == ["https://*.mturk.com"]
+    assert answer.policy["form-action"] == ["'self'", "https://*.mturk.com"]
+    assert "Cross-Origin-Opener-Policy" not in answer.headers  # the pop-up talks to its opener
+
+
+def test_pages_of_other_studies_may_not_be_framed_at_all(local):
+    answer = ask(local, f"/pub?{WHO}")
+    assert answer.policy["frame-ancestors"] == ["'none'"]
+    assert answer.policy["form-action"] == ["'self'"]
+    assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_a_researcher_names_the_hosts_of_scripts_and_media_in_the_settings(cloud, local):
+    policy = ask(cloud, "/").policy
+    assert policy["script-src"] == ["'self'", "'unsafe-inline'", "https://cdn.org", "x"]
+    assert policy["style-src"] == ["'self'", "'unsafe-inline'", "https://cdn.org", "x"]
+    assert policy["img-src"] == ["'self'", "data:", "blob:", "https://films.org"]
+    without = ask(local, "/").policy
+    assert without["script-src"] == ["'self'"]
+    assert without["connect-src"] == ["'self'", "data:", "blob:"]
+    assert without["object-src"] == without["base-uri"] == ["'none'"]
+
+
+def test_pages_and_json_are_not_kept_and_not_guessed(cloud):
+    for path in ("/", f"/pub?{WHO}", "/check_worker_status?workerId=w&assignmentId=a", "/nothing"):
+        headers = ask(cloud, path).headers
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+    page = ask(cloud, "/").headers
+    assert page["Referrer-Policy"] == "same-origin"
+    assert "geolocation=()" in page["Permissions-Policy"]
+
+
+@pytest.mark.parametrize("page", ["stage.html", "instructions/1-colours.html"])
+def test_a_page_of_the_task_is_sent_as_it_stands(cloud, folder, page):
+    answer = ask(cloud, f"/{page}")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.text == (folder / "templates" / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/ppid", "/exp.html", "/ad.html", "/layout.html", "/error.html", "/debriefing.html"),
+        *("/instructions", "/instructions/", "/nothing.html", "/.env", "/config.txt"),
+        *("/../config.txt", "/..%2fconfig.txt", "/%2e%2e/config.txt", "//etc/passwd"),
+        *("/instructions/..%2f..%2fstudy%2fapp.py", "/stage.html%00", "/..%5cconfig.txt"),
+        *("/static/../config.txt", "/static/..%2fconfig.txt", "/static/0a1b2c3d4e5f/../../x"),
+    ],
+)
+def test_anything_else_is_not_there(cloud, path):
+    answer = ask(cloud, path)
+    assert answer.status == 404
+    assert "This link does not work" in answer.text
+
+
+def test_at_home_edits_show_because_the_browser_asks_anew(local):
+    assert 'href="/static/css/study.css"' in ask(local, "/").text
+    for path in ("/static/css/study.css", "/stage.html"):
+        assert ask(local, path).headers["Cache-Control"] == "no-cache"
+
+
+def test_a_page_that_becomes_a_template_is_no_longer_sent(cloud, folder):
+    page = folder / "templates" / "own.html"
+    page.write_text("<p>Hello</p>")
+    assert ask(cloud, "/own.html").status == 200
+    page.write_text("<p>Hello {{ study.title }}</p>")
+    assert ask(cloud, "/own.html").status == 404
+
+
+def test_a_mistake_in_code_shows_the_error_page_and_the_log_says_where(cloud):
+    page = ask(cloud, "/mistake?workerId=WORKERXYZ")
+    assert page.status == 500
+    assert 'id="errornum">500<' in page.text
+    posted = ask(
+        cloud, "/mistake", "POST", "workerId=WORKERXYZ",
+        Content_Type="application/x-www-form-urlencoded",
+    )  # fmt: skip
+    assert (posted.status, posted.json["reason"]) == (500, "server")
+    script = ask(cloud, "/mistake?workerId=WORKERXYZ", Accept="application/json")
+    assert script.json["reason"] == "server"
+    for answer in (page, posted, script):
+        assert "ValueError" not in answer.text
+    assert "ValueError: no number: …" in cloud.output
+    assert "custom.py" in cloud.output
+
+
+def test_a_mistake_with_the_database_tells_no_value(cloud):
+    assert ask(cloud, "/stored-twice?workerId=OTHERXYZ").status == 500
+    assert "duplicate key value violates unique constraint" in cloud.output
+
+
+def test_psiturks_own_error_shows_the_error_page(cloud):
+    assert 'id="errornum">9999<' in ask(cloud, f"/psiturks-error?{WHO}").text
+    assert "unknown_error" in cloud.output
+
+
+def test_a_wrong_method_is_refused_with_the_right_ones(cloud):
+    answer = ask(cloud, "/sync/WORKERXYZ:ASSIGNXYZ", "DELETE")
+    assert (answer.status, answer.json["reason"]) == (405, "method-not-allowed")
+    assert "PUT" in answer.headers["Allow"]
+
+
+def test_nonsense_on_the_wire_is_logged_without_what_was_sent(cloud):
+    with socket.create_connection(("127.0.0.1", cloud.port)) as wire:
+        wire.sendall(b"NONSENSE WORKERXYZ\r\n\r\n")
+        assert b"400" in wire.recv(1000)
+    wait_for(lambda: "Invalid" in cloud.output)
+
+
+def test_while_the_database_is_away_browsers_are_asked_to_come_again(cloud, cluster, url):
+    name = urlsplit(url).path[1:]
+    granted = ask(cloud, f"/exp?{WHO}")
+    cookie = granted.headers["Set-Cookie"].partition(";")[0]
+    cluster.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    cluster.disconnect(url)
+    try:
+        page = ask(cloud, f"/exp?{WHO}")
+        save = ask(
+            cloud, "/sync/WORKERXYZ:ASSIGNXYZ?writer=1&save=1", "PUT", "{}",
+            Cookie=cookie, Content_Type="application/json",
+        )  # fmt: skip
+    finally:
+        cluster.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    assert (page.status, save.status) == (503, 503)
+    assert 'id="errornum">503<' in page.text
+    assert save.json["reason"] == "database"
+    assert int(page.headers["Retry-After"]) == int(save.headers["Retry-After"]) > 0
+    assert ask(cloud, f"/exp?{WHO}").status == 200
+
+
+def test_after_all_this_the_log_names_nobody(cloud):
+    assert "The database is away" in cloud.output
+    for private in ("WORKERXYZ", "ASSIGNXYZ", "HITXYZ", "OTHERXYZ", "NONSENSE", "ip="):
+        assert private not in cloud.output
+
+
+@pytest.fixture(scope="module")
+def throttle(study):
+    """The module study/throttle.py, which needs nothing of the study."""
+    spec = importlib.util.spec_from_file_location("throttle", study.path / "study" / "throttle.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Clock:
+    """A clock that goes on only when told to."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_client_may_fail_a_number_of_times_in_each_window(throttle):
+    clock = Clock()
+    limit = throttle.Throttle(failures=3, seconds=60, clock=clock)
+    assert [limit.allow_failure("192.0.2.1") for _ in range(5)] == [True] * 3 + [False] * 2
+    assert limit.allow_failure("192.0.2.2"), "another client is not concerned"
+    clock.now += 59
+    assert not limit.allow_failure("192.0.2.1")
+    clock.now += 1
+    assert limit.allow_failure("192.0.2.1")
+
+
+def test_a_client_with_many_addresses_of_one_network_is_one_client(throttle):
+    limit = throttle.Throttle(failures=1, clock=Clock())
+    assert limit.allow_failure("2001:db8:1:2:aaaa::1")
+    assert not limit.allow_failure("2001:db8:1:2:bbbb::1")
+    assert limit.allow_failure("2001:db8:1:3::1")
+    assert limit.allow_failure("::ffff:192.0.2.1")
+    assert not limit.allow_failure("192.0.2.1")
+    assert limit.allow_failure(None)
+
+
+def test_the_memory_of_clients_is_limited(throttle):
+    limit = throttle.Throttle(clock=Clock())
+    for number in range(throttle.CLIENTS + 50):
+        limit.allow_failure(f"10.0.{number // 250}.{number % 250}")
+    assert len(limit._windows) == throttle.CLIENTS
+
+
+@pytest.mark.parametrize("password", ["short", "Password1"])
+def test_the_dashboard_does_not_start_with_a_password_that_is_easy_to_guess(study, password):
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    done = study.run("study", "dashboard", env=os.environ | keys | {"PSITURK_LOGIN_PW": password})
+    assert done.returncode == 1
+    assert "password is easy to guess" in done.stderr
+    assert "PSITURK_LOGIN_PW" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nor_does_its_server_started_by_hand(study):
+    settings = {"PSITURK_ENABLE_DASHBOARD": "true", "STUDY_DASHBOARD": "1"}
+    settings |= {"PSITURK_LOGIN_USERNAME": "admin", "PSITURK_SECRET_KEY": "k" * 30}
+    done = subprocess.run(
+        [study.python, "-m", "study.server"],
+        cwd=study.path, env=os.environ | settings, text=True, timeout=60, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "password is easy to guess" in done.stderr
+
+
+def test_the_audit_of_packages_gets_each_with_its_version_and_hashes(study, tmp_path):
+    workflow = yaml.safe_load((study.path / ".github/workflows/ci.yml").read_text())
+    steps = [step.get("run", "") for step in workflow["jobs"]["audit"]["steps"]]
+    (export,) = [step for step in steps if step.startswith("uv export")]
+    packages = tmp_path / "packages.txt"
+    command = export.replace("packages.txt", str(packages)).split()
+    subprocess.run(command, cwd=study.path, check=True)
+    with_hash = r"^(\S+?)==\S+(?: ; .*)? \\\n    --hash=sha256:"
+    listed = re.findall(with_hash, packages.read_text(), re.MULTILINE)
+    for name in ("psiturk", "flask", "werkzeug", "psycopg-binary", "boto3"):
+        assert name in listed
+    assert f"--requirement {packages.name}" in steps[-1]
