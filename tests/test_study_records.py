@@ -99,7 +99,7 @@ def test_an_older_window_cannot_replace_what_a_newer_one_saved(participant, serv
     assert save(participant, 1, {"data": []}, writer=participant.writer + 1).status == 409
 
 
-NESTED = '{"a":' * 100 + "1" + "}" * 100
+NESTED = '{"a":' * 50_000 + "1" + "}" * 50_000
 DEEP = '{"a":' * 100_000
 BAD_BODIES = {
     "empty": b"",
@@ -164,7 +164,7 @@ def test_nobody_but_its_own_browser_reads_or_changes_a_record(participant, serve
         "another's under this name": {name: other_value},
         "the mark alone": {name: value.partition(".")[0]},
         "tampered": {name: value[:-2] + "AA"},
-        "a later time": {name: re.sub(r"\.\w+\.", ".zzzzzz.", value)},
+        "a later time": {name: ".".join([value.split(".")[0], "zzzzzz", value.split(".")[2]])},
         "empty": {name: ""},
     }
     uid = participant.uniqueid
@@ -201,7 +201,7 @@ def test_whoever_knows_the_ids_gets_no_proof_for_a_record(participant, server, m
     assert thief.open("/exp").error == 1008
     participant.complete()
     assert thief.open("/exp").error == 1010
-    assert thief.load().status == 403
+    assert thief.load().status in (403, 429)
     assert list(thief.browser.cookies) == []
 
 
@@ -234,7 +234,7 @@ def test_a_lab_computer_keeps_the_proofs_of_its_latest_participants_only(server)
         sitting.browser = first.browser
         begin(sitting)
     assert sitting.load().status == 200
-    assert first.load().status == 403
+    assert first.load().status in (403, 429)
     assert len(list(first.browser.cookies)) == 12
 
 

@@ -6,15 +6,13 @@ finish by then no longer counts, so the place is given again.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, literal_column, select, union_all
+from sqlalchemy import Connection, func, select, union_all
 
 from study.design import Cell
 from study.options import Options
-from study.tables import counts, participants
-from study.triggers import FINISHED
+from study.tables import FINISHED_WRITTEN, counts, participants
 
 
 def count(connection: Connection, options: Options, mode: str, now: datetime) -> Counter[Cell]:
@@ -31,15 +29,10 @@ def count(connection: Connection, options: Options, mode: str, now: datetime) ->
     coming = (
         select(row.cond, row.counterbalance, func.count())
         .where(row.codeversion == options.code_version, row.mode == mode)
-        .where(row.beginhit > since, row.status.not_in(_as_literals(FINISHED)))
+        .where(row.beginhit > since, row.status.not_in(FINISHED_WRITTEN))
         .group_by(row.cond, row.counterbalance)
     )
     taken: Counter[Cell] = Counter()
     for condition, order, number in connection.execute(union_all(finished, coming)):
         taken[condition, order] += number
     return taken
-
-
-def _as_literals(numbers: Iterable[int]) -> list:
-    """Written into the statement, so that the database recognises the index for them."""
-    return [literal_column(str(number)) for number in numbers]

@@ -10,7 +10,6 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from sqlalchemy import Row
 
 from study import keys
-from study.records import COMPLETED, QUIT, SUBMITTED, utc_now
 from study.recruiters import TRIAL_RUNS, BadLink, Ids, read_ids
 from study.refusals import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, TOOK_PART, Refusal
 from study.service import study
@@ -62,13 +61,11 @@ def complete() -> Response | str:
     Coming again gives the same page. Whoever has saved nothing is not sent on.
     """
     uniqueid = own_uniqueid(request.args)
-    row = study.records.find(uniqueid)
+    row = study.records.complete(uniqueid) or study.records.find(uniqueid)
     if row and row.ending:
         return redirect_to_ending(row)
     if row is None or not row.saved:
         raise Refusal(NOT_SAVED)
-    if row.status not in FINISHED:
-        row = study.records.advance(uniqueid, COMPLETED, endhit=utc_now())
     return show_completed(row)
 
 
@@ -90,9 +87,7 @@ def leave() -> Response:
     uniqueid, reason = own_uniqueid(request.form), request.form.get("reason", "")
     if reason not in LEAVING:
         return make_response({"status": "not stored", "reason": "malformed"}, 400)
-    row = study.records.find(uniqueid)
-    if row and not row.ending and row.status not in FINISHED:
-        study.records.advance(uniqueid, QUIT, ending=reason, endhit=utc_now())
+    if study.records.leave(uniqueid, reason):
         study.incidents.note(reason)
     return make_response({"status": "success"})
 
@@ -131,11 +126,8 @@ def declined() -> str:
 def worker_complete() -> dict:
     """psiTurk's other way to say that somebody has completed."""
     uniqueid = own_uniqueid(request.args)
-    row = study.records.find(uniqueid)
-    if row is None or not row.saved:
-        return {"status": "bad request"}
-    study.records.advance(uniqueid, COMPLETED, endhit=utc_now())
-    return {"status": "success"}
+    is_done = study.records.complete(uniqueid) or is_finished(uniqueid)
+    return {"status": "success" if is_done else "bad request"}
 
 
 @blueprint.get("/worker_submitted")
@@ -144,11 +136,14 @@ def worker_submitted() -> dict:
     uniqueid, token = request.args.get("uniqueId", ""), request.args.get("token", "")
     if not study.access.is_submission_token(uniqueid, token):
         study.require_own(uniqueid)
+    is_done = study.records.submit(uniqueid) or is_finished(uniqueid)
+    return {"status": "success" if is_done else "bad request"}
+
+
+def is_finished(uniqueid: str) -> bool:
+    """Whether this participant has completed the study, now or before."""
     row = study.records.find(uniqueid)
-    if row is None or row.status not in FINISHED:
-        return {"status": "bad request"}
-    study.records.advance(uniqueid, SUBMITTED)
-    return {"status": "success"}
+    return row is not None and row.status in FINISHED
 
 
 def own_uniqueid(args) -> str:

@@ -6,7 +6,6 @@ it was given to, saves are ordered, and a status never goes back.
 """
 
 import json
-from collections.abc import Iterable
 
 import user_agents
 from flask import Blueprint, Response, make_response, render_template, request
@@ -14,14 +13,13 @@ from sqlalchemy import Row
 
 from study.endings import own_uniqueid, redirect_to_ending
 from study.entrance import Standing, standing, visitor
-from study.records import QUIT, STARTED, Browser, HasOtherAssignment, Saved, utc_now
+from study.records import Browser, HasOtherAssignment, Saved
 from study.recruiters import TRIAL_RUNS
 from study.refusals import NO_IDS_IN_EXP, NOT_YOURS, TASK_BEGUN, TOOK_PART, Refusal
 from study.service import study
 
 blueprint = Blueprint("participation", __name__)
 
-DEEPEST = 64  # objects within objects; real records have 5
 MAX_WRITER = 2**30
 DRAINED = 4  # times the limit; who sends more than that is no participant
 
@@ -92,20 +90,15 @@ def describe_browser() -> Browser:
 @blueprint.post("/inexp")
 def enterexp() -> dict:
     """The task begins: from now on it cannot be started afresh."""
-    row = study.records.advance(own_uniqueid(request.form), STARTED, beginexp=utc_now())
+    uniqueid = own_uniqueid(request.form)
+    row = study.records.begin(uniqueid) or study.records.find(uniqueid)
     return {"status": "success" if row else "error, uniqueId not found"}
 
 
 @blueprint.post("/quitter")
 def quitter() -> dict:
     """The window of the task was closed. Does not count in a trial run."""
-    uniqueid = own_uniqueid(request.form)
-    row = study.records.find(uniqueid)
-    if row is None:
-        return {"status": "error, uniqueId not found"}
-    if row.mode == "debug" or uniqueid.startswith("debug"):
-        return {"status": "didn't mark as quitter since this is debugging"}
-    study.records.advance(uniqueid, QUIT)
+    study.records.quit(own_uniqueid(request.form))
     return {"status": "marked as quitter"}
 
 
@@ -163,10 +156,11 @@ def drain() -> None:
 
 
 def parse_record(text: str) -> dict:
-    """The record, checked. Raises ValueError or RecursionError for what is no record."""
+    """The record, checked. Raises ValueError for what is no record, and RecursionError for
+    one that is too deep (some thousand levels) to be read again."""
     record = json.loads(text, parse_constant=_refuse_constant)
-    if not isinstance(record, dict) or _depth(record) > DEEPEST:
-        raise ValueError("not an object, or too deep")
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
     return record
 
 
@@ -188,20 +182,6 @@ def count_entries(record: dict) -> int:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _depth(value: object) -> int:
-    """How deep objects and lists lie in each other, looked at level by level."""
-    depth, level = 0, [value]
-    while level and depth <= DEEPEST:
-        outer = [each for each in level if isinstance(each, dict | list)]
-        level = [item for each in outer for item in _inside(each)]
-        depth += 1
-    return depth
-
-
-def _inside(outer: dict | list) -> Iterable:
-    return outer.values() if isinstance(outer, dict) else outer
 
 
 @blueprint.get("/check_worker_status")

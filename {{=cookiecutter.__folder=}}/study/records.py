@@ -11,9 +11,11 @@ from enum import Enum
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Engine,
     Row,
+    Update,
     bindparam,
     case,
     cast,
@@ -28,8 +30,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from study import conditions
 from study.design import Cell, Design
 from study.options import Options
-from study.recruiters import Ids
-from study.tables import participants, spare_records
+from study.recruiters import TRIAL_RUNS, Ids
+from study.statements import Statements
+from study.tables import FINISHED_WRITTEN, participants, spare_records
 
 # psiTurk's numbers (experiment.py), and the order in which a participant passes them.
 ALLOCATED, STARTED, COMPLETED, SUBMITTED, CREDITED, QUIT, BONUSED = 1, 2, 3, 4, 5, 6, 7
@@ -66,13 +69,35 @@ _SAVE_BY_SIZE = (
         record_version=_window.op("<<")(_BITS) + cast(bindparam("size"), BigInteger),
     )
 )
-_OPEN_window = (
+_OPEN_WINDOW = (
     update(participants)
     .where(_BY_ID)
     .values(record_version=(_window + 1).op("<<")(_BITS))
     .returning(_window)
 )
-_rank = case({status: rank for rank, status in enumerate(ORDER)}, value=_row.status, else_=0)
+_OPEN_WINDOW_AGAIN = _OPEN_WINDOW.values(
+    status=case((_row.status == QUIT, STARTED), else_=_row.status)
+)
+
+
+def _move(status: int, *conditions: ColumnElement[bool], **values: object) -> Update:
+    """Moves a participant on to a status, never back, and gives the row if it did."""
+    rank = case({each: rank for rank, each in enumerate(ORDER)}, value=_row.status, else_=0)
+    moved = update(participants).where(_BY_ID, rank < ORDER.index(status), *conditions)
+    return moved.values(status=status, **values).returning(*_BRIEF)
+
+
+_NOW = bindparam("now")
+_BEGIN = _move(STARTED, beginexp=_NOW)
+_QUIT = _move(QUIT, *(_row.mode != trial for trial in TRIAL_RUNS))
+_COMPLETE = _move(COMPLETED, _row.datastring != "", _row.ending.is_(None), endhit=_NOW)
+_SUBMIT = _move(SUBMITTED, _row.status.in_(FINISHED_WRITTEN))
+_LEAVE = (
+    update(participants)
+    .where(_BY_ID, _row.ending.is_(None), _row.status.not_in(FINISHED_WRITTEN))
+    .values(status=QUIT, ending=bindparam("reason"), endhit=_NOW)
+    .returning(*_BRIEF)
+)
 
 
 class Saved(Enum):
@@ -103,21 +128,23 @@ class Records:
 
     def __init__(self, engine: Engine, options: Options):
         self._engine = engine
-        # A single statement is its own transaction: no BEGIN and COMMIT to wait for.
-        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._statements = Statements(engine)
         self._options = options
         self._design = Design.of(options)
-        self._is_postgresql = engine.dialect.name == "postgresql"
+        dialect = postgresql if self._statements.is_postgresql else sqlite
+        columns = ("uniqueid", "writer", "received", "reason", "datastring")
+        kept = dialect.insert(spare_records).values({name: bindparam(name) for name in columns})
+        self._keep = kept.on_conflict_do_update(
+            index_elements=columns[:2], set_={name: kept.excluded[name] for name in columns[2:]}
+        )
 
     def find(self, uniqueid: str) -> Row | None:
         """The row, without the record, or None."""
-        with self._single.connect() as connection:
-            return connection.execute(_FIND, {"uid": uniqueid}).one_or_none()
+        return self._statements.one(_FIND, uid=uniqueid)
 
     def of_worker(self, worker: str) -> list[Row]:
         """Every row of a worker, without the records."""
-        with self._single.connect() as connection:
-            return connection.execute(_OF_WORKER, {"worker": worker}).all()
+        return self._statements.run(_OF_WORKER, worker=worker).rows
 
     def enrol(self, ids: Ids, browser: Browser) -> tuple[Row, int]:
         """Make the row of a participant who comes for the first time, and assign a condition.
@@ -130,7 +157,7 @@ class Records:
             others = connection.execute(_OF_WORKER, {"worker": ids.worker}).all()
             for row in others:
                 if row.uniqueid == ids.uniqueid:
-                    window = connection.scalar(_OPEN_window, {"uid": ids.uniqueid})
+                    window = connection.scalar(_OPEN_WINDOW, {"uid": ids.uniqueid})
                     return row, window
             if others and not (self._options.allow_repeats or ids.is_trial_run):
                 raise HasOtherAssignment
@@ -162,17 +189,12 @@ class Records:
 
         ``again`` takes back that somebody had quit.
         """
-        statement = _OPEN_window
-        if again:
-            back = case((_row.status == QUIT, STARTED), else_=_row.status)
-            statement = statement.values(status=back)
-        with self._single.connect() as connection:
-            return connection.scalar(statement, {"uid": uniqueid})
+        statement = _OPEN_WINDOW_AGAIN if again else _OPEN_WINDOW
+        return self._statements.one(statement, uid=uniqueid)[0]
 
     def load(self, uniqueid: str) -> str | None:
         """The stored record as JSON text, before the first save what psiTurk starts one with."""
-        with self._single.connect() as connection:
-            row = connection.execute(_LOAD, {"uid": uniqueid}).one_or_none()
+        row = self._statements.one(_LOAD, uid=uniqueid)
         if row is None or row.datastring:
             return row and row.datastring
         first = {
@@ -189,16 +211,16 @@ class Records:
         """Store a window's save unless a later one is there; returns after the commit."""
         version = writer << SAVE_BITS | save
         values = {"uid": uniqueid, "data": data, "writer": writer, "version": version}
-        with self._single.connect() as connection:
-            if connection.execute(_SAVE, values).rowcount:
-                return Saved.STORED
-            there = connection.scalar(_VERSION, {"uid": uniqueid})
-            if there is None:
-                return Saved.UNKNOWN
-            if there >> SAVE_BITS == writer:
-                return Saved.KNOWN
-            self._keep_aside(connection, uniqueid, writer, data)
-            return Saved.SUPERSEDED
+        if self._statements.run(_SAVE, **values).count:
+            return Saved.STORED
+        there = self._statements.one(_VERSION, uid=uniqueid)
+        if there is None:
+            return Saved.UNKNOWN
+        if there[0] >> SAVE_BITS == writer:
+            return Saved.KNOWN
+        aside = {"received": utc_now(), "reason": "newer-window", "datastring": data}
+        self._statements.run(self._keep, uniqueid=uniqueid, writer=writer, **aside)
+        return Saved.SUPERSEDED
 
     def save_by_size(self, uniqueid: str, data: str, size: int) -> Saved:
         """Store a record that comes without a number, as psiturk.js sends it.
@@ -206,26 +228,30 @@ class Records:
         Its entries only become more, so the one with more of them is the newer.
         """
         values = {"uid": uniqueid, "data": data, "size": min(size, MAX_SAVES)}
-        with self._single.connect() as connection:
-            if connection.execute(_SAVE_BY_SIZE, values).rowcount:
-                return Saved.STORED
-            there = connection.scalar(_VERSION, {"uid": uniqueid})
-            return Saved.UNKNOWN if there is None else Saved.KNOWN
+        if self._statements.run(_SAVE_BY_SIZE, **values).count:
+            return Saved.STORED
+        there = self._statements.one(_VERSION, uid=uniqueid)
+        return Saved.UNKNOWN if there is None else Saved.KNOWN
 
-    def advance(self, uniqueid: str, status: int, **also: object) -> Row | None:
-        """Move a participant on to a status and set other columns with it; never back.
+    def begin(self, uniqueid: str) -> Row | None:
+        """The task begins. Like those below: the row if it moved on, or None."""
+        return self._statements.one(_BEGIN, uid=uniqueid, now=utc_now())
 
-        Returns the row as it is afterwards, or None if there is none.
-        """
-        moved = (
-            update(participants)
-            .where(_BY_ID, _rank < ORDER.index(status))
-            .values(status=status, **also)
-            .returning(*_BRIEF)
-        )
-        with self._single.connect() as connection:
-            row = connection.execute(moved, {"uid": uniqueid}).one_or_none()
-        return row or self.find(uniqueid)
+    def quit(self, uniqueid: str) -> Row | None:
+        """The window was closed; means nothing in a trial run."""
+        return self._statements.one(_QUIT, uid=uniqueid)
+
+    def complete(self, uniqueid: str) -> Row | None:
+        """The task is done, and something is saved."""
+        return self._statements.one(_COMPLETE, uid=uniqueid, now=utc_now())
+
+    def submit(self, uniqueid: str) -> Row | None:
+        """Somebody who is done has handed the HIT in."""
+        return self._statements.one(_SUBMIT, uid=uniqueid)
+
+    def leave(self, uniqueid: str, reason: str) -> Row | None:
+        """Somebody who is not done is screened out, or leaves by the button."""
+        return self._statements.one(_LEAVE, uid=uniqueid, reason=reason, now=utc_now())
 
     def _assign(self, connection: Connection, mode: str, now: datetime) -> Cell:
         from psiturk import experiment  # half-built while this module is imported
@@ -236,21 +262,13 @@ class Records:
 
     def _one_at_a_time(self, connection: Connection):
         """A transaction that waits for every other one of its kind."""
-        if self._is_postgresql:
+        if self._statements.is_postgresql:
             transaction = connection.begin()
             connection.execute(select(func.pg_advisory_xact_lock(ENROLMENT_LOCK)))
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             transaction = connection.get_transaction()
         return transaction
-
-    def _keep_aside(self, connection: Connection, uniqueid: str, writer: int, data: str) -> None:
-        dialect = postgresql if self._is_postgresql else sqlite
-        values = {"received": utc_now(), "reason": "newer-window", "datastring": data}
-        statement = dialect.insert(spare_records).values(uniqueid=uniqueid, writer=writer, **values)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["uniqueid", "writer"], set_=values)
-        )
 
 
 def utc_now() -> datetime:

@@ -8,6 +8,7 @@ NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
 TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
 NOT_KNOWN, WRONG_BROWSER, NOT_SAVED = 1013, 1014, 1017
 NOT_YOURS = 403  # ours: there is a record, and another browser was given it
+TOO_OFTEN = 429  # ours: this client has asked for others' records again and again
 
 _STATUS = {
     NO_IDS_IN_AD: HTTPStatus.BAD_REQUEST,
@@ -15,6 +16,7 @@ _STATUS = {
     NO_IDS_IN_EXP: HTTPStatus.BAD_REQUEST,
     NOT_KNOWN: HTTPStatus.BAD_REQUEST,
     NOT_SAVED: HTTPStatus.CONFLICT,
+    TOO_OFTEN: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 

@@ -16,7 +16,8 @@ from study.access import Access
 from study.incidents import Incidents
 from study.options import Options
 from study.records import Records
-from study.refusals import NOT_YOURS, Refusal
+from study.refusals import NOT_YOURS, TOO_OFTEN, Refusal
+from study.throttle import Throttle
 
 EXCLUDED = Path("excluded.txt")
 
@@ -52,6 +53,11 @@ class Service:
         return Incidents(self.engine)
 
     @cached_property
+    def throttle(self) -> Throttle:
+        """Failed attempts of each client."""
+        return Throttle()
+
+    @cached_property
     def excluded(self) -> frozenset[str]:
         """Pseudonyms of those who took part in an earlier study (excluded.txt)."""
         if not EXCLUDED.exists():
@@ -65,10 +71,13 @@ class Service:
 
     def require_own(self, uniqueid: str) -> None:
         """Refuse the request unless its browser was given this record."""
-        if not self.access.is_granted(request, uniqueid):
-            self.incidents.note("no-proof")
-            current_app.logger.warning("Refused: %s without proof", request.endpoint)
-            raise Refusal(NOT_YOURS)
+        if self.access.is_granted(request, uniqueid):
+            return
+        if not self.throttle.allow_failure(request.remote_addr):
+            raise Refusal(TOO_OFTEN)
+        self.incidents.note("no-proof")
+        current_app.logger.warning("Refused: %s without proof", request.endpoint)
+        raise Refusal(NOT_YOURS)
 
 
 def install(app: Flask, options: Options, engine: Engine) -> None:

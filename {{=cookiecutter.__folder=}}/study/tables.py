@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     inspect,
+    literal_column,
     select,
 )
 from sqlalchemy.schema import CreateIndex
@@ -37,6 +38,9 @@ ADDED = (
 )
 for _column in ADDED:
     participants.append_column(_column)
+
+# Written into statements, not sent beside them, so that the database recognises its index.
+FINISHED_WRITTEN = [literal_column(str(status)) for status in FINISHED]
 
 INDEXES = (
     # psiTurk looks a worker's rows up on every visit and has no index for it.

@@ -1,0 +1,111 @@
+"""How the study reaches PostgreSQL: the dialect of psiTurk's engine, its pool, its connections.
+
+Heroku's ``DATABASE_URL`` starts with ``postgres://``, a name that SQLAlchemy 2 does
+not know and that psiTurk needs to see (models.py decides the type of the data column
+by it). pyproject.toml registers the dialect below under that name, so the address
+works unchanged in the server, in the release phase and in the psiturk shell.
+"""
+
+import os
+from collections.abc import Mapping
+
+import gevent
+import gevent.monkey
+import psycopg
+from psycopg import Connection
+from sqlalchemy import URL, QueuePool, event
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import DisconnectionError
+
+# Heroku's small plans allow 20 connections in all (devcenter.heroku.com/articles/
+# heroku-postgres-plans); 4 of them are left for the release phase and for downloads. One
+# dyno may use the rest; with more dynos, set the config var (`study check` says to what).
+CONNECTIONS = 16
+TRANSACTIONS = 2  # connections of psiTurk's engine: an enrolment, and the researcher's code
+
+
+def connections_per_worker(environment: Mapping[str, str] = os.environ) -> int:
+    """How many connections one worker process opens at most, in this environment."""
+    workers = int(environment.get("WEB_CONCURRENCY") or 1)
+    given = environment.get("CONNECTIONS_PER_WORKER") or max(4, CONNECTIONS // workers)
+    return max(int(given), TRANSACTIONS + 1)
+
+
+SECONDS_TO_WAIT = 10  # for a free connection, or for the server
+# How long a broken network can go unnoticed; a participant's browser tries again.
+TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
+       "tcp_user_timeout": 20_000}  # fmt: skip
+
+
+class WorkersPool(QueuePool):
+    """Few connections, each looked at before it is used: Heroku restarts databases."""
+
+    def __init__(self, creator, **options):
+        few = {"pool_size": TRANSACTIONS, "max_overflow": 0, "timeout": SECONDS_TO_WAIT}
+        super().__init__(creator, **few | options)
+        event.listen(self, "checkout", refuse_ended)
+
+
+def refuse_ended(connection: Connection, *_) -> None:
+    """Raise DisconnectionError, for which the pool makes a new one, if the server has hung up.
+
+    It says so before it does, so the news is here already: no question to ask, which would
+    take as long as a save.
+    """
+    try:
+        for _ in range(2):  # the server's last words, and the end
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError as error:
+        raise DisconnectionError from error
+
+
+class CooperativeConnection(Connection):
+    """Lets other requests run while it waits, at a tenth of the cost of gevent's select."""
+
+    def wait(self, gen, interval=0.1, timeout=None):
+        """Run psycopg's generator to its end; like its own, for a process patched by gevent."""
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        hub = gevent.get_hub()
+        try:
+            wants = next(gen)
+            while True:
+                watcher = hub.loop.io(self.pgconn.socket, wants)
+                try:
+                    hub.wait(watcher)
+                finally:
+                    watcher.close()
+                wants = gen.send(wants)
+        except StopIteration as end:
+            return end.value
+        except gevent.GreenletExit:
+            self.pgconn.finish()  # nobody will read the answer
+            raise
+
+
+class PostgresDialect(PGDialect_psycopg):
+    """PostgreSQL through psycopg 3, under the name that Heroku uses."""
+
+    supports_statement_cache = True  # SQLAlchemy asks every class to say so itself
+
+    @classmethod
+    def get_pool_class(cls, url: URL) -> type[QueuePool]:
+        """The pool of psiTurk's engine, which psiTurk gives no way to configure (db.py)."""
+        return WorkersPool
+
+    def connect(self, *arguments, **options) -> Connection:
+        """Connect; in a server, so that waiting for an answer costs little."""
+        if not gevent.monkey.is_module_patched("socket"):
+            return super().connect(*arguments, **options)
+        return CooperativeConnection.connect(*arguments, **options)
+
+    def create_connect_args(self, url: URL):
+        """Add what psiTurk leaves to the server's settings.
+
+        It stores UTC in columns without a zone, which PostgreSQL converts to the zone of
+        the session: in New York, everybody would have come five hours early.
+        """
+        arguments, options = super().create_connect_args(url)
+        asked = options.get("options", "")
+        options["options"] = f"{asked} -c timezone=UTC".strip()
+        return arguments, {"connect_timeout": SECONDS_TO_WAIT, **TCP, **options}
