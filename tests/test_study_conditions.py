@@ -52,7 +52,7 @@ def counts(cluster, url: str, where: str = "mode = 'prolific'") -> Counter:
 
 def test_conditions_are_exact_with_two_dynos_and_four_workers(dynos, cluster):
     url = cluster.create_database(connections=20)
-    servers = dynos(2, url, WEB_CONCURRENCY="2")
+    servers = dynos(2, url, WEB_CONCURRENCY="2", CONNECTIONS_PER_WORKER="4")
     with ThreadPoolExecutor(24) as at_once:
         arrivals = [(servers[n % 2].address, f"w{n}") for n in range(120)]
         debug = [(servers[n % 2].address, f"debug{n}", "a", "debug") for n in range(7)]

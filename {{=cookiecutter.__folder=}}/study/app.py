@@ -4,7 +4,8 @@ import os
 import random
 import string
 
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from study import dashboard, edges, settings
 from study.options import Options, read_options
@@ -20,14 +21,16 @@ def init_app(app: Flask) -> None:
     # These open psiTurk's database module, which reads the settings when it is imported.
     from psiturk.db import engine
 
-    from study import endings, entrance, participation, service
+    from study import endings, entrance, participation
+    from study.service import study
 
     config = settings.load()
     options = read_options(config)
+    app.session_interface = SessionsInUse()
     app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + MARGIN
     about = describe_study(options)
     app.context_processor(lambda: {"study": about, "debug_link": debug_link})
-    service.install(app, options, engine)
+    study.start(app, options, engine)
     for module in (entrance, participation, endings):
         app.register_blueprint(module.blueprint)
     edges.install(app, config)
@@ -36,6 +39,16 @@ def init_app(app: Flask) -> None:
         dashboard.guard(app)
     if os.environ.get("STUDY_PREVIEW"):
         show_edits_on_reload(app)
+
+
+class SessionsInUse(SecureCookieSessionInterface):
+    """Flask's sessions, for routes of your own and the dashboard; others pay nothing for them."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Flask's, without preparing to check a cookie that is not there."""
+        if app.secret_key and self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 def describe_study(options: Options) -> dict:

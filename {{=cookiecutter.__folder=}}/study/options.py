@@ -65,7 +65,7 @@ def read_options(config: PsiturkConfig) -> Options:
     )
 
 
-def _read[T](get: Callable[..., T], section: str, name: str, default: T | None = None) -> T:
+def _read(get: Callable, section: str, name: str, default: object = None):
     try:
         return get(section, name) if default is None else get(section, name, fallback=default)
     except ValueError as error:
@@ -91,9 +91,9 @@ def _cells(config: PsiturkConfig) -> tuple[int, int]:
     return conditions, orders
 
 
-def _per_cell[N: (int, float)](
-    config: PsiturkConfig, name: str, kind: type[N], conditions: int, orders: int
-) -> tuple[N, ...]:
+def _per_cell(
+    config: PsiturkConfig, name: str, kind: type, conditions: int, orders: int
+) -> tuple:
     """One number for each cell, from one for all, for each condition or for each cell."""
     words = _words(config.get("Study", name, fallback=""))
     try:

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from threading import Lock
 
 from sqlalchemy import (
     BigInteger,
@@ -129,6 +130,7 @@ class Records:
     def __init__(self, engine: Engine, options: Options):
         self._engine = engine
         self._statements = Statements(engine)
+        self._turn = Lock()
         self._options = options
         self._design = Design.of(options)
         dialect = postgresql if self._statements.is_postgresql else sqlite
@@ -153,7 +155,8 @@ class Records:
         at the same moment waits a moment, so that counts are exact and the same person
         gets one row. Raises HasOtherAssignment.
         """
-        with self._engine.connect() as connection, self._one_at_a_time(connection):
+        # Who waits for their turn here holds no connection that a save could use.
+        with self._turn, self._engine.connect() as connection, self._one_at_a_time(connection):
             others = connection.execute(_OF_WORKER, {"worker": ids.worker}).all()
             for row in others:
                 if row.uniqueid == ids.uniqueid:

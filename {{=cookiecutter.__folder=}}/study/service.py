@@ -1,15 +1,12 @@
-"""What the routes share: one object, made when the server starts."""
+"""What the routes share: one object, filled when the server starts."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
 from flask import Flask, current_app, request
 from sqlalchemy import Engine
-from werkzeug.local import LocalProxy
 
 from study import keys, tables
 from study.access import Access
@@ -22,7 +19,6 @@ from study.throttle import Throttle
 EXCLUDED = Path("excluded.txt")
 
 
-@dataclass
 class Service:
     """The settings, the database and the key of the running study."""
 
@@ -30,6 +26,11 @@ class Service:
     engine: Engine
     configured_key: str
     environment: Mapping[str, str]  # for the recruiter's codes
+
+    def start(self, app: Flask, options: Options, engine: Engine) -> None:
+        """Serve this study; a process has one."""
+        self.options, self.engine, self.environment = options, engine, os.environ
+        self.configured_key = app.secret_key or ""
 
     @cached_property
     def key(self) -> str:
@@ -80,9 +81,4 @@ class Service:
         raise Refusal(NOT_YOURS)
 
 
-def install(app: Flask, options: Options, engine: Engine) -> None:
-    """Make the service of this application."""
-    app.extensions["study"] = Service(options, engine, app.secret_key or "", os.environ)
-
-
-study = cast(Service, LocalProxy(lambda: current_app.extensions["study"]))
+study = Service()
