@@ -155,6 +155,9 @@ def new(live):
         ("yellow", "backups", "none are scheduled"),
         ("green", "database", "essential-0, 2 participants"),
         ("green", "mode", "cloud server"),
+        ("yellow", "codes", "COMPLETION_CODE is not set"),
+        ("yellow", "previews", "preview_ids in config.txt is empty"),
+        ("green", "recruiter", "/start?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID="),
     ],
 )
 def test_what_is_wrong_with_a_new_study_is_found(new, colour, about, words):
@@ -172,6 +175,7 @@ def ready(live, new):
     edit(config, r"you@example\.edu", "lab@psychology.uni-example.ac.uk")
     edit(config, r"^ad_url_domain =", f"ad_url_domain = {live.app.host}")
     live.machine.git("commit", "-qam", "Finish the study", cwd=live.folder)
+    live.app.set_config({"COMPLETION_CODE": "C0MPLETED"}, live.platform.account)
     live.deploy()
     live.app.backup_hours = [2]
     return live
@@ -188,6 +192,7 @@ def test_a_study_that_is_ready_has_nothing_red(well):
     assert (reds, code) == ([], 0)
     assert set(lines) >= {"address", "ad", "version", "backups", "dynos", "pages", "contact"}
     assert [shade for shade, _ in lines["version"] + lines["backups"]] == ["green", "green"]
+    assert lines["connected"] == [("green", "2 worker processes use up to 16 of the plan's 20")]
 
 
 def test_each_setting_tells_its_source(ready, well):
@@ -210,6 +215,7 @@ def test_no_secret_is_shown(ready):
     done = ready("check")
     assert done.returncode == 0
     assert "s3cret" not in done.stdout and "secret_key = ***" in done.stdout
+    assert "C0MPLETED" not in done.stdout and "heroku config:get COMPLETION_CODE" in done.stdout
     assert urlsplit(ready.url).password not in done.stdout + done.stderr
     assert re.search(r"^green +backups +daily at 2:00 UTC$", done.stdout, re.MULTILINE)
 

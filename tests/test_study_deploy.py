@@ -16,7 +16,7 @@ from participant import Participant
 from test_study_release import assert_same_app
 
 APP = "deploy-me-abcde"
-SECRET = "correct-horse-battery"
+SECRET, CODE = "correct-horse-battery", "C1A2B3D4"
 
 
 class Scene(SimpleNamespace):
@@ -77,7 +77,9 @@ def test_every_problem_is_told_at_once_with_its_remedy_and_nothing_is_pushed(sce
     config = scene.text("config.txt").replace("#port = 22362", "port = 5000")
     scene.commit(
         config__txt=config.replace("#login_pw =", f"login_pw = {SECRET}"),
-        notes__md=f"postgres://me:{SECRET}@db.example.edu/x\nAKIAIOSFODNN7EXAMPLE\n",
+        notes__md=f"postgres://me:{SECRET}@db.example.edu/x\nAKIAIOSFODNN7EXAMPLE\n"
+        f"https://app.prolific.com/submissions/complete?cc={CODE}\nCOMPLETION_CODE={CODE}\n",
+        excluded__txt="60ffe5c8371090c7041d43f8\n",
         pyproject__toml=scene.text("pyproject.toml").replace("pytz==2026.6", "pytz==2026.1"),
     )
     scene.run("git", "checkout", "--detach")
@@ -96,13 +98,16 @@ def test_every_problem_is_told_at_once_with_its_remedy_and_nothing_is_pushed(sce
         "a secret setting in config.txt line",
         "a database's password in notes.md line 1",
         "an Amazon key in notes.md line 2",
+        "a recruiter's address in notes.md line 3",
+        "a recruiter's code in notes.md line 4",
+        "no participant's id is in git: excluded.txt line 1",
         "the git remote `heroku` leads to https://git.heroku.com/another.git",
     ):
         assert cause in refused.out
     for remedy in ("git add --all", "git switch main", "uv lock", ".env", "git remote remove"):
         assert remedy in refused.out.partition("What to do:")[2]
     assert refused.code == 1
-    assert SECRET not in refused.out
+    assert SECRET not in refused.out and CODE not in refused.out
     assert scene.deploys == []
     scene.forget(1)
 
@@ -121,40 +126,49 @@ def test_a_deploy_brings_the_study_online_and_prints_the_links(scene):
     address = re.escape(scene.app.web_url)
     assert re.search(rf"{address}pub\?hitId=debug\w+&assignmentId=debug\w+&.*mode=debug", done.out)
     assert (
-        f"{scene.app.web_url}pub?hitId={{{{%STUDY_ID%}}}}&assignmentId={{{{%SESSION_ID%}}}}"
-        "&workerId={{%PROLIFIC_PID%}}&mode=prolific"
+        f"{scene.app.web_url}start?PROLIFIC_PID={{{{%PROLIFIC_PID%}}}}&STUDY_ID={{{{%STUDY_ID%}}}}"
+        "&SESSION_ID={{%SESSION_ID%}}\n"
     ) in done.out
+    assert f"heroku config:get COMPLETION_CODE --app {APP}" in done.out
     assert f"heroku logs --tail --app {APP}" in done.out
     for secret in scene.app.config.values():
         assert len(secret) < 8 or secret not in done.out
     print(done.out)
 
 
-@pytest.mark.parametrize("recruitment", ["prolific", "sona", "link"])
-def test_somebody_takes_part_through_the_recruiters_link(scene, monkeypatch, recruitment):
+def test_somebody_takes_part_through_the_recruiters_link(scene, monkeypatch):
     for name in ("https_proxy", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, scene.machine.environment[name])
-    link = re.search(r"https:\S+mode=(?!debug)\w+", links(scene, recruitment))[0]
-    # The recruiter's own programs put something into the places that the link marks.
-    link = re.sub(r"[{]{2}%\w+%[}]{2}|%SURVEY_CODE%|WHO", f"someone-from-{recruitment}", link)
-    ids = {name: value[0] for name, value in parse_qs(urlsplit(link).query).items()}
-    assert ids["mode"] == recruitment
-    person = Participant(
-        scene.app.web_url.rstrip("/"), ids["workerId"], ids["assignmentId"], ids["hitId"],
-        ids["mode"],
-    )  # fmt: skip
+    link = re.search(r"https:\S+/(start\?\S+)", links(scene, "prolific"))[1]
+    # Prolific puts its ids into the places that the link marks.
+    link = re.sub(r"[{]{2}%(\w+)%[}]{2}", r"the-\1", link)
+    person = Participant(scene.app.web_url.rstrip("/"))
+    invitation = person.browser.get_page(f"/{link}")
+    ids = {name: value[0] for name, value in parse_qs(urlsplit(invitation.url).query).items()}
+    assert list(ids.values()) == ["the-STUDY_ID", "the-SESSION_ID", "the-PROLIFIC_PID", "prolific"]
+    person.hit, person.assignment, person.worker, person.mode = ids.values()
     person.take_part()
     assert person.status() == 4
+    assert f"cc={scene.app.config['COMPLETION_CODE']}" in person.complete().text
 
 
-def test_for_mturk_it_says_how_to_make_a_hit(scene):
-    assert "hit create 9 0.50 1.5" in links(scene, "mturk")
+@pytest.mark.parametrize(
+    ("recruitment", "told"),
+    [
+        ("sona", "https://a.example/start?survey_code=%SURVEY_CODE%\n"),
+        ("link", "https://a.example/start?label=class-a\n"),
+        ("mturk", "hit create 9 0.50 1.5"),
+    ],
+)
+def test_other_recruiters_get_what_they_need(scene, recruitment, told):
+    assert told in links(scene, recruitment, "https://a.example")
 
 
-def links(scene, recruitment: str) -> str:
-    """What `study deploy` prints at its end, for another recruiter."""
-    code = f"from study.deploy import *; print(describe_links('{scene.app.web_url[:-1]}', "
-    return scene.run(".venv/bin/python", "-c", f"{code}'{recruitment}'))").out
+def links(scene, recruitment: str, address: str = "") -> str:
+    """What `study deploy` prints at its end for a recruiter."""
+    about = (address or scene.app.web_url.rstrip("/"), recruitment, APP)
+    code = f"from study.links import describe_links; print(describe_links(*{about}))"
+    return scene.run(".venv/bin/python", "-c", code).out
 
 
 def test_somebody_who_is_not_logged_in_is_told(scene, monkeypatch):

@@ -5,7 +5,9 @@ import io
 import json
 import os
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,7 +159,9 @@ def test_amt_balance_asks_amazon(shell):
     assert shell("amt_balance") == "10000.00\n"
 
 
-def test_hit_create_makes_a_hit_that_leads_to_the_study(shell):
+@pytest.mark.parametrize("mode", ["sandbox", "live"])
+def test_hit_create_makes_a_hit_that_leads_to_the_study(shell, mode):
+    shell.settings["PSITURK_LAUNCH_IN_MODE"] = mode
     shell("hit create 9 0.50 1.5")
     (kind,) = shell.calls("CreateHITType")
     (hit,) = shell.calls("CreateHITWithHITType")
@@ -165,8 +169,24 @@ def test_hit_create_makes_a_hit_that_leads_to_the_study(shell):
     assert kind["arguments"]["Reward"] == "0.5"
     assert kind["arguments"]["AssignmentDurationInSeconds"] == 90 * 60
     assert hit["arguments"]["MaxAssignments"] == 9
-    assert "https://study.example.edu:443/pub?mode=sandbox" in hit["arguments"]["Question"]
-    assert hit["host"].startswith("mturk-requester-sandbox.")
+    question = hit["arguments"]["Question"]
+    (address,) = re.findall("<ExternalURL>(.*?)</ExternalURL>", question)
+    assert address == f"https://study.example.edu:443/pub?mode={mode}"
+    assert hit["host"].startswith("mturk-requester-sandbox.") == (mode == "sandbox")
+
+
+def test_hit_create_takes_the_whole_address_of_ad_url(shell, tmp_path):
+    """A study behind a domain of one's own; ad_url has no default, so config.txt must name it."""
+    config = shell.study.path / "config.txt"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("#ad_url =", "ad_url = https://lab.example.edu/stroop/pub"))
+    try:
+        shell("hit create 1 0.10 1")
+    finally:
+        config.write_text(text, encoding="utf-8")
+    (hit,) = shell.calls("CreateHITWithHITType")
+    address = "<ExternalURL>https://lab.example.edu/stroop/pub?mode=sandbox</ExternalURL>"
+    assert address in hit["arguments"]["Question"]
 
 
 def test_hit_list_shows_the_hits_of_this_study(shell):
@@ -208,6 +228,26 @@ def test_worker_bonus_pays_through_amazon(shell, participant):
     (call,) = shell.calls("SendBonus")
     assert call["arguments"]["BonusAmount"] == "0.25"
     assert call["arguments"]["WorkerId"] == participant.worker
+
+
+def test_worker_bonus_auto_pays_what_study_bonuses_wrote(shell, participant, tmp_path):
+    shell.settings["PSITURK_LAUNCH_IN_MODE"] = "live"
+    with closing(sqlite3.connect(tmp_path / "participants.db")) as connection, connection:
+        connection.execute("update assignments set mode = 'live'")
+    shell("worker approve --all")
+    custom = shell.study.path / "custom.py"
+    text = custom.read_text(encoding="utf-8")
+    custom.write_text(f"{text}\n\nbonus(lambda participant: 0.1 * 3)\n", encoding="utf-8")
+    try:
+        options = {"env": os.environ | shell.settings, "check": True}
+        shell.study.run("study", "bonuses", "--local", "--out", str(tmp_path), **options)
+    finally:
+        custom.write_text(text, encoding="utf-8")
+    shell("worker bonus --auto --all --reason Thanks")
+    (call,) = shell.calls("SendBonus")
+    assert call["arguments"]["BonusAmount"] == "0.3"
+    assert call["arguments"]["AssignmentId"] == participant.assignment
+    assert call["host"] == "mturk-requester.us-east-1.amazonaws.com"
 
 
 def rows(file: Path) -> list[list[str]]:

@@ -1,110 +1,13 @@
 """`study up`: the app, its database, its config vars, the remote and the address."""
 
 import json
-import re
-import shutil
 import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from heroku.addons import buy
-from heroku.app import App
-from heroku.machine import Machine
+from new_study import *  # noqa: F403
+from new_study import APP, AWS, PLAN, REMOTE, WHOLE, Study
 
-APP = "stroop-task-abcde"
-PLAN = "heroku-postgresql:essential-0"
-REMOTE = f"https://git.heroku.com/{APP}.git"
-
-
-@dataclass
-class Study:
-    """A study without an app, in its folder on the researcher's computer."""
-
-    path: Path
-    machine: Machine
-
-    def up(self, *options: str, python: tuple[str, ...] = ("-m", "study.heroku")):
-        """Run `study up`; whatever it says, it tells no secret and shows no traceback."""
-        done = self.machine.run(sys.executable, *python, *options, cwd=self.path)
-        said = done.stdout + done.stderr
-        assert "Traceback" not in said, said
-        for secret in self.secrets():
-            assert secret not in said
-        return done
-
-    def secrets(self) -> list[str]:
-        """The values of all config vars, and what a test put into the environment."""
-        environment = self.machine.environment
-        known = [environment[name] for name in ("DATABASE_URL", *AWS) if name in environment]
-        for app in self.machine.platform.apps.values():
-            known += [value for value in app.config.values() if len(value) > 2]
-        return [*known, self.machine.platform.account.api_key]
-
-    def git(self, *command: str) -> str:
-        return self.machine.git(*command, cwd=self.path).stdout.strip()
-
-    def change(self, name: str, value: str, file: str = "pyproject.toml") -> None:
-        """Change a setting and commit it, as the printed advice says."""
-        path = self.path / file
-        value = f'"{value}"' if file == "pyproject.toml" else value
-        text = path.read_text()
-        path.write_text(re.sub(rf"(?m)^{name} =.*$", f"{name} = {value}", text))
-        self.git("commit", "-qam", f"Set {name}")
-
-    def state(self) -> dict:
-        """Everything that `study up` makes; of random values only that they are there."""
-        apps = self.machine.platform.apps
-        app = next(iter(apps.values()))
-        return {
-            "apps": list(apps),
-            "databases": [(addon.plan.name, addon.state) for addon in app.addons],
-            "config": sorted(app.config),
-            "secret": len(app.config["PSITURK_SECRET_KEY"]),
-            "config changes": [r.description for r in app.releases if r.description[:3] == "Set"],
-            "remote": self.git("config", "--get-all", "remote.heroku.url"),
-            "address": self.git("show", "HEAD:config.txt").count(app.host),
-            "commits": self.git("log", "--format=%s").splitlines(),
-            "changes": self.git("status", "--porcelain"),
-        }
-
-
-AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-WHOLE = {
-    "apps": [APP],
-    "databases": [(PLAN, "provisioned")],
-    "config": ["DATABASE_URL", "ON_CLOUD", "PSITURK_SECRET_KEY"],
-    "secret": 64,
-    "config changes": ["Set ON_CLOUD, PSITURK_SECRET_KEY config vars"],
-    "remote": REMOTE,
-    "address": 1,
-    "commits": [
-        "Write the app's address into config.txt",
-        "Start the study from psiturk-heroku 0.1.0",
-    ],
-    "changes": "",
-}
-
-
-@pytest.fixture(scope="module")
-def made(cookies_session) -> Path:
-    answers = {"heroku_app": "later", "heroku_app_name": APP}
-    return cookies_session.bake(extra_context=answers).project_path
-
-
-@pytest.fixture
-def study(made, machine, tmp_path) -> Study:
-    return Study(shutil.copytree(made, tmp_path / "study"), machine)
-
-
-@pytest.fixture
-def app(platform) -> App:
-    """The study's app with its database and its config vars, tied to no folder yet."""
-    app = platform.create_app(APP)
-    buy(app, PLAN, by=platform.account)
-    app.own_config |= {"PSITURK_SECRET_KEY": "s" * 64, "ON_CLOUD": "1"}
-    return app
+CHANGES = ("apps:create", "addons:create", "config:set")  # all else that it runs only looks
 
 
 def test_a_first_up_makes_everything_and_a_second_one_nothing(study, platform):
@@ -112,6 +15,8 @@ def test_a_first_up_makes_everything_and_a_second_one_nothing(study, platform):
     assert (first.returncode, first.stderr) == (0, "")
     assert study.state() == WHOLE
     assert len(study.machine.calls) <= 8
+    changes = [request for request in platform.requests if request.method != "GET"]
+    assert len(changes) == len(CHANGES)
     progress = "  database: Heroku is making it"  # on a slow machine
     lines = [line for line in first.stdout.splitlines() if not line.startswith(progress)]
     assert lines == [
@@ -124,6 +29,9 @@ def test_a_first_up_makes_everything_and_a_second_one_nothing(study, platform):
         "With all its parts the app costs about 12 USD a month (prices of 24 November 2026), "
         "by the second: the server from the first push, a database at once.",
         *(f"  {part} …" for part in ("app", "git remote", "address", "database", "config vars")),
+        "Note: A completion code was made, and Prolific's form must have the same one. To see it: "
+        f"heroku config:get COMPLETION_CODE --app {APP}",
+        f"To take Prolific's instead: heroku config:set COMPLETION_CODE=… --app {APP}",
         f"Done. The study's address will be https://{platform.apps[APP].host}",
     ]
     assert study.git("show", "--format=", "--numstat") == "1\t1\tconfig.txt"
@@ -150,17 +58,19 @@ def test_a_dry_run_prints_every_command_and_makes_nothing(study, platform):
         '  would run: git commit --quiet -m "Write the app\'s address into config.txt" '
         "-- config.txt",
         f"  would run: heroku addons:create {PLAN} --wait --app {APP}",
-        f"  would run: heroku config:set ON_CLOUD=… PSITURK_SECRET_KEY=… --app {APP}",
+        "  would run: heroku config:set ON_CLOUD=… PSITURK_SECRET_KEY=… COMPLETION_CODE=… "
+        f"--app {APP}",
     ]
     assert {request.method for request in platform.requests} == {"GET"}
     assert study.git("remote") == "" and study.git("rev-list", "--count", "HEAD") == "1"
 
 
-@pytest.mark.parametrize("call", range(1, 9))
-def test_killed_after_any_call_it_ends_the_same(study, call):
-    study.machine.kill_caller_after(call)
-    assert study.up().returncode == -9
-    assert len(study.machine.calls) >= call
+def test_killed_after_every_change_it_ends_the_same(study):
+    """Its other calls change nothing, so being killed after them is not to have run at all."""
+    for change in CHANGES:
+        study.machine.kill_caller_after(change)
+        assert study.up().returncode == -9
+        assert study.machine.calls[-1][0] == change
     assert study.up().returncode == 0
     assert study.state() == WHOLE
 
@@ -207,9 +117,10 @@ def test_an_app_can_belong_to_a_team_in_europe(study, platform):
 
 
 def test_what_is_set_already_is_kept(study, app):
-    app.own_config = {"PSITURK_SECRET_KEY": "chosen-by-the-researcher"}
+    chosen = {"PSITURK_SECRET_KEY": "chosen-by-the-researcher", "COMPLETION_CODE": "CH0SEN-TOO"}
+    app.own_config = dict(chosen)
     assert study.up().returncode == 0
-    assert app.own_config == {"PSITURK_SECRET_KEY": "chosen-by-the-researcher", "ON_CLOUD": "1"}
+    assert app.own_config == chosen | {"ON_CLOUD": "1"}
     assert len(app.addons) == 1
 
 

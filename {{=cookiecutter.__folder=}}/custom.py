@@ -1,4 +1,4 @@
-"""Your own server code: routes that the experiment can call.
+"""Your own server code: routes that the experiment can call, and the rule for bonuses.
 
 psiTurk imports this file, adds the routes of ``custom_code`` to its server and calls
 ``init_app``, which brings in the machinery in study/. Keep these two.
@@ -7,8 +7,9 @@ psiTurk imports this file, adds the routes of ``custom_code`` to its server and 
 from flask import Blueprint
 
 from study.app import init_app
+from study.rules import bonus
 
-__all__ = ["custom_code", "init_app"]
+__all__ = ["bonus", "custom_code", "init_app"]
 
 custom_code = Blueprint("custom_code", __name__)
 
@@ -18,3 +19,14 @@ custom_code = Blueprint("custom_code", __name__)
 # @custom_code.route("/hello")
 # def hello():
 #     return {"message": "Hello from the server"}
+
+
+# A rule for bonuses, in the currency of config.txt. `uv run study bonuses` asks it about
+# everybody who finished and writes a file for the recruiter; it pays nothing itself.
+# study/rules.py says what a participant has.
+#
+# @bonus
+# def bonus_of(participant):
+#     """One cent for each word whose colour was named correctly."""
+#     trials = [trial for trial in participant.trials if trial.get("phase") == "TEST"]
+#     return 0.01 * sum(trial["correct"] for trial in trials)

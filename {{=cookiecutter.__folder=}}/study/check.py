@@ -10,7 +10,7 @@ import re
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
@@ -19,32 +19,17 @@ from sqlalchemy import func, select
 
 from study.app import debug_link
 from study.committed import CHECKS, find_todo_spots, find_uncommitted, run
-from study.effective import Effective
 from study.errors import StudyError
-from study.heroku.cli import Answer, Heroku
-from study.heroku.wanted import Wanted, read_wanted
-from study.live import App, Participants, look, open_participants, read_settings
+from study.heroku.wanted import DYNO_WORKERS, PLAN_CONNECTIONS
+from study.live import Participants, open_participants
+from study.postgres import TRANSACTIONS, connections_per_worker
+from study.recruiters import TRIAL_RUNS
+from study.recruiting import codes, excluded, happened, hits, previews, recruiter
+from study.seen import Finding, Seen, look_around
 
 EXAMPLE = re.compile(r"youremail@gmail\.com|.*@example\.\w+", re.IGNORECASE)
 SECONDS_TO_ANSWER = 35  # Heroku's router gives up after 30
-QUESTIONS = {
-    "releases": ("releases", "--json", "--num", "100"),
-    "schedules": ("pg:backups:schedules",),
-}
-
-
-Finding = tuple[str, str]  # red, yellow or green, and a sentence
-
-
-@dataclass
-class Seen:
-    """What the checks look at; ``app`` is None if there is none or Heroku cannot be asked."""
-
-    folder: Path
-    wanted: Wanted
-    settings: Effective
-    app: App | None = None
-    answers: dict[str, Answer] = field(default_factory=dict)
+CONNECTIONS_OF_OURS = 2  # of `study data` and the release phase
 
 
 def run_check(folder: Path, as_json: bool) -> bool:
@@ -66,24 +51,6 @@ def run_check(folder: Path, as_json: bool) -> bool:
         for line in found:
             typer.secho("{colour:<7}{about:<10} {text}".format(**line), fg=line["colour"])
     return all(line["colour"] != "red" for line in found)
-
-
-def look_around(folder: Path) -> tuple[Seen, list[dict[str, str]]]:
-    """Ask Heroku, if possible, and read the settings that hold there or, else, here."""
-    seen, found = Seen(folder, read_wanted(folder), Effective()), []
-    try:
-        seen.app, seen.answers = look(Heroku(seen.wanted.app), **QUESTIONS)
-        problem = "" if seen.app else f"there is no app {seen.wanted.app}: uv run study up"
-    except StudyError as error:
-        problem = f"not looked at. {error.cause} {error.remedy}".replace("\n", " ")
-    if problem:
-        found.append({"about": "app", "colour": "yellow", "text": problem})
-    try:
-        seen.settings = read_settings(folder, seen.app)
-    except StudyError as error:
-        text = f"{error.cause} {error.remedy}"
-        found.append({"about": "settings", "colour": "red", "text": text})
-    return seen, found
 
 
 # --- what can be checked anywhere ---
@@ -114,16 +81,6 @@ def contact(seen: Seen) -> Iterator[Finding]:
         yield "red", f"participants write to {address or 'nobody'}, an example"
     else:
         yield "green", f"participants write to {address}"
-
-
-def recruiter(seen: Seen) -> Iterator[Finding]:
-    """Whether the psiturk shell would make real HITs."""
-    if seen.wanted.recruitment != "mturk":
-        yield "green", seen.wanted.recruitment
-    elif seen.settings.value("Shell Parameters", "launch_in_mode") == "live":
-        yield "green", "MTurk, live: HITs are real and cost money"
-    else:
-        yield "yellow", "MTurk, sandbox: no worker sees the HITs. For real: launch_in_mode = live"
 
 
 # --- what can be checked when there is an app ---
@@ -178,16 +135,55 @@ def database(seen: Seen) -> Iterator[Finding]:
         return
     plan = seen.app.databases[0]["plan"]["name"] if seen.app.databases else "a Postgres of your own"
     try:
-        modes = count_modes(open_participants(seen.settings))
+        seen.participants = open_participants(seen.settings)
+        modes = count_modes(seen.participants)
         yield "green", f"{plan}, {modes.total()} participants"
     except StudyError as error:
         yield "red", f"{plan}: {error.cause}"
         return
-    if modes["debug"]:
-        yield "yellow", f"{modes['debug']} debug runs are in it; `study data` leaves them out"
+    if trial_runs := sum(modes[mode] for mode in TRIAL_RUNS):
+        yield "yellow", f"{trial_runs} debug runs are in it; `study data` leaves them out"
     for extra in seen.app.databases[1:]:
         remedy = f"heroku addons:destroy {extra['name']} --app {seen.wanted.app}"
         yield "yellow", f"a second database costs money. If you do not need it: {remedy}"
+
+
+def connections(seen: Seen) -> Iterator[Finding]:
+    """All worker processes together fit into the plan's connections."""
+    plan = seen.app.databases[0]["plan"]["name"] if seen.app.databases else ""
+    sizes = [dyno["size"] for dyno in seen.app.web_dynos]
+    if plan not in PLAN_CONNECTIONS or not sizes or not set(sizes) <= set(DYNO_WORKERS):
+        return
+    workers = most = 0
+    try:
+        for size in sizes:
+            # The buildpack leaves the variable alone where it is set.
+            environment = {"WEB_CONCURRENCY": str(DYNO_WORKERS[size])} | seen.app.config
+            threads = environment.get("PSITURK_THREADS") or environment["WEB_CONCURRENCY"]
+            workers += int(threads)
+            most += int(threads) * connections_per_worker(environment)
+    except ValueError as error:
+        yield "red", f"a config var that must be a number is none: {error}"
+        return
+    limit = PLAN_CONNECTIONS[plan]
+    described = f"{workers} worker processes use up to {most} of the plan's {limit}"
+    if most + CONNECTIONS_OF_OURS <= limit:
+        yield "green", described
+        return
+    fewer = (limit - CONNECTIONS_OF_OURS) // workers
+    remedy = f"heroku config:set CONNECTIONS_PER_WORKER={fewer} --app {seen.wanted.app}"
+    if fewer <= TRANSACTIONS:  # a worker cannot do with less
+        remedy = "it needs fewer dynos, a smaller WEB_CONCURRENCY or a larger plan"
+    yield "red", f"{described}, and `study data` needs some too: {remedy}"
+
+
+def key(seen: Seen) -> Iterator[Finding]:
+    """The study has a secret key of its own."""
+    if not seen.settings.value("Server Parameters", "secret_key"):
+        yield "yellow", (
+            "PSITURK_SECRET_KEY is not set, so a key in the database is used. Before the first "
+            "participant: uv run study up. Later it would make the codes of those before invalid"
+        )
 
 
 def backups(seen: Seen) -> Iterator[Finding]:
@@ -249,9 +245,11 @@ def deployed_commit(releases: list[dict]) -> str:
 
 Checks = dict[str, Callable[[Seen], Iterator[Finding]]]
 CHECKS_HERE: Checks = {
-    "files": files, "pages": to_dos, "contact": contact, "recruiter": recruiter,
+    "files": files, "pages": to_dos, "contact": contact, "recruiter": recruiter, "hits": hits,
+    "previews": previews, "excluded": excluded,
 }  # fmt: skip
 CHECKS_OF_APP: Checks = {
-    "mode": cloud_mode, "dynos": dynos, "address": reachable, "database": database,
-    "backups": backups, "ad": ad_address, "version": version,
+    "mode": cloud_mode, "key": key, "codes": codes, "dynos": dynos, "address": reachable,
+    "database": database, "connected": connections, "happened": happened, "backups": backups,
+    "ad": ad_address, "version": version,
 }  # fmt: skip

@@ -9,6 +9,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from study.exclude import FILE, find_wrong_lines
+
 CLOUD_DEFAULT = r"(?i)\s*(host|port|threads|errorlog|accesslog|database_url)\s*[=:]"
 LARGEST_TEXT = 2**20  # bytes; larger files are media, not settings
 # Placeholders and a database on one's own machine are no secrets.
@@ -17,6 +19,9 @@ SECRETS = {
     "an Amazon secret": r"(?i)aws_secret_access_key\W+[\w/+]{40}\b",
     "a database's password": r"(?i)\bpostgres(ql)?(\+\w+)?://[^\s:/@]+:(?!password@)[^\s@/<>${}]+@"
     r"(?!localhost|127\.)",
+    "a recruiter's address": r"submissions/complete\?cc=\w{4,}|credit_token=\w{3,}",
+    "a recruiter's code": r"(?i)^\W*(completion|screened_out|declined|left_early)_code[\"']?"
+    r"\s*[=:]\s*[\"']?[a-z0-9-]{4,}[\"',]*\s*$",
     "a secret setting": r"(?i)^\W*(psiturk_)?(secret_key|login_pw)[\"']?\s*[=:]\s*"
     r"([\"'][^\"']{4,}[\"'],?|[^\s\"'(){}\[\]<>$,]{4,})\s*$",
 }
@@ -61,6 +66,13 @@ def find_secrets(folder: Path) -> str:
     return ", ".join(found)
 
 
+def find_open_ids(folder: Path) -> str:
+    """Lines of excluded.txt that are no pseudonyms, and may be somebody's id."""
+    path = folder / FILE
+    wrong = find_wrong_lines(path) if path.exists() else []
+    return f"{FILE} line {', '.join(map(str, wrong[:3]))}" if wrong else ""
+
+
 def find_todo_spots(folder: Path) -> dict[str, list[str]]:
     """The names of the marked passages that only the researcher can fill in, page by page."""
     mark = r'<mark class="todo" data-todo="([^"]*)"'
@@ -81,6 +93,8 @@ CHECKS = (
     ("no password or key is in git", find_secrets,
      "Take it out, commit, and put it into .env or, for the app, into heroku config:set. "
      "git's history still holds it, so replace it by a new one."),
+    ("no participant's id is in git", find_open_ids,
+     f"Take it out of {FILE}, commit, and run: uv run study exclude FILE"),
 )  # fmt: skip
 
 

@@ -23,25 +23,12 @@ from study.committed import CHECKS, find_todo_spots, run
 from study.errors import StudyError
 from study.heroku.cli import Heroku, problem
 from study.heroku.wanted import read_wanted
+from study.links import describe_links
 from study.live import look
 
 SECONDS_FOR_RELEASE = 600
 SECONDS_FOR_BOOT = 120  # Heroku gives up after 60
 SECONDS_WITHOUT_DYNO = 5
-# What each recruiter fills into psiTurk's three ids. The mode is the recruiter's name, because
-# psiTurk takes `live` and `sandbox` for MTurk, whose page opens the study in a pop-up.
-LINKS = {
-    "prolific": ("For Prolific, as the study's address with URL parameters:",
-                 "hitId={{%STUDY_ID%}}&assignmentId={{%SESSION_ID%}}&workerId={{%PROLIFIC_PID%}}"),
-    "sona": ("For SONA, as the study's address:",
-             "hitId=sona&assignmentId=%SURVEY_CODE%&workerId=%SURVEY_CODE%"),
-    "link": ("For participants; put a name or number of each one's own for WHO, twice:",
-             "hitId=link&assignmentId=WHO&workerId=WHO"),
-}  # fmt: skip
-MTURK = """For MTurk, make a HIT, here 9 workers at 0.50 USD, with 1.5 hours to finish:
-  uv run psiturk
-  hit create 9 0.50 1.5
-The shell begins in the sandbox, where nothing costs money; `mode live` leaves it."""
 AGAIN = """Heroku builds only what is new, so if no file changed:
   git commit --allow-empty -m "Deploy again"
 Then: uv run study deploy"""
@@ -69,7 +56,7 @@ def deploy(folder: Path) -> None:
     version = wait_for_release(heroku, commit, pushed=push.returncode == 0)
     say(f"\nWaiting for {address} ...")
     wait_for_invitation(heroku, address, version)
-    say(f"The study is online.\n\n{describe_links(address, wanted.recruitment)}")
+    say(f"The study is online.\n\n{describe_links(address, wanted.recruitment, wanted.app)}")
     say(f"\nTo watch:\n  heroku logs --tail --app {wanted.app}\n  uv run study status")
 
 
@@ -184,15 +171,6 @@ def look_at_invitation(address: str) -> str:
     # psiTurk's error pages have status 200, too, but lead nobody on.
     worker = parse_qs(urlsplit(link).query)["workerId"][0]
     return "" if worker in page.text else "psiTurk shows an error page"
-
-
-def describe_links(address: str, recruitment: str) -> str:
-    """The addresses to use, ready to be copied."""
-    lines = ["To try it, apart from the data of participants:", f"  {address}{debug_link()}"]
-    if recruitment in LINKS:
-        what_for, ids = LINKS[recruitment]
-        lines += [what_for, f"  {address}/pub?{ids}&mode={recruitment}"]
-    return "\n".join(lines + [MTURK] * (recruitment == "mturk"))
 
 
 def _read(heroku: Heroku, *command: str) -> list[dict]:

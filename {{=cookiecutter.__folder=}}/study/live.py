@@ -1,76 +1,25 @@
-"""The study as it is now: its app on Heroku, and psiTurk's table of participants.
+"""psiTurk's table of participants, as it is now, for those who count and look things up.
 
-Everything here only reads. The address of the database is asked of Heroku each time and
-stays in memory: Heroku may change it, and it holds the password.
+Everything here only reads. `study data` has its own, faster way (study/download).
 """
 
-import configparser
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, select
 from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
 
-from study import effective
 from study.effective import Effective
 from study.errors import StudyError
-from study.heroku.cli import Answer, Heroku, problem
-from study.heroku.wanted import read_wanted
+from study.statuses import FINISHED, STATUSES
+from study.whereabouts import App, find_settings, look, read_settings
 
-# psiTurk's words for its numbers (experiment.py), and those that mean a whole participation.
-STATUSES = {
-    0: "not accepted", 1: "allocated", 2: "started", 3: "completed", 4: "submitted",
-    5: "credited", 6: "quit early", 7: "bonused",
-}  # fmt: skip
-FINISHED = (3, 4, 5, 7)
-
-
-@dataclass(frozen=True)
-class App:
-    """What Heroku says about the app: `apps:info --json` and its config vars (secrets)."""
-
-    info: dict
-    config: dict[str, str]
-
-    @property
-    def domain(self) -> str:
-        """The app's address without https://."""
-        return urlsplit(self.info["app"]["web_url"]).hostname
-
-    @property
-    def databases(self) -> list[dict]:
-        """Its Postgres add-ons, the one in use first."""
-        postgres = "heroku-postgresql"
-        found = [one for one in self.info["addons"] if one["addon_service"]["name"] == postgres]
-        return sorted(found, key=lambda one: "DATABASE_URL" not in one["config_vars"])
-
-    @property
-    def web_dynos(self) -> list[dict]:
-        """The dynos that serve participants."""
-        return [dyno for dyno in self.info["dynos"] if dyno["type"] == "web"]
-
-
-def look(heroku: Heroku, **questions: tuple[str, ...]) -> tuple[App | None, dict[str, Answer]]:
-    """The app, or None if there is none, and the answers to further questions about it.
-
-    All are asked side by side, for each takes a second. Raises StudyError if Heroku cannot
-    be asked about the app; the further answers may be failures.
-    """
-    asked = {"info": ("apps:info", "--json"), "config": ("config", "--json"), **questions}
-    with ThreadPoolExecutor(len(asked)) as pool:
-        told = pool.map(lambda command: heroku.read_on_app(*command), asked.values())
-        answers = dict(zip(asked, told, strict=True))
-    for name, doing in (("info", "looking for the app"), ("config", "reading the config vars")):
-        if answers[name].error_id == "not_found":
-            return None, answers
-        if answers[name].code:
-            account = heroku.read("auth:whoami")  # without a login, other commands fail oddly
-            raise problem(account if account.code else answers[name], doing)
-    return App(answers["info"].json(), answers["config"].json()), answers
+__all__ = [
+    "FINISHED", "STATUSES", "App", "Participants", "find_key", "find_study", "look",
+    "open_participants", "read_settings", "unreadable",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,6 +33,20 @@ class Participants:
     def place(self) -> str:
         """Where the data are, without the password."""
         return self.engine.url.render_as_string(hide_password=True)
+
+    def own_table(self, name: str) -> Table | None:
+        """A table that the study adds to psiTurk's (tables.py); None if it is not there yet.
+
+        Raises StudyError if the database cannot be reached.
+        """
+        if self.table is None:
+            return None
+        try:
+            return Table(name, MetaData(), autoload_with=self.engine)
+        except NoSuchTableError:
+            return None
+        except SQLAlchemyError as error:
+            raise unreadable(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -120,34 +83,28 @@ def open_participants(settings: Effective) -> Participants:
         raise unreadable(error) from error
 
 
-def find_participants(folder: Path, local: bool) -> Participants:
-    """The participants of the app or, with ``local``, of this machine.
+def find_study(folder: Path, local: bool) -> tuple[Participants, Effective]:
+    """The participants and the settings of the app or, with ``local``, of this machine.
 
     Raises StudyError if there is no such app or the database cannot be reached.
     """
-    if local:
-        return open_participants(read_settings(folder))
-    wanted = read_wanted(folder)
-    app, _ = look(Heroku(wanted.app))
-    if not app:
-        raise StudyError(
-            f"There is no app {wanted.app} on Heroku yet.",
-            "For data on this machine, add --local. To make the app: uv run study up",
-        )
-    return open_participants(read_settings(folder, app))
+    settings = find_settings(folder, local)
+    return open_participants(settings), settings
 
 
-def read_settings(folder: Path, app: App | None = None) -> Effective:
-    """psiTurk's settings on the app or, without one, here. Raises StudyError as `load` does."""
-    try:
-        return effective.on_heroku(app.config, folder) if app else effective.here(folder)
-    except (OSError, ValueError, configparser.Error) as error:
-        # The text of the error may quote the line at fault, and that a secret.
-        where = getattr(error, "option", None) or f"line {getattr(error, 'lineno', '?')}"
-        raise StudyError(
-            f"The settings cannot be read: {type(error).__name__}, {where}.",
-            "Correct config.txt, .env, the environment or the app's config vars.",
-        ) from error
+def find_key(participants: Participants, settings: Effective) -> str:
+    """The study's secret key, by the rule of tables.py. Raises StudyError if it has none yet."""
+    if configured := settings.value("Server Parameters", "secret_key"):
+        return configured
+    if (keys := participants.own_table("study_keys")) is not None:
+        with participants.snapshot() as connection:
+            query = select(keys.c.value).where(keys.c.name == "secret")
+            if made := connection.scalar(query):
+                return made
+    raise StudyError(
+        "The study has no secret key yet.",
+        "The app gets one from `uv run study up`, this machine from `uv run study preview`.",
+    )
 
 
 def unreadable(error: Exception) -> StudyError:

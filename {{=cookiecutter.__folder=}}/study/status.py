@@ -9,14 +9,28 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnCollection, ColumnElement, Connection, case, func, select
 
 from study.heroku.cli import Answer, Heroku
 from study.heroku.wanted import read_wanted
 from study.live import FINISHED, STATUSES, App, Participants, look, open_participants, read_settings
 
-APART = ("debug", "sandbox")  # psiTurk's modes for people who are not participants
+APART = ("debug", "preview", "sandbox")  # modes of people who are not participants
 RECENTLY = timedelta(minutes=10)
+DAYS = 7  # for which incidents are told
+# What the server counts (incidents.py), in the order in which participants meet it.
+INCIDENTS = {
+    "link-missing": "came by a link that lacked something",
+    "link-malformed": "came by a link with something odd in it",
+    "wrong-mode": "came from MTurk's sandbox as live, or the reverse",
+    "preview": "looked at the study from the recruiter's side",
+    "wrong-browser": "were turned away for their device or browser",
+    "excluded": "were turned away because of an earlier study",
+    "declined": "did not agree to take part",
+    "screened-out": "were screened out",
+    "left-early": "stopped by the button",
+    "no-proof": "asked for a record that another browser owns",
+}
 
 
 def run_status(folder: Path, local: bool) -> None:
@@ -30,7 +44,10 @@ def run_status(folder: Path, local: bool) -> None:
     if app:
         print("\n".join(describe_server(app, answers["size"])))
     minutes = int(settings.value("Task Parameters", "cutoff_time"))
-    print("\n".join(describe_participants(open_participants(settings), minutes)))
+    participants = open_participants(settings)
+    print("\n".join(describe_participants(participants, minutes)))
+    if told := describe_incidents(participants):
+        print("\n".join(told))
 
 
 def describe_server(app: App, size: Answer) -> list[str]:
@@ -71,6 +88,7 @@ def describe_participants(participants: Participants, cutoff: int) -> list[str]:
         times = connection.execute(
             select(columns.beginhit, columns.endhit).where(real, columns.status.in_(FINISHED))
         )
+        endings = count_endings(connection, columns, real)
         durations = [(end - begin).total_seconds() for begin, end in times if begin and end]
     statuses, cells, apart = Counter(), Counter(), Counter()
     for mode, status, cond, counterbalance, progress, count in groups:
@@ -81,6 +99,7 @@ def describe_participants(participants: Participants, cutoff: int) -> list[str]:
             cells[cond, counterbalance, progress] += count
     lines = [f"Participants: {statuses.total()}"]
     lines += [f"  {STATUSES.get(s, s)!s:<14}{statuses[s]:>7}" for s in sorted(statuses, key=str)]
+    lines += [f"    {ending:<12}{count:>7}" for ending, count in sorted(endings.items())]
     lines += [f"  apart: {count} {mode} runs" for mode, count in sorted(apart.items())]
     if not statuses:
         return lines
@@ -98,3 +117,31 @@ def describe_participants(participants: Participants, cutoff: int) -> list[str]:
         "(psiTurk does not note when a record was saved)"
     )
     return lines
+
+
+def count_endings(connection: Connection, columns: ColumnCollection, real: ColumnElement) -> dict:
+    """How many ended without completing, by how; nothing in a table older than the column."""
+    if "ending" not in columns:
+        return {}
+    query = select(columns.ending, func.count()).where(real, columns.ending.is_not(None))
+    rows = connection.execute(query.group_by(columns.ending))
+    return {ending.replace("-", " "): count for ending, count in rows}
+
+
+def count_incidents(participants: Participants, days: int) -> Counter[str]:
+    """How often each thing happened on the last days, today included; none in an older database."""
+    table = participants.own_table("study_incidents")
+    if table is None:
+        return Counter()
+    since = datetime.now(UTC).date() - timedelta(days=days - 1)
+    query = select(table.c.kind, func.sum(table.c["count"])).where(table.c.day >= since)
+    with participants.snapshot() as connection:
+        rows = connection.execute(query.group_by(table.c.kind))
+        return Counter({kind: count for kind, count in rows})
+
+
+def describe_incidents(participants: Participants) -> list[str]:
+    """What happened besides, in plain words; nothing if nothing did."""
+    counts = count_incidents(participants, DAYS)
+    lines = [f"{counts[kind]:>7}  {words}" for kind, words in INCIDENTS.items() if counts[kind]]
+    return [f"Visits of the last {DAYS} days:", *lines] if lines else []

@@ -55,6 +55,7 @@ class Provisioning:
         self.heroku = Heroku(self.wanted.app)
         self.repository = Repository(folder)
         self.found = Found()
+        self.given: dict[str, str] = {}  # codes that the researcher typed
         self.notes: list[str] = []
         self.doubt = ""  # what was asked for and could not be read back
 
@@ -108,7 +109,7 @@ class Provisioning:
     def missing_config(self) -> dict[str, str]:
         """The config vars that the study needs and the app lacks; set ones are never replaced."""
         present = self.found.config or {}
-        needed = needed_config(self.wanted.database, self.wanted.recruitment)
+        needed = needed_config(self.wanted.database, self.wanted.recruitment) | self.given
         return {name: value for name, value in needed.items() if value and not present.get(name)}
 
     def insist(

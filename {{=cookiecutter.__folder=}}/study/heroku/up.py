@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from study.errors import StudyError
+from study.heroku.codes import QUESTIONS, ask_for_codes, question_of
 from study.heroku.git import domain_in, is_herokus
 from study.heroku.steps import STEPS, Provisioning, Step
 from study.heroku.wanted import (
@@ -22,10 +23,16 @@ from study.heroku.wanted import (
 )
 
 
-def up(folder: Path, dry_run: bool = False, say: Callable[[str], None] = print) -> dict:
+def up(
+    folder: Path,
+    dry_run: bool = False,
+    say: Callable[[str], None] = print,
+    ask: Callable[[str], str] | None = None,
+) -> dict:
     """Bring the app to the wanted state; returns that state, without secrets.
 
-    With ``dry_run`` the commands are printed and nothing is made. Raises StudyError,
+    With ``dry_run`` the commands are printed and nothing is made. ``ask`` puts a question
+    to the researcher; without it, a code that is missing is made up. Raises StudyError,
     which also says what exists and costs money.
     """
     run = Provisioning(folder, say)
@@ -33,6 +40,9 @@ def up(folder: Path, dry_run: bool = False, say: Callable[[str], None] = print) 
         run.repository.check(run.wanted.remote)
         run.look()
         check_before_buying(run)
+        before = run.found.config or {}
+        if ask and not dry_run:
+            run.given = ask_for_codes(run.wanted.recruitment, before, ask)
         missing = [step for step in STEPS if not step.is_done(run)]
         show_bill(run, missing)
         for step in missing:
@@ -45,6 +55,8 @@ def up(folder: Path, dry_run: bool = False, say: Callable[[str], None] = print) 
         remedy = f"{error.remedy}\nThen run again: uv run study up"
         raise StudyError(error.cause, remedy, run.left()) from error
     note_differences(run)
+    if not dry_run:
+        note_code(run, before)
     for note in run.notes:
         say(f"Note: {note}")
     return describe(run)
@@ -118,6 +130,14 @@ def note_differences(run: Provisioning) -> None:
         )
 
 
+def note_code(run: Provisioning, before: dict[str, str]) -> None:
+    """Note what is left to do about the recruiter's code, if it was not typed."""
+    name = question_of(run.wanted.recruitment)
+    if name and not before.get(name) and name not in run.given:
+        see = f"heroku config:get {name} --app {run.wanted.app}"
+        run.notes.append(QUESTIONS[name].afterwards.format(see=see, app=run.wanted.app))
+
+
 def describe(run: Provisioning) -> dict:
     """The state for scripts: names and addresses, no secrets."""
     return {
@@ -141,7 +161,8 @@ def run_up(dry_run: bool, as_json: bool) -> None:
     def say(line: str) -> None:  # at once, even if the hook's output goes to a file
         print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
-    state = up(Path.cwd(), dry_run, say)
+    ask = input if sys.stdin.isatty() and not as_json else None
+    state = up(Path.cwd(), dry_run, say, ask)
     if as_json:
         print(json.dumps(state, indent=2))
     elif not dry_run:

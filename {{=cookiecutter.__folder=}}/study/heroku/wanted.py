@@ -15,12 +15,26 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from study.errors import StudyError
+from study.heroku.codes import needed_codes
 from study.heroku.git import settings_in
 
 # US dollars a month, from Heroku's price list.
 PRICES_CHECKED = "24 November 2026"
 DYNO_PRICE = 7  # Basic, the size that a new app gets unless the account has Eco
 PLAN_PRICES = {"heroku-postgresql:essential-0": 5, "heroku-postgresql:essential-1": 9}
+# Of the plan, in all (devcenter.heroku.com/articles/heroku-postgres-plans). Own databases, and
+# plans that are not here, are not counted.
+PLAN_CONNECTIONS = {
+    "heroku-postgresql:essential-0": 20,
+    "heroku-postgresql:essential-1": 20,
+    "heroku-postgresql:essential-2": 40,
+    "heroku-postgresql:standard-0": 120,
+}
+# The WEB_CONCURRENCY that Heroku's Python buildpack sets, by the dyno's size.
+DYNO_WORKERS = {
+    "Eco": 2, "Basic": 2, "Standard-1X": 2, "Standard-2X": 4, "Performance-M": 5,
+    "Performance-L": 17, "Performance-L-RAM": 9, "Performance-XL": 17, "Performance-2XL": 33,
+}  # fmt: skip
 APP_NAME = r"[a-z][a-z0-9-]{1,28}[a-z0-9]"  # Heroku's rule
 IN_PYPROJECT = "in pyproject.toml, under [tool.psiturk-heroku]"
 
@@ -67,8 +81,9 @@ def read_wanted(folder: Path) -> Wanted:
 
 
 def needed_config(database: str, recruitment: str) -> dict[str, str]:
-    """What the app needs. The key that signs cookies is new each time, so set it only once."""
+    """What the app needs. Keys and codes that are made here are new each time: set them once."""
     needed = {"ON_CLOUD": "1", "PSITURK_SECRET_KEY": secrets.token_hex(32)}
+    needed |= needed_codes(recruitment)
     if database == "existing":
         needed["DATABASE_URL"] = os.environ.get("DATABASE_URL", "")
     if recruitment == "mturk":
