@@ -286,3 +286,38 @@ def test_a_connection_that_the_database_cut_is_not_noticed(study, cluster):
         assert set(begun.split()) == {"t"}  # UTC, whatever the database's zone
         row = cluster.run("SELECT status, ipaddress, browser FROM assignments", database=database)
         assert row.splitlines()[0] == "4||Firefox"
+
+
+def test_an_address_is_stored_only_if_asked_and_then_the_visitors_own(study, cluster):
+    url, stored = cluster.create_database(), {}
+    for setting in ("false", "true"):
+        port = free_port()
+        with Server(
+            study.path, study.python, "-m", "study.server",
+            port=port, PORT=str(port), ON_CLOUD="1", DATABASE_URL=url, PSITURK_STORE_ADDRESS=setting,
+        ) as server:  # fmt: skip
+            visitor = Participant(server.wait().address, f"w-{setting}", mode="prolific")
+            query = "&".join(f"{name}={value}" for name, value in visitor.ids.items())
+            # A visitor's own word, and what Heroku's router adds behind it.
+            headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+            assert visitor.browser.send("GET", f"/exp?{query}", headers=headers).status == 200
+            says = visitor.open("/consent").text
+            stored[setting] = "We do not store the internet address" in says
+    rows = cluster.run(
+        "SELECT workerid, ipaddress FROM assignments ORDER BY 1", database=urlsplit(url).path[1:]
+    )
+    assert rows == "w-false|\nw-true|203.0.113.9\n"
+    assert stored == {"false": True, "true": False}
+
+
+def test_an_id_that_looks_like_a_trial_run_gives_no_second_start(server):
+    sly = begin(Participant(server.address, "debugsly", "debugA", "debugH", mode="prolific"))
+    save(sly, 1, {"data": []})
+    sly.start()
+    assert sly.open("/exp").error == 1008
+    assert sly.open("/pub").error == 1009
+    sly.mode = "debug"
+    assert sly.open("/exp").error == 1008
+    sly.mode = "prolific"
+    sly.browser.post("/quitter", uniqueId=sly.uniqueid)
+    assert sly.status() == 6
