@@ -294,7 +294,8 @@ def test_an_address_is_stored_only_if_asked_and_then_the_visitors_own(study, clu
         port = free_port()
         with Server(
             study.path, study.python, "-m", "study.server",
-            port=port, PORT=str(port), ON_CLOUD="1", DATABASE_URL=url, PSITURK_STORE_ADDRESS=setting,
+            port=port, PORT=str(port), ON_CLOUD="1", DATABASE_URL=url,
+            PSITURK_STORE_ADDRESS=setting,
         ) as server:  # fmt: skip
             visitor = Participant(server.wait().address, f"w-{setting}", mode="prolific")
             query = "&".join(f"{name}={value}" for name, value in visitor.ids.items())
