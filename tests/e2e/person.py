@@ -95,15 +95,20 @@ class Person:
                 self.page.keyboard.press(key)
             self.page.wait_for_function("() => !document.querySelector('.stimulus[class*=ink-]')")
 
-    def do_the_task(self) -> None:
-        """Practice and both test blocks."""
+    def do_the_task(self, comes_back: bool = False) -> None:
+        """Practice and both test blocks, perhaps after having been away in the first."""
         self.heading("Practice")
         self.button("Start the practice")
         self.look(self.page, "trial")
         self.respond(8, wrong_on=2)
         self.heading("Now for real")
         self.button("Start")
-        self.respond(20, wrong_on=5, late_on=9)
+        self.respond(7, wrong_on=5)
+        if comes_back:
+            self.page.reload()
+            self.heading("Now for real")
+            self.button("Start")
+        self.respond(13, late_on=2)
         self.heading("Time for a break")
         self.button("Go on")
         self.respond(20, wrong_on=7)
@@ -120,11 +125,11 @@ class Person:
         self.button("Finish")
         self.page.wait_for_url("**/complete?*", timeout=60_000)
 
-    def take_part(self, link: str) -> None:
+    def take_part(self, link: str, comes_back: bool = False) -> None:
         """The whole study."""
         self.arrive(link)
         self.understand()
-        self.do_the_task()
+        self.do_the_task(comes_back)
         self.answer_questions()
         self.finish()
         self.look(self.page, "complete")

@@ -5,6 +5,8 @@ import re
 import sqlite3
 
 import pytest
+from counting import TASK, Count, open_task, until
+from inspection import inspect, take_picture
 from playwright.sync_api import expect
 
 # A task as labs have them: written for psiTurk's own client, with its callbacks and jQuery-free.
@@ -48,12 +50,19 @@ OLD_PAGE = """<!doctype html><html><head>
 <script src="/static/js/task.js"></script>
 </head><body></body></html>
 """
+SYNC = re.compile("/sync/")
+WITHOUT = "Object.defineProperty({where}, '{what}', {{ value: undefined }})"
 
 
 @pytest.fixture(scope="module")
-def preview(previews):
-    """A study whose task and page the tests replace."""
-    return previews(experiment="stroop", project_slug="old-task")
+def preview(studies, previews):
+    """A study whose task and page the tests replace; old pages have scripts in them."""
+    answers = {"experiment": "stroop", "project_slug": "old-task"}
+    config = studies(**answers).path / "config.txt"
+    text = config.read_text("utf-8")
+    changed = re.sub(r"(?m)^script_sources =.*", "script_sources = 'unsafe-inline'", text)
+    config.write_text(changed, "utf-8")
+    return previews(**answers)
 
 
 @pytest.fixture
@@ -72,18 +81,64 @@ def files(preview):
         file.unlink() if text is None else file.write_text(text, "utf-8")
 
 
+@pytest.fixture
+def counting(files) -> Count:
+    """The study's task numbers its trials."""
+    files("static/js/task.js", TASK)
+    return Count()
+
+
 def enter(preview, page, worker: str, mode: str = "lab") -> str:
     """Open the experiment as this worker; gives the unique id."""
     page.goto(f"{preview.address}/exp?hitId=H&assignmentId=A&workerId={worker}&mode={mode}")
     return f"{worker}:A"
 
 
-def record(preview, unique_id: str) -> tuple[int, dict]:
+def stored(preview, unique_id: str) -> tuple[int, dict]:
     """Status and stored record."""
     with sqlite3.connect(preview.database) as database:
         query = "select status, datastring from assignments where uniqueid = ?"
         status, text = database.execute(query, [unique_id]).fetchone()
     return status, json.loads(text or "{}")
+
+
+def all_arrived(preview, unique_id: str, count: Count) -> bool:
+    """Whether the record has each trial that was shown, once."""
+    count.read(stored(preview, unique_id)[1])
+    return not count.lost and not count.doubled
+
+
+def run_trials(page, number: int) -> None:
+    page.evaluate("async (n) => { while (n--) await nextTrial(); }", number)
+
+
+def lose_saves(page):
+    """From now on, no save of this window arrives; returns the list of those that were sent."""
+    sent = []
+
+    def lose(route):
+        if route.request.method == "PUT":
+            sent.append(route.request.url)
+            return route.abort()
+        return route.continue_()
+
+    page.context.route(SYNC, lose)
+    return sent
+
+
+def answer_saves(page, status: int, reason: str):
+    """From now on, every save gets this answer; returns the list of those that were sent."""
+    sent = []
+
+    def answer(route):
+        if route.request.method != "PUT":
+            return route.continue_()
+        sent.append(route.request.url)
+        body = json.dumps({"status": "not saved", "reason": reason})
+        return route.fulfill(status=status, body=body, content_type="application/json")
+
+    page.route(SYNC, answer)
+    return sent
 
 
 def read_instructions(page) -> None:
@@ -108,56 +163,151 @@ def test_an_old_task_gives_the_same_data_with_either_client(preview, files, page
     read_instructions(page)
     page.wait_for_url("**/complete?*")
 
-    status, stored = record(preview, unique_id)
+    status, record = stored(preview, unique_id)
     assert status == 3
-    actions = [row["trialdata"].get("action") for row in stored["data"]]
+    actions = [row["trialdata"].get("action") for row in record["data"]]
     assert actions == ["Begin", "NextPage", "FinishInstructions", None]
-    trial = stored["data"][-1]
+    trial = record["data"][-1]
     assert trial["trialdata"]["rt"] == 321
     assert (trial["uniqueid"], trial["current_trial"]) == (unique_id, 3)
-    assert stored["questiondata"] == {"age": "33"}
-    assert stored["bonus"] == 0.5
-    assert stored["currenttrial"] == 4
-    assert [event["eventtype"] for event in stored["eventdata"][:2]] == [
+    assert record["questiondata"] == {"age": "33"}
+    assert record["bonus"] == 0.5
+    assert record["currenttrial"] == 4
+    assert [event["eventtype"] for event in record["eventdata"][:2]] == [
         "initialized",
         "window_resize",
     ]
-    assert set(stored) >= {
+    assert set(record) >= {
         *("condition", "counterbalance", "assignmentId", "workerId", "hitId", "currenttrial"),
         *("bonus", "data", "questiondata", "eventdata", "useragent", "mode", "id"),
     }
     assert page.problems == []
 
 
-def test_nobody_leaves_before_the_last_record_is_stored(preview, files, page):
-    files("static/js/task.js", IMPORT_LINE + OLD_TASK)
-    broken = []
+def test_a_task_need_not_ask_for_saves(preview, counting, page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "silent")
+    run_trials(page, 3)
+    page.evaluate("psiTurk.recordUnstructuredData('age', 33)")
+    until(page, lambda: stored(preview, unique_id)[1].get("questiondata") == {"age": 33})
+    assert all_arrived(preview, unique_id, counting)
+    assert len(counting.shown) == 3
 
-    def lose(route):
-        if route.request.method == "PUT" and len(broken) < 6:  # two saves, three times
-            broken.append(route.request.url)
-            route.abort()
-        else:
-            route.continue_()
 
-    page.route(re.compile("/sync/"), lose)
-    files("static/js/task.js", IMPORT_LINE + OLD_TASK.replace("saveData({", "completeHIT({"))
-    unique_id = enter(preview, page, "unlucky")
-    read_instructions(page)
-    notice = page.get_by_role("heading", name="Your answers are not saved yet")
-    expect(notice).to_be_visible(timeout=30_000)
+def test_many_trials_share_few_saves(preview, counting, page):
+    saves = []
+    page.on("request", lambda request: saves.append(request) if request.method == "PUT" else None)
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "busy")
+    run_trials(page, 200)
+    until(page, lambda: all_arrived(preview, unique_id, counting))
+    seconds = page.evaluate("performance.now()") / 1000
+    assert len(saves) <= 1 + seconds / 4  # they keep 4.5 to 5.5 s between them
+
+
+def test_nobody_leaves_before_the_last_record_is_stored(preview, counting, page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "unlucky")
+    sent = lose_saves(page)
+    run_trials(page, 2)
+    page.evaluate("void psiTurk.completeHIT()")
+    expect(page.get_by_role("heading", name="Your answers are not saved yet")).to_be_visible()
     assert "/exp?" in page.url
     page.keyboard.press("Escape")
-    page.locator("dialog button").click()
+    page.context.unroute(SYNC)
+    page.get_by_role("button", name="Try again now").click()
     page.wait_for_url("**/complete?*")
-    assert record(preview, unique_id)[1]["data"][-1]["trialdata"]["rt"] == 321
+    assert sent
+    assert all_arrived(preview, unique_id, counting)
+    assert page.evaluate("indexedDB.databases().then(all => all.length)") == 1
+    assert kept_entries(page) == []
+
+
+def kept_entries(page) -> list[dict]:
+    """What the journals of this browser hold."""
+    return page.evaluate(
+        """async () => {
+            const { leftBehind } = await import('/static/js/journal.js');
+            return (await leftBehind()).flatMap(({ entries }) => entries);
+        }"""
+    )
+
+
+def test_while_the_server_stays_away_the_participant_is_told_and_can_save_a_file(
+    preview, counting, page
+):
+    page.clock.install()
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "patient")
+    lose_saves(page)
+    run_trials(page, 2)
+    line = page.get_by_role("status").filter(has_text="Your answers are kept in this browser")
+    page.clock.run_for(15_000)
+    assert not line.is_visible()
+    page.clock.run_for(15_000)
+    expect(line).to_be_visible()
+    inspect(page, "line-unreachable")
+
+    page.evaluate("void psiTurk.completeHIT()")
+    expect(page.get_by_role("heading", name="Your answers are not saved yet")).to_be_visible()
+    assert page.get_by_role("button", name="as a file").count() == 0
+    page.clock.run_for(30_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save my answers as a file").click()
+    inspect(page, "not-saved-yet")
+    counting.read(json.loads(download.value.path().read_text("utf-8")))
+    assert (len(counting.stored), counting.lost) == (2, [])
+
+    page.context.unroute(SYNC)
+    page.clock.run_for(40_000)
+    page.wait_for_url("**/complete?*")
+    assert all_arrived(preview, unique_id, counting)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(403, "no-proof"), (413, "too-large"), (400, "malformed")]
+)
+def test_a_refused_record_is_not_sent_again_and_again(preview, counting, page, status, reason):
+    page.clock.install()
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, f"refused-{status}")
+    sent = answer_saves(page, status, reason)
+    run_trials(page, 2)
+    page.clock.run_for(10_000)
+    line = page.get_by_role("status").filter(has_text="does not take your answers")
+    expect(line).to_be_visible()
+    run_trials(page, 2)
+    page.clock.run_for(600_000)
+    assert len(sent) == 1
+    take_picture(page, f"line-refused-{status}")
+
+    page.evaluate("void psiTurk.completeHIT()")
+    expect(page.get_by_role("heading", name="We could not take your answers")).to_be_visible()
+    page.clock.run_for(1000)
+    expect(page.get_by_role("button", name="Save my answers as a file").last).to_be_visible()
+    take_picture(page, f"refused-{status}")
+    page.unroute(SYNC)
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_url("**/complete?*")
+    assert all_arrived(preview, unique_id, counting)
+
+
+def test_a_refusal_that_is_not_the_studys_own_is_temporary(preview, counting, page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "hotel")
+    page.route(
+        SYNC, lambda route: route.fulfill(status=403, body="<h1>Log in to our wifi</h1>"), times=1
+    )
+    run_trials(page, 1)
+    page.evaluate("psiTurk.saveData()")
+    assert all_arrived(preview, unique_id, counting)
 
 
 def test_a_record_that_cannot_be_loaded_is_not_replaced_by_an_empty_one(preview, files, page):
     files("static/js/task.js", IMPORT_LINE + OLD_TASK)
     sent = []
     page.on("request", lambda request: sent.append((request.method, request.url)))
-    page.route(re.compile("/sync/"), lambda route: route.abort())
+    page.route(SYNC, lambda route: route.abort())
     enter(preview, page, "offline")
     notice = page.get_by_role("heading", name="We could not reach the study")
     expect(notice).to_be_visible(timeout=20_000)
@@ -168,19 +318,167 @@ def test_a_record_that_cannot_be_loaded_is_not_replaced_by_an_empty_one(preview,
     expect(page.get_by_role("heading", name="What you will see")).to_be_visible()
 
 
-def test_reloading_the_instructions_keeps_what_was_saved(preview, page):
-    unique_id = enter(preview, page, "reloads")
-    page.get_by_role("heading", name="What you will see").wait_for()
-    page.evaluate(
-        """async () => {
-            const { PsiTurk } = await import('/static/js/participant.js');
-            const psiTurk = new PsiTurk();
-            psiTurk.recordTrialData({ note: 'before the reload' });
-            await psiTurk.saveData();
-        }"""
-    )
+def test_without_cookies_people_are_told_what_to_do(preview, counting, page):
+    page.route(SYNC, lambda route: route.fulfill(status=403, body='{"reason": "no-proof"}'))
+    enter(preview, page, "cookieless")
+    expect(page.get_by_role("heading", name="Please allow cookies")).to_be_visible()
+    inspect(page, "no-cookies")
+    page.unroute(SYNC)
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("heading", name="Counting").wait_for()
+
+
+def test_reloading_during_the_instructions_keeps_what_could_not_be_saved(preview, counting, page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "reloads")
+    run_trials(page, 2)
+    page.evaluate("psiTurk.saveData()")
+    lose_saves(page)
+    run_trials(page, 2)
+    page.evaluate("psiTurk.recordUnstructuredData('mood', 'good')")
     page.reload()
-    page.get_by_role("heading", name="What you will see").wait_for()
-    kept = page.evaluate("fetch('/sync/reloads:A').then(answer => answer.json())")
-    assert "before the reload" in [row["trialdata"].get("note") for row in kept["data"]]
-    assert record(preview, unique_id)[0] == 1
+    page.get_by_role("heading", name="Counting").wait_for()
+    run_trials(page, 1)
+    page.context.unroute(SYNC)
+    page.evaluate("psiTurk.saveData()")
+    assert all_arrived(preview, unique_id, counting)
+    status, record = stored(preview, unique_id)
+    assert len(counting.shown) == 5
+    assert (status, record["questiondata"]) == (1, {"mood": "good"})
+    assert [row["current_trial"] for row in record["data"]] == [0, 1, 2, 3, 4]
+
+
+def test_a_save_whose_answer_is_lost_doubles_nothing(preview, counting, page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "unheard")
+
+    def lose_answer(route):
+        if route.request.method == "PUT":
+            route.fetch()
+            return route.abort()
+        return route.continue_()
+
+    page.context.route(SYNC, lose_answer)
+    run_trials(page, 3)
+    until(page, lambda: all_arrived(preview, unique_id, counting))
+    page.reload()
+    page.context.unroute(SYNC)
+    page.get_by_role("heading", name="Counting").wait_for()
+    page.evaluate("psiTurk.saveData()")
+    assert all_arrived(preview, unique_id, counting)
+    assert len(counting.stored) == 3
+
+
+def test_who_cannot_come_back_still_delivers_what_was_recorded(preview, counting, page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "turned-away")
+    page.evaluate("psiTurk.startTask()")
+    until(page, lambda: stored(preview, unique_id)[0] == 2)
+    page.evaluate("psiTurk.teardownTask()")
+    lose_saves(page)
+    run_trials(page, 3)
+    page.reload()
+    expect(page.get_by_role("heading", name="You have already started")).to_be_visible()
+    line = page.get_by_role("status").filter(has_text="still on their way")
+    expect(line).to_be_visible()
+    take_picture(page, "delivery")
+    page.context.unroute(SYNC)
+    expect(line).to_be_hidden(timeout=40_000)
+    assert all_arrived(preview, unique_id, counting)
+    until(page, lambda: kept_entries(page) == [])
+
+
+def test_who_begins_while_the_server_is_away_cannot_start_afresh(preview, counting, page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "unheard-beginning")
+    away = re.compile("/sync/|/inexp|/quitter")
+    page.route(away, lambda route: route.abort())
+    page.evaluate("psiTurk.startTask()")
+    page.evaluate("psiTurk.teardownTask()")
+    run_trials(page, 2)
+    page.unroute(away)
+    assert stored(preview, unique_id)[0] == 1
+    page.reload()
+    expect(page.get_by_role("heading", name="You have already started")).to_be_visible()
+    until(page, lambda: all_arrived(preview, unique_id, counting))
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_the_later_window_goes_on_and_nothing_shown_before_is_lost(preview, counting, page, locks):
+    if not locks:
+        page.context.add_init_script(WITHOUT.format(where="navigator", what="locks"))
+    worker = f"two-windows-{locks}"
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, worker)
+    lose_saves(page)
+    run_trials(page, 2)
+    other = page.context.new_page()
+    counting.watch(other)
+    open_task(other, preview.address, worker)
+    run_trials(page, 1)  # is no part of the record any more
+    expect(page.get_by_role("heading", name="Please go on in the other window")).to_be_visible()
+    inspect(page, "other-window")
+    run_trials(other, 2)
+    page.context.unroute(SYNC)
+    other.evaluate("void psiTurk.completeHIT()")
+    other.wait_for_url("**/complete?*")
+    assert all_arrived(preview, unique_id, counting)
+    assert len(counting.shown) == len(counting.stored) == 4
+
+
+def test_a_window_in_another_browser_takes_over_too(preview, counting, page, new_page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "two-browsers", mode="debug")
+    run_trials(page, 1)
+    page.evaluate("psiTurk.saveData()")
+    other = new_page()
+    counting.watch(other)
+    open_task(other, preview.address, "two-browsers", mode="debug")
+    page.evaluate("void nextTrial()")
+    page.evaluate("psiTurk.saveData().catch(() => {})")
+    expect(page.get_by_role("heading", name="Please go on in the other window")).to_be_visible()
+    other.evaluate("nextTrial()")
+    other.evaluate("psiTurk.saveData()")
+    counting.read(stored(preview, unique_id)[1])
+    assert len(counting.stored) == 2
+    with sqlite3.connect(preview.database) as database:
+        query = "select datastring from study_spare_records where uniqueid = ?"
+        aside = json.loads(database.execute(query, [unique_id]).fetchone()[0])
+    assert len(aside["data"]) == 2  # the older window's last trial
+
+
+@pytest.mark.parametrize("missing", ["indexedDB", "locks"])
+def test_a_browser_that_keeps_nothing_works_as_long_as_its_window_is_open(
+    preview, counting, page, missing
+):
+    where = {"indexedDB": "window", "locks": "navigator"}[missing]
+    page.add_init_script(WITHOUT.format(where=where, what=missing))
+    unique_id = open_task(page, preview.address, f"without-{missing}")
+    run_trials(page, 2)
+    page.evaluate("void psiTurk.completeHIT()")
+    page.wait_for_url("**/complete?*")
+    counting.read(stored(preview, unique_id)[1])
+    assert len(counting.stored) == 2
+    assert page.problems == []
+
+
+def test_who_is_screened_out_has_everything_saved_and_gets_that_ending(preview, counting, page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "screened")
+    run_trials(page, 1)
+    page.evaluate("void psiTurk.leave('screened-out')")
+    page.wait_for_url("**/leave?*")
+    assert all_arrived(preview, unique_id, counting)
+    with sqlite3.connect(preview.database) as database:
+        query = "select ending from assignments where uniqueid = ?"
+        assert database.execute(query, [unique_id]).fetchone() == ("screened-out",)
+
+
+def test_chance_falls_the_same_way_for_the_same_person_only(preview, counting, page):
+    draw = "[0, 1, 2].map(psiTurk.random('block 1'))"
+    draws = []
+    for worker in ("ann", "ann", "bob"):
+        open_task(page, preview.address, worker)
+        draws.append(page.evaluate(draw))
+    assert draws[0] == draws[1] != draws[2]
+    assert draws[0] != page.evaluate(draw.replace("block 1", "block 2"))

@@ -1,4 +1,7 @@
-"""A person takes part in each experiment, in a real browser; the data are what they did."""
+"""A person takes part in each experiment, in a real browser; the data are what they did.
+
+The study lets people come back, and this one does, in the middle of a block.
+"""
 
 import csv
 import json
@@ -12,14 +15,28 @@ from person import Person
 WRONG, LATE = {1, 12, 34}, {16}  # which of the 48 trials were answered wrongly, or not at all
 
 
+@pytest.fixture(scope="module")
+def resumable(studies, previews):
+    """The preview of a study that lets people come back."""
+
+    def preview(experiment: str):
+        answers = {"experiment": experiment, "num_conditions": "2", "project_slug": "resumable"}
+        config = studies(**answers).path / "config.txt"
+        text = config.read_text("utf-8")
+        config.write_text(text.replace("allow_resume = false", "allow_resume = true"), "utf-8")
+        return previews(**answers)
+
+    return preview
+
+
 @pytest.fixture(scope="module", params=["stroop", "jspsych"])
-def participation(request, previews, new_page):
+def participation(request, resumable, new_page):
     """Somebody took part: what they saw, what the server stored, what psiTurk downloads."""
     experiment = request.param
-    preview = previews(experiment=experiment, num_conditions="2")
+    preview = resumable(experiment)
     page = new_page()
     person = Person(page, lambda page, name: inspect(page, f"{experiment}-{name}"))
-    person.take_part(preview.link)
+    person.take_part(preview.link, comes_back=True)
 
     with sqlite3.connect(preview.database) as database:
         database.row_factory = sqlite3.Row
@@ -52,6 +69,15 @@ def test_every_trial_is_in_the_data_as_the_person_saw_it(participation):
         assert trial["congruent"] == (view["word"] == view["colour"])
         assert trial["response"] == view["key"]
         assert trial["correct"] == (number not in WRONG | LATE)
+
+
+def test_who_comes_back_goes_on_after_the_last_trial(participation):
+    blocks = {0: 8, 1: 20, 2: 20}
+    trials = [(trial["block"], trial["trial"]) for trial in rows(participation, "PRACTICE", "TEST")]
+    assert trials == [(block, n) for block, size in blocks.items() for n in range(1, size + 1)]
+    assert len(rows(participation, "COMPREHENSION")) == 2
+    events = [event["eventtype"] for event in participation.record["eventdata"]]
+    assert events.count("initialized") == 2
 
 
 def test_response_times_are_measured(participation):
@@ -105,3 +131,38 @@ def test_no_other_host_is_asked_for_anything_but_jspsych(participation):
 
 def test_the_browser_reports_no_error(participation):
     assert participation.page.problems == []
+
+
+@pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
+def test_who_comes_back_in_the_break_goes_on_there(resumable, page, experiment):
+    preview = resumable(experiment)
+    unique_id = reach_the_break(preview, page, f"break-{experiment}")
+    page.get_by_role("heading", name="Time for a break").wait_for()
+    if experiment == "jspsych":
+        return page.get_by_role("button", name="Go on").click()
+    page.get_by_text("I would like to stop here").click()
+    inspect(page, "stroop-leaving")
+    page.get_by_role("button", name="Leave the study").click()
+    page.wait_for_url("**/leave?*")
+    with sqlite3.connect(preview.database) as database:
+        query = "select ending, datastring from assignments where uniqueid = ?"
+        ending, record = database.execute(query, [unique_id]).fetchone()
+    assert ending == "left-early"
+    assert len(json.loads(record)["data"]) == 28
+
+
+def reach_the_break(preview, page, worker: str) -> str:
+    """Bring somebody to the break who has done practice and one block; gives the unique id."""
+    page.goto(f"{preview.address}/exp?hitId=H&assignmentId=A&workerId={worker}&mode=lab")
+    number = int(page.locator("body").get_attribute("data-condition"))
+    condition = ["75% congruent", "25% congruent"][number]
+    practice = {"phase": "PRACTICE", "block": 0, "condition": condition}
+    test = {"phase": "TEST", "block": 1, "condition": condition}
+    unique_id = f"{worker}:A"
+    sync = f"{preview.address}/sync/{unique_id}"
+    record = page.request.get(sync).json()
+    record |= {"data": [{"trialdata": trial} for trial in [practice] * 8 + [test] * 20]}
+    assert page.request.put(f"{sync}?writer=1&save=1000", data=record).ok
+    assert page.request.post(f"{preview.address}/inexp", form={"uniqueId": unique_id}).ok
+    page.reload()
+    return unique_id

@@ -1,28 +1,42 @@
 /**
- * The participant in the browser: their record, how it is saved, and psiTurk's JavaScript API.
+ * The participant in the browser: psiTurk's JavaScript API, and a little more.
  *
- *     import { PsiTurk } from "/static/js/participant.js";
+ *     import { PsiTurk } from "./participant.js";
  *     const psiTurk = new PsiTurk(uniqueId, adServerLoc, mode);
  *
  * The API has the names and the data of psiTurk's own psiturk.js, without jQuery, Underscore or
- * Backbone. It differs where a participant's data is at stake: the record is loaded before your
- * task starts and never replaced by an empty one, saves are repeated when the network fails and
- * never overtake each other, and completeHIT() leaves only after the server has everything.
+ * Backbone. It differs where a participant's data is at stake. What you record is kept in the browser
+ * at once (journal.js) and sent in the background (sync.js), so that you need not call saveData();
+ * only completeHIT() and leave() wait until the server has everything. New are
+ *
+ *     psiTurk.leave(reason)   the end for somebody who does not go through the whole task
+ *     psiTurk.progress        what was done before, when a task is resumed (progress.js)
+ *     psiTurk.random(name)    chance that falls the same way again when a task is resumed
  *
  * @typedef {Object<string, *>} Row  whatever one trial records
  * @typedef {{success?: function(TaskData, Object), error?: function(TaskData, ServerError)}} Callbacks
  */
-import { TaskData, loadRecord } from "./record.js";
-import { fetchJSON, fetchText, repeatedly, sleep } from "./server.js";
-import { pressed, showNotice } from "./notice.js";
+import { Journal, forgetOthers } from "./journal.js";
+import { Progress, randomFrom } from "./progress.js";
+import { Saver, loadRecord } from "./sync.js";
+import { TaskData, merged } from "./record.js";
+import { fetchText, persistently, post } from "./server.js";
+import { loading, reassure, savingAll } from "./waiting.js";
+import { showNotice } from "./notice.js";
 
-const PAUSES = [1000, 3000]; // ms before a request is repeated
-const LAST_SAVE_PAUSES = [5000, 10000, 20000, 30000]; // then every 30 s, for as long as it takes
+const REASONS_TO_LEAVE = ["screened-out", "left-early"];
+const TRIAL_RUNS = ["debug", "preview"]; // modes in which nobody takes part
 
 export class PsiTurk {
   #indicator;
-  #completion;
+  #ending;
   #images = [];
+
+  /** The participant's record. */
+  taskdata = taskdata;
+
+  /** What the participant did before, if the task is being resumed. @type {Progress} */
+  progress = progress;
 
   /** The three values may be left out: the page knows them. */
   constructor(uniqueId = page.uniqueId, adServerLoc = page.adServerLoc, mode = page.mode ?? "live") {
@@ -30,19 +44,34 @@ export class PsiTurk {
       throw new Error(`This page belongs to participant ${page.uniqueId}, not to ${uniqueId}`);
     }
     this.pages = pagesInDocument();
-    this.taskdata = new TaskData(record, uniqueId, adServerLoc, mode);
+    Object.assign(taskdata, { adServerLoc, mode });
+    if (taskdata.get("mode") !== mode) taskdata.set({ mode });
     this.#watchWindow();
   }
 
-  /** @param {Row} row */
-  recordTrialData(row) { this.taskdata.addTrialData(row); }
-  recordUnstructuredData(field, value) { this.taskdata.addUnstructuredData(field, value); }
+  /**
+   * Keep and send what a trial gave. Nothing has to be awaited.
+   * @param {Row} row
+   * @returns {Promise<boolean>} once it would survive a crash; false if this browser keeps nothing
+   */
+  recordTrialData(row) { return this.taskdata.addTrialData(row); }
+
+  /** Keep and send the answer to a question. @returns {Promise<boolean>} as recordTrialData does */
+  recordUnstructuredData(field, value) { return this.taskdata.addUnstructuredData(field, value); }
+
   getTrialData() { return this.taskdata.getTrialData(); }
   getEventData() { return this.taskdata.getEventData(); }
   getQuestionData() { return this.taskdata.getQuestionData(); }
 
-  /** @param {Callbacks} [callbacks]  @returns {Promise<Object>} rejects when every attempt failed */
+  /**
+   * Save now rather than within some seconds.
+   * @param {Callbacks} [callbacks]
+   * @returns {Promise<Object>} rejects after three attempts; saving goes on in the background
+   */
   saveData(callbacks) { return this.taskdata.save(null, callbacks); }
+
+  /** Random numbers of this participant for a purpose, the same each time. @returns {function(): number} */
+  random(name) { return randomFrom(`${this.taskdata.id} ${name}`); }
 
   preloadImages(urls) {
     for (const src of urls) this.#images.push(Object.assign(new Image(), { src }));
@@ -53,7 +82,7 @@ export class PsiTurk {
     const missing = names.filter((name) => !(name in this.pages));
     return Promise.all(missing.map(async (name) => {
       const url = new URL(name, `${location.origin}/`);
-      this.pages[name] = await repeatedly(() => fetchText(url), PAUSES);
+      this.pages[name] = await persistently(() => fetchText(url));
     }));
   }
 
@@ -66,6 +95,7 @@ export class PsiTurk {
   showPage(name) {
     const root = pageRoot();
     root.replaceChildren(document.createRange().createContextualFragment(this.getPage(name)));
+    this.taskdata.saver.pageChanged();
     window.scrollTo(0, 0);
     const target = root.querySelector("[autofocus], h1, h2");
     if (!target) return;
@@ -117,16 +147,15 @@ export class PsiTurk {
 
   finishInstructions() { return this.startTask(); }
 
-  /** From here on the participant cannot start afresh. Resolves when the server was told or gave up. */
+  /** From here on the participant cannot start afresh. */
   startTask() {
-    if (this.taskdata.mode !== "debug") {
+    if (!TRIAL_RUNS.includes(this.taskdata.mode)) {
       window.addEventListener("beforeunload", this.#askToStay);
       window.addEventListener("pagehide", this.#quit);
     }
-    const body = new URLSearchParams({ uniqueId: this.taskdata.id });
-    const enter = () => fetchJSON("/inexp", { method: "POST", body });
-    const told = repeatedly(enter, PAUSES).catch((error) => console.warn(error));
-    return Promise.allSettled([this.saveData(), told]);
+    this.taskdata.set({ begun: true });
+    tellBegun().catch((error) => console.warn(error));
+    this.saveData().catch(() => {}); // it goes on in the background
   }
 
   teardownTask() {
@@ -134,14 +163,33 @@ export class PsiTurk {
     window.removeEventListener("pagehide", this.#quit);
   }
 
-  /** Save everything, and only then leave for the end of the study. */
-  completeHIT() { return (this.#completion ??= this.#complete()); }
+  /** Save everything, and only then go to the end of the study. */
+  completeHIT() {
+    const end = new URL(this.taskdata.adServerLoc, location.href);
+    end.searchParams.set("uniqueId", this.taskdata.id);
+    end.searchParams.set("mode", this.taskdata.mode);
+    return (this.#ending ??= this.#end(end));
+  }
+
+  /**
+   * End the study early: save everything, tell the server why, go to the page for that. For example
+   *     if (answers.age < 18) return psiTurk.leave("screened-out");
+   * @param {"screened-out"|"left-early"} reason  by our rules, or by the participant's own wish
+   */
+  leave(reason) {
+    if (!REASONS_TO_LEAVE.includes(reason)) {
+      throw new RangeError(`leave() takes ${REASONS_TO_LEAVE.join(" or ")}, not ${reason}`);
+    }
+    const uniqueId = this.taskdata.id;
+    const end = new URL(`/leave?${new URLSearchParams({ uniqueId })}`, location.href);
+    return (this.#ending ??= this.#end(end, () => post("/leave", { uniqueId, reason })));
+  }
 
   /** GET url?uniqueId=… from your custom.py; the callback gets its answer. */
   async computeBonus(url, callback) {
     const target = new URL(url, location.href);
     target.searchParams.set("uniqueId", this.taskdata.id);
-    const text = await repeatedly(() => fetchText(target, { cache: "no-store" }), PAUSES);
+    const text = await persistently(() => fetchText(target, { cache: "no-store" }));
     let answer = text;
     try { answer = JSON.parse(text); } catch { /* a bonus route may answer in plain text */ }
     callback?.(answer);
@@ -161,54 +209,27 @@ export class PsiTurk {
   }
 
   #askToStay = (event) => {
-    this.taskdata.saveWhileLeaving();
     event.preventDefault();
-    event.returnValue = "If you leave now, you leave the study and cannot come back."; // older browsers
+    event.returnValue = "If you leave now, you leave the study."; // older browsers
   };
 
   // psiturk.js marks people as having quit even when they then choose to stay; this waits until they go.
-  #quit = () => {
-    this.taskdata.saveWhileLeaving();
-    navigator.sendBeacon("/quitter", new URLSearchParams({ uniqueId: this.taskdata.id }));
-  };
+  #quit = () => { navigator.sendBeacon("/quitter", new URLSearchParams({ uniqueId: this.taskdata.id })); };
 
-  async #complete() {
-    let dialog;
-    const show = (notice) => { dialog?.remove(); dialog = showNotice(notice); };
-    const saving = {
-      name: "saving",
-      heading: "Saving your answers …",
-      text: "This takes a moment. Please keep this window open.",
+  async #end(address, tell = () => {}) {
+    const { saver, journal } = this.taskdata;
+    const save = async () => {
+      await saver.attempt({ now: true });
+      await tell();
     };
-    for (let failures = 0; ; failures++) {
-      const slow = setTimeout(show, failures ? 0 : 800, saving);
-      try {
-        await this.saveData();
-        break;
-      } catch (error) {
-        console.warn(error);
-      } finally {
-        clearTimeout(slow);
-      }
-      show({
-        name: "save-failed",
-        heading: "Your answers are not saved yet",
-        text: "We could not reach the study. Your answers are safe in this window: please keep it "
-          + "open and check your internet connection. We keep trying.",
-        button: "Try again now",
-        contact: page.contact_address,
-      });
-      const online = new Promise((back) => window.addEventListener("online", back, { once: true }));
-      await Promise.race([pressed(dialog), online, sleep(LAST_SAVE_PAUSES[failures] ?? LAST_SAVE_PAUSES.at(-1))]);
-    }
-    this.teardownTask();
-    const end = new URL(this.taskdata.adServerLoc, location.href);
-    end.searchParams.set("uniqueId", this.taskdata.id);
-    end.searchParams.set("mode", this.taskdata.mode);
-    window.location.assign(end);
+    await savingAll(save, page.contact_address, recordAsText);
+    saver.stop();
+    await journal.remove();
+    location.assign(address);
   }
 
   #watchWindow() {
+    taskdata.saver.addEventListener("change", () => saver.isOver && this.teardownTask());
     const note = (eventtype, value) => this.taskdata.addEvent(eventtype, value);
     window.addEventListener("blur", () => note("focus", "off"));
     window.addEventListener("focus", () => note("focus", "on"));
@@ -232,11 +253,13 @@ function pagesInDocument() {
 
 /** Who takes part, from <body data-unique-id …> or from the globals of pages made for psiturk.js. */
 function readPage() {
-  const { uniqueId, condition, counterbalance, adServerLoc, mode, codeversion, contactAddress } = document.body.dataset;
+  const { uniqueId, condition, counterbalance, adServerLoc, mode, codeversion, contactAddress, writer, resumed } =
+    document.body.dataset;
   if (uniqueId === undefined) return globalThis;
   return Object.assign(globalThis, {
     uniqueId, adServerLoc, mode, codeversion,
     condition: Number(condition), counterbalance: Number(counterbalance), contact_address: contactAddress,
+    writer: Number(writer) || undefined, resumed: resumed ? resumed === "true" : undefined,
   });
 }
 
@@ -257,9 +280,52 @@ function holdStartEvents() {
   };
 }
 
+/** The participant's record: the server's, with what this browser still keeps from earlier windows. */
+async function openRecord() {
+  const journal = new Journal(page.uniqueId, page.writer);
+  const left = await journal.takeOver();
+  if (!left) return goOnElsewhere();
+  const stored = await loading(() => loadRecord(page.uniqueId), page.contact_address);
+  const record = merged(stored, left);
+  if (record.begun && page.resumed === false && !TRIAL_RUNS.includes(page.mode)) {
+    await tellBegun(); // the server could not be told at the time; now it decides whether they may go on
+    location.reload();
+    return forever;
+  }
+  const opened = new TaskData(record, page, journal);
+  opened.saver = new Saver(opened, journal);
+  return opened;
+}
+
+const tellBegun = () => persistently(() => post("/inexp", { uniqueId: page.uniqueId }));
+
+/** The study is open in a later window, and only that one may go on. */
+function goOnElsewhere() {
+  showNotice({
+    name: "newer-window",
+    heading: "Please go on in the other window",
+    text: "You have opened this study again in another window or tab. Your answers up to now are kept. You can "
+      + "close this window.",
+  });
+  return forever;
+}
+
+const forever = new Promise(() => {});
+
 const page = readPage();
 if (!page.uniqueId) throw new Error("participant.js found no uniqueId on this page: see templates/exp.html");
 const templates = [...document.querySelectorAll("template[data-page]")];
 const release = holdStartEvents();
-const record = await loadRecord(page.uniqueId, page.contact_address);
+const taskdata = await openRecord();
+const { saver } = taskdata;
+const progress = new Progress(page.resumed === true, taskdata.attributes);
+const recordAsText = () => JSON.stringify(taskdata);
+reassure(saver, recordAsText);
+taskdata.journal.takenOver.then(() => {
+  saver.supersede();
+  goOnElsewhere();
+});
+taskdata.addEvent("initialized", null);
+taskdata.addEvent("window_resize", [window.innerWidth, window.innerHeight]);
+forgetOthers().catch((error) => console.warn(error));
 setTimeout(release); // after the task that imports this module has registered its listeners

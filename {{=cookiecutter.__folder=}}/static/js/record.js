@@ -1,39 +1,62 @@
 /**
  * A participant's record: what psiTurk stores as one JSON document at /sync/<uniqueId>.
  *
- * It is loaded before the task starts and never replaced by an empty one. Saves are repeated
- * when the network fails, and never overtake each other.
+ * It grows by entries: a trial, an answer, an event, changed attributes. Each goes into the journal
+ * of this browser (journal.js) the moment it is made, and with the next save to the server
+ * (sync.js). `windows` in the record says how many entries each browser window has contributed, so
+ * that what a journal still holds is added to the server's record once, and never twice.
+ *
+ * @typedef {{window: string, number: number, kind: string, text: string}} Entry
+ *     number: counted from 1 in each window; text: the content, a JSON list
  */
-import { PATIENCE, ServerError, fetchJSON, repeatedly } from "./server.js";
-import { pressed, showNotice } from "./notice.js";
 
-const SAVE_PAUSES = [1000, 3000]; // ms before the 2nd and 3rd attempt of a save
-const LOAD_PAUSES = [500, 1500, 4000];
-const KEEPALIVE_LIMIT = 60000; // browsers send at most 64 kB after the page is gone
+/** What each kind of entry does to a record. */
+const KINDS = {
+  trial(record, { uniqueid, dateTime, trialdata }) {
+    record.data.push({ uniqueid, current_trial: record.currenttrial, dateTime, trialdata });
+    record.currenttrial += 1;
+  },
+  answer(record, field, value) { record.questiondata[field] = value; },
+  event(record, event) { record.eventdata.push(event); },
+  attributes(record, attributes) { Object.assign(record, attributes); },
+};
 
-/** One participant's record under the names that `psiturk download_datafiles` reads. */
+/** The stored record with the entries that it lacks. @param {Entry[]} entries  in their order */
+export function merged(stored, entries) {
+  const record = {
+    condition: 0, counterbalance: 0, assignmentId: 0, workerId: 0, hitId: 0,
+    currenttrial: 0, bonus: 0, data: [], questiondata: {}, eventdata: [],
+    ...stored,
+    windows: { ...stored.windows },
+  };
+  for (const { window, number, kind, text } of entries) {
+    if (number <= (record.windows[window] ?? 0)) continue;
+    KINDS[kind](record, ...JSON.parse(text));
+    record.windows[window] = number;
+  }
+  return record;
+}
+
+/** One participant's record under the names that psiTurk's downloads read. */
 export class TaskData {
-  #sending = Promise.resolve();
-  #next = null;
-  #request;
+  /** How often the record has changed in this window. */
+  version = 0;
 
-  constructor(stored, id, adServerLoc, mode) {
-    Object.assign(this, { id, adServerLoc, mode });
-    this.attributes = {
-      condition: 0, counterbalance: 0, assignmentId: 0, workerId: 0, hitId: 0,
-      currenttrial: 0, bonus: 0, data: [], questiondata: {}, eventdata: [],
-      ...stored,
-      useragent: navigator.userAgent, mode, id,
-    };
-    this.addEvent("initialized", null);
-    this.addEvent("window_resize", [window.innerWidth, window.innerHeight]);
+  /**
+   * @param {Object} record  of `merged`
+   * @param {{uniqueId: string, adServerLoc: string, mode: string}} page
+   * @param {Journal} journal
+   */
+  constructor(record, { uniqueId, adServerLoc, mode }, journal) {
+    Object.assign(this, { id: uniqueId, adServerLoc, mode, journal, attributes: record });
+    Object.assign(record, { useragent: navigator.userAgent, mode, id: uniqueId });
   }
 
   get(name) { return this.attributes[name]; }
 
   /** `set("name", value)` or `set({name: value, …})` */
   set(name, value) {
-    Object.assign(this.attributes, typeof name === "object" ? name : { [name]: value });
+    this.#add("attributes", typeof name === "object" ? name : { [name]: value });
     return this;
   }
 
@@ -42,89 +65,45 @@ export class TaskData {
   getEventData() { return this.get("eventdata"); }
   getQuestionData() { return this.get("questiondata"); }
 
-  /** @param {Row} trialdata */
+  /** @param {Row} trialdata  @returns {Promise<boolean>} see Journal.append */
   addTrialData(trialdata) {
-    const current_trial = this.get("currenttrial");
-    this.get("data").push({ uniqueid: this.id, current_trial, dateTime: Date.now(), trialdata });
-    this.set("currenttrial", current_trial + 1);
+    return this.#add("trial", { uniqueid: this.id, dateTime: Date.now(), trialdata });
   }
 
-  addUnstructuredData(field, response) { this.get("questiondata")[field] = response; }
+  /** @returns {Promise<boolean>} see Journal.append */
+  addUnstructuredData(field, response) { return this.#add("answer", field, response); }
 
   addEvent(eventtype, value) {
-    const events = this.get("eventdata");
     const timestamp = Date.now();
-    const since = eventtype === "initialized" ? undefined : events.at(-1);
-    events.push({ eventtype, value, timestamp, interval: since ? timestamp - since.timestamp : 0 });
+    const since = eventtype === "initialized" ? undefined : this.get("eventdata").at(-1);
+    const interval = since ? timestamp - since.timestamp : 0;
+    return this.#add("event", { eventtype, value, timestamp, interval });
   }
 
-  async fetch() { return this.set(await loadRecord(this.id)); }
+  /** The page has loaded it, and no other window changes it: nothing to fetch. */
+  async fetch() { return this; }
 
   /**
-   * Save the record. One save is under way at a time; calls made meanwhile share the next one,
-   * which sends what is there when its turn comes.
+   * Save now.
    * @param {?Object} attributes  set first, if given
    * @param {Callbacks} [callbacks]
    */
   save(attributes, callbacks = {}) {
     if (attributes) this.set(attributes);
-    if (!this.#next) {
-      const send = () => {
-        this.#next = null;
-        return (this.#sending = repeatedly(() => this.#put(), SAVE_PAUSES));
-      };
-      this.#next = this.#sending.then(send, send);
-    }
-    const saved = this.#next;
+    const saved = this.saver.save();
     saved.then((answer) => callbacks.success?.(this, answer), (error) => callbacks.error?.(this, error));
     return saved;
   }
 
-  /** The last chance, while the page closes: what is under way is dropped for the newest state. */
-  saveWhileLeaving() {
-    this.#request?.abort();
-    const keepalive = new Blob([JSON.stringify(this)]).size < KEEPALIVE_LIMIT;
-    this.#put({ keepalive }).catch((error) => console.warn(error));
-  }
-
-  // AbortSignal.any would be shorter, but browsers of 2023 do not have it.
-  async #put(options) {
-    const request = (this.#request = new AbortController());
-    const patience = setTimeout(() => request.abort(), PATIENCE);
-    try {
-      return await fetchJSON(syncURL(this.id), {
-        method: "PUT",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(this),
-        signal: request.signal,
-        ...options,
-      });
-    } finally {
-      clearTimeout(patience);
-    }
-  }
-}
-
-const syncURL = (id) => `/sync/${encodeURIComponent(id)}`;
-
-/** The stored record. The task waits for it: without it the next save would erase earlier data. */
-export async function loadRecord(id, contact) {
-  for (;;) {
-    try {
-      const stored = await repeatedly(() => fetchJSON(syncURL(id)), LOAD_PAUSES);
-      if (stored && typeof stored === "object" && !Array.isArray(stored)) return stored;
-      throw new ServerError("The stored record is not an object", undefined, JSON.stringify(stored));
-    } catch (error) {
-      console.error(error);
-      const dialog = showNotice({
-        name: "load-failed",
-        heading: "We could not reach the study",
-        text: "Nothing is lost. Please check your internet connection, then try again.",
-        button: "Try again",
-        contact,
-      });
-      await pressed(dialog);
-      dialog.remove();
-    }
+  // Without `text` the journal would hold what a task changes later; and what is no JSON fails here.
+  #add(kind, ...content) {
+    const text = JSON.stringify(content);
+    const { windows } = this.attributes;
+    const { window } = this.journal;
+    KINDS[kind](this.attributes, ...content);
+    windows[window] = (windows[window] ?? 0) + 1;
+    this.version += 1;
+    this.saver?.changed();
+    return this.journal.append({ window, number: windows[window], kind, text });
   }
 }

@@ -1,6 +1,8 @@
 /** Requests to the server that carry the study: what counts as an answer, and when to ask again. */
 
-export const PATIENCE = 20000; // ms until a request counts as lost
+const PATIENCE = 20000; // ms until a request counts as lost
+const SLOWEST = 10; // bytes per ms that we wait for, besides
+const LONGEST_PAUSE = 30000; // ms between attempts while the server stays away
 
 /** A request that failed; has the fields of an XMLHttpRequest that error callbacks read. */
 export class ServerError extends Error {
@@ -12,27 +14,46 @@ export class ServerError extends Error {
     this.responseText = responseText;
   }
 
+  /** The study's server says in a word why it refuses: "no-proof", "too-large", "newer-window" … */
+  get reason() {
+    try {
+      return JSON.parse(this.responseText)?.reason ?? "";
+    } catch {
+      return "";
+    }
+  }
+
   /** A refusal stays a refusal; anything else may be better in a moment. */
   get isFinal() {
-    return this.status >= 400 && this.status < 500 && ![408, 429].includes(this.status);
+    return this.status >= 400 && this.status < 500 && ![408, 425, 429].includes(this.status);
   }
+
+  /** A hotel's log-in page or a proxy refuses too, but it knows no reasons, and goes away. */
+  get isFromTheStudy() { return this.isFinal && (this.status === 413 || this.reason !== ""); }
 }
 
 /** @returns {Promise<string>} the body of a successful answer */
 export async function fetchText(url, options = {}) {
+  const request = new AbortController(); // AbortSignal.any is not in browsers of 2023
+  const abort = () => request.abort();
+  options.signal?.addEventListener("abort", abort);
+  const patience = setTimeout(abort, PATIENCE + (options.body?.length ?? 0) / SLOWEST);
   let response;
   let text = "";
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE), ...options });
+    response = await fetch(url, { ...options, signal: request.signal });
     text = await response.text();
   } catch (cause) {
     throw new ServerError(`${url} could not be reached: ${cause.message}`);
+  } finally {
+    clearTimeout(patience);
+    options.signal?.removeEventListener("abort", abort);
   }
   if (!response.ok) throw new ServerError(`${url} answered ${response.status}`, response, text);
   return text;
 }
 
-/** @returns {Promise<Object>} psiTurk's error pages and hotel log-in pages are 200 too, but not JSON */
+/** @returns {Promise<Object>} hotel log-in pages are answers too, but not JSON */
 export async function fetchJSON(url, options = {}) {
   const text = await fetchText(url, { cache: "no-store", ...options });
   try {
@@ -42,17 +63,27 @@ export async function fetchJSON(url, options = {}) {
   }
 }
 
+/** POST a form with these fields. @returns {Promise<Object>} */
+export const post = (url, fields) => fetchJSON(url, { method: "POST", body: new URLSearchParams(fields) });
+
 export const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
-/** Run `action` until it succeeds, is refused, or the pauses are used up. */
-export async function repeatedly(action, pauses) {
-  for (const pause of pauses) {
+/** The browser has a connection again. */
+export const online = () => new Promise((back) => window.addEventListener("online", back, { once: true }));
+
+/** ms to wait after so many failures; chance keeps participants from returning all at once. */
+export const pauseAfter = (failures) =>
+  Math.min(LONGEST_PAUSE, 1000 * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
+
+/** Run `action` until it succeeds, for as long as the page lives; a final refusal is thrown. */
+export async function persistently(action, isFinal = (error) => error.isFinal) {
+  for (let failures = 1; ; failures++) {
     try {
       return await action();
     } catch (error) {
-      if (error.isFinal) throw error;
-      await sleep(pause * (0.75 + Math.random() / 2)); // so that participants don't return all at once
+      if (!(error instanceof ServerError) || isFinal(error)) throw error;
+      console.warn(error);
+      await Promise.race([sleep(pauseAfter(failures)), online()]);
     }
   }
-  return action();
 }

@@ -15,12 +15,13 @@ export const KEYS = COLOURS.map(keyFor);
  *
  * @param {number} length  a multiple of four, for perfect balance
  * @param {number} proportionCongruent  from 0 to 1
+ * @param {function(): number} random  such as psiTurk.random("block 1"), which gives the same list again
  * @returns {Trial[]} in random order
  */
-export function makeTrials(length, proportionCongruent) {
+export function makeTrials(length, proportionCongruent, random) {
   const congruentTrials = Math.round(length * proportionCongruent);
-  const colours = shuffle(COLOURS);
-  const steps = shuffle([1, 2, 3]); // from a colour to the word that disagrees with it
+  const colours = shuffle(COLOURS, random);
+  const steps = shuffle([1, 2, 3], random); // from a colour to the word that disagrees with it
   const trials = Array.from({ length }, (_, i) => {
     const colour = i % colours.length;
     const congruent = i < congruentTrials;
@@ -28,14 +29,14 @@ export function makeTrials(length, proportionCongruent) {
     const word = congruent ? colour : (colour + steps[round % steps.length]) % colours.length;
     return { word: colours[word], colour: colours[colour], congruent };
   });
-  return shuffle(trials);
+  return shuffle(trials, random);
 }
 
 /** A shuffled copy (Fisher and Yates). */
-export function shuffle(list) {
+export function shuffle(list, random = Math.random) {
   const copy = [...list];
   for (let last = copy.length - 1; last > 0; last--) {
-    const other = Math.floor(Math.random() * (last + 1));
+    const other = Math.floor(random() * (last + 1));
     [copy[last], copy[other]] = [copy[other], copy[last]];
   }
   return copy;
