@@ -34,9 +34,17 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$$$""",
-    f"""CREATE OR REPLACE TRIGGER study_count
-AFTER INSERT OR DELETE OR UPDATE OF {_COLUMNS} ON $table
-FOR EACH ROW EXECUTE FUNCTION study_count()""",
+    *(
+        # The function runs only where it has something to count: an arrival has nothing.
+        f"""CREATE OR REPLACE TRIGGER study_{name} AFTER {event} ON $table
+FOR EACH ROW WHEN ({" OR ".join(f"{row}.status IN $finished" for row in rows)})
+EXECUTE FUNCTION study_count()"""
+        for name, event, rows in (
+            ("inserted", "INSERT", ["NEW"]),
+            ("deleted", "DELETE", ["OLD"]),
+            ("changed", f"UPDATE OF {_COLUMNS}", ["OLD", "NEW"]),
+        )
+    ),
 )
 _SQLITE = tuple(
     f"""CREATE TRIGGER IF NOT EXISTS study_{name} AFTER {event} ON $table
