@@ -26,8 +26,10 @@ TRANSACTIONS = 2  # connections of psiTurk's engine: an enrolment, and the resea
 
 def connections_per_worker(environment: Mapping[str, str] = os.environ) -> int:
     """How many connections one worker process opens at most, in this environment."""
-    workers = int(environment.get("WEB_CONCURRENCY") or 1)
-    given = environment.get("CONNECTIONS_PER_WORKER") or max(4, CONNECTIONS // workers)
+    # As gunicorn.conf.py decides it.
+    workers = environment.get("PSITURK_THREADS") or environment.get("WEB_CONCURRENCY") or "1"
+    share = CONNECTIONS // int(workers) if workers.isdecimal() and int(workers) else 0
+    given = environment.get("CONNECTIONS_PER_WORKER") or max(4, share)
     return max(int(given), TRANSACTIONS + 1)
 
 
