@@ -22,6 +22,10 @@ from sqlalchemy.exc import DisconnectionError
 # dyno may use the rest; with more dynos, set the config var (`study check` says to what).
 CONNECTIONS = 16
 TRANSACTIONS = 2  # connections of psiTurk's engine: an enrolment, and the researcher's code
+SECONDS_TO_WAIT = 10  # for a free connection, or for the server
+# How long a broken network can go unnoticed; a participant's browser tries again.
+TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
+       "tcp_user_timeout": 20_000}  # fmt: skip
 
 
 def connections_per_worker(environment: Mapping[str, str] = os.environ) -> int:
@@ -32,11 +36,6 @@ def connections_per_worker(environment: Mapping[str, str] = os.environ) -> int:
     given = environment.get("CONNECTIONS_PER_WORKER") or max(4, share)
     return max(int(given), TRANSACTIONS + 1)
 
-
-SECONDS_TO_WAIT = 10  # for a free connection, or for the server
-# How long a broken network can go unnoticed; a participant's browser tries again.
-TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
-       "tcp_user_timeout": 20_000}  # fmt: skip
 
 
 class WorkersPool(QueuePool):
