@@ -37,7 +37,6 @@ def connections_per_worker(environment: Mapping[str, str] = os.environ) -> int:
     return max(int(given), TRANSACTIONS + 1)
 
 
-
 class WorkersPool(QueuePool):
     """Few connections, each looked at before it is used: Heroku restarts databases."""
 
