@@ -17,6 +17,18 @@ PRIVATE = (
     "PYTHONDONTWRITEBYTECODE",  # without bytecode, psiTurk takes three times as long to start
 )
 
+# The files that take longest begin first. Browsers wait and Heroku's command line works, so they
+# take turns: at any time there is something to wait for and something to do.
+LONGEST = (
+    *("test_experiment", "test_study_up", "test_end_to_end", "test_generation"),
+    *("test_pages", "test_study_up_halfway", "test_recruiters", "test_study_deploy"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory) -> Path:
@@ -68,20 +80,46 @@ def template(home, tmp_path_factory, pytestconfig) -> Path:
 
 
 @pytest.fixture(scope="session")
-def studies(template, cookies_session, tmp_path_factory):
+def index(template, cookies_session) -> dict[str, str]:
+    """Settings with which uv does not ask the package index again what it said a minute ago.
+
+    The first study is made without them. Asking takes longer than all the rest of making one.
+    """
+    baked = cookies_session.bake(extra_context={"heroku_app": "later"})
+    assert baked.exception is None, baked.exception
+    return {"UV_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="session")
+def new_folder(index, cookies_session, tmp_path_factory):
+    """Make a study with the given answers; its folder, with nothing installed."""
+
+    def make(**answers: str) -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in index.items():
+                patch.setenv(name, value)
+            baked = cookies_session.bake(extra_context=answers)
+        assert baked.exception is None, baked.exception
+        path = tmp_path_factory.mktemp("study") / baked.project_path.name
+        return shutil.move(baked.project_path, path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def studies(new_folder):
     """Make a study with the given answers; equal answers give the same installed study."""
     made: dict[tuple, Study] = {}
 
     def make(**answers: str) -> Study:
         key = tuple(sorted(answers.items()))
         if key not in made:
-            baked = cookies_session.bake(extra_context=answers)
-            assert baked.exception is None, baked.exception
-            path = tmp_path_factory.mktemp("study") / baked.project_path.name
-            shutil.move(baked.project_path, path)
-            made[key] = Study(path)
-            installed = made[key].run("python", "--version")
+            study = Study(new_folder(**answers))
+            installed = study.run("python", "--version")
             assert installed.returncode == 0, installed.stderr
+            if made:
+                study.take_bytecode([*made.values()][-1])
+            made[key] = study
         return made[key]
 
     return make

@@ -12,7 +12,7 @@ BIN = Path(sys.executable).parent
 
 
 @pytest.fixture
-def bake(template, tmp_path):
+def bake(template, index, tmp_path):
     """Run cookiecutter as a user does; gives the finished process."""
 
     def run(*answers: str, folder: Path = tmp_path, options=(), **environment: str):
@@ -20,7 +20,7 @@ def bake(template, tmp_path):
         return subprocess.run(
             [*command, "heroku_app=later", *answers],
             cwd=folder,
-            env=os.environ | environment,
+            env=os.environ | index | environment,
             capture_output=True,
             text=True,
         )
@@ -142,9 +142,9 @@ def test_offline_the_study_is_made_and_told_how_to_finish(bake, tmp_path):
     assert git(study, "status", "--porcelain") == "A  uv.lock"
 
 
-def test_cruft_makes_a_study_and_compares_it(template, tmp_path):
+def test_cruft_makes_a_study_and_compares_it(template, index, tmp_path):
     cruft = [BIN / "cruft"]
-    options = {"cwd": tmp_path, "capture_output": True, "text": True}
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "env": os.environ | index}
     make = ["create", "--no-input", "--extra-context", '{"heroku_app": "later"}', template]
     subprocess.run(cruft + make, **options, check=True)
     study = tmp_path / "stroop-task"
@@ -210,8 +210,9 @@ class TestTheAppOnHeroku:
         assert made.stdout.splitlines()[-1] == self.NOT_YET
         assert machine.calls == []
 
-    def test_cruft_makes_none_to_compare(self, template, machine, tmp_path):
-        options = {"env": os.environ | machine.environment, "capture_output": True}
+    def test_cruft_makes_none_to_compare(self, template, index, machine, tmp_path):
+        environment = os.environ | machine.environment | index
+        options = {"env": environment, "capture_output": True}
         answers = '{"heroku_app": "create", "heroku_app_name": "my-study"}'
         make = ["create", "--no-input", "--extra-context", answers, template]
         subprocess.run([BIN / "cruft", *make], cwd=tmp_path, check=True, **options)

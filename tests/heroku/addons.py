@@ -54,12 +54,12 @@ class AddOn:
         self.state = "provisioning"
         self.created_at = self.updated_at = now()
         self.url = ""
-        self._polls = 0
+        self.polls = 0
         self._fails = False
 
     def begin(self, how: Provisioning) -> None:
         """Start provisioning; whatever `how` says, the change happens under the platform's lock."""
-        self._polls, self._fails = how.polls, how.fails
+        self.polls, self._fails = how.polls, how.fails
         if how.seconds:
             timer = threading.Timer(how.seconds, self._finish)
             timer.daemon = True
@@ -69,9 +69,9 @@ class AddOn:
 
     def looked_at(self) -> None:
         """Somebody asked for the state; an add-on ordered slow by polls moves on by one."""
-        if self.state == "provisioning" and self._polls:
-            self._polls -= 1
-            if not self._polls:
+        if self.state == "provisioning" and self.polls:
+            self.polls -= 1
+            if not self.polls:
                 self._finish()
 
     def _finish(self) -> None:

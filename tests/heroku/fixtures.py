@@ -3,7 +3,7 @@
     cluster      a PostgreSQL server for the whole run, started by its first database
     platform     a Heroku of its own for each test, its port open
     machine      a researcher's computer that is logged in to it
-    heroku_cli   the path of the real CLI
+    heroku_cli   how a shell runs the real CLI
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["certificate", "cluster", "heroku_cli", "machine", "platform"]
 
 
 @pytest.fixture(scope="session")
-def heroku_cli() -> Path:
+def heroku_cli() -> str:
     return find_cli()
 
 
@@ -64,6 +64,6 @@ def platform(tmp_path: Path, cluster: Cluster, certificate: Certificate) -> Iter
 
 @pytest.fixture
 def machine(
-    tmp_path: Path, platform: Platform, certificate: Certificate, heroku_cli: Path
+    tmp_path: Path, platform: Platform, certificate: Certificate, heroku_cli: str
 ) -> Machine:
     return Machine(tmp_path / "machine", platform, certificate, heroku_cli)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from .certificate import Certificate
 from .platform import Platform
-from .toolchain import shared_folders
+from .toolchain import cache_folder, shared_folders
 
 # Settings of the developer, or of an outer run, that would change what a study does.
 FOREIGN = (
@@ -57,10 +57,7 @@ note=$(printf '%s\\037' "$@")
 printf '%s\\036' "$note" >> {calls}
 {cli} "$@"
 status=$?
-if [ -f {kill} ]; then
-  done=$(tr -cd '\\036' < {calls} | wc -c)
-  if [ "$done" -ge "$(cat {kill})" ]; then rm {kill}; kill -9 $PPID; fi
-fi
+if [ -f {kill} ] && [ "$1" = "$(cat {kill})" ]; then rm {kill}; kill -9 $PPID; fi
 exit $status
 """
 
@@ -81,7 +78,7 @@ def path_without(program: str, path: str, scratch: Path) -> str:
 
 
 class Machine:
-    def __init__(self, folder: Path, platform: Platform, certificate: Certificate, cli: Path):
+    def __init__(self, folder: Path, platform: Platform, certificate: Certificate, cli: str):
         self.platform = platform
         self.certificate = certificate
         self.home = folder / "home"
@@ -107,9 +104,9 @@ class Machine:
         text = self._calls.read_text()
         return [note.split("\x1f")[:-1] for note in text.split("\x1e")[:-1]]
 
-    def kill_caller_after(self, n: int) -> None:
-        """Kill -9 whoever makes the n-th `heroku` call from now on, once that call has ended."""
-        self._kill.write_text(str(len(self.calls) + n))
+    def kill_caller_after(self, command: str) -> None:
+        """Kill -9 whoever next makes this `heroku` call, once it has ended."""
+        self._kill.write_text(command)
 
     def log_out(self) -> None:
         """No credentials at all, as on a computer where `heroku login` was never run."""
@@ -192,5 +189,7 @@ class Machine:
                 "CURL_CA_BUNDLE": bundle,
                 "GIT_SSL_CAINFO": bundle,
                 "NODE_EXTRA_CA_CERTS": bundle,
+                # With its compiled code at hand the CLI starts an eighth faster.
+                "NODE_COMPILE_CACHE": str(cache_folder() / "psiturk-heroku" / "compiled"),
             }
         )

@@ -24,10 +24,14 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import orphans
+
+ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
 
 
 class Cluster:
@@ -65,6 +69,17 @@ class Cluster:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             f"WHERE datname = '{urlsplit(url).path[1:]}'"
         )
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Stop the server, as a maintenance does, and start it again where it was."""
+        with self._lock:
+            self._end()
+            try:
+                yield
+            finally:
+                if not self._launch():
+                    raise RuntimeError("PostgreSQL did not come back")
 
     def run(self, *statements: str, database: str = "postgres") -> str:
         """Run SQL as the superuser, each statement in a transaction of its own; what it printed."""
@@ -120,8 +135,7 @@ class Cluster:
         if owner:
             shutil.chown(self._folder, owner, owner)
             shutil.chown(password, owner, owner)
-        as_owner = {"user": owner, "group": owner, "extra_groups": []} if owner else {}
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+        self._as_owner = {"user": owner, "group": owner, "extra_groups": []} if owner else {}
         subprocess.run(
             [
                 self.binary("initdb"),
@@ -139,9 +153,9 @@ class Cluster:
             ],
             check=True,
             capture_output=True,
-            env=environment,
+            env=ENVIRONMENT,
             cwd="/",
-            **as_owner,
+            **self._as_owner,
         )
         settings = {
             "listen_addresses": "127.0.0.1",
@@ -157,25 +171,35 @@ class Cluster:
             settings["ssl"] = "on"
         for _ in range(5):  # somebody may take the free port before the server does
             self.port = settings["port"] = _free_port()
-            options = [f"-c{name}={value}" for name, value in settings.items()]
-            log = (self._folder / "log").open("w")
+            self._options = [f"-c{name}={value}" for name, value in settings.items()]
+            if self._launch():
+                return
+        raise RuntimeError(f"PostgreSQL did not start:\n{(self._folder / 'log').read_text()}")
+
+    def _launch(self) -> bool:
+        """Start the server's process; whether it answers."""
+        with (self._folder / "log").open("a") as log:
             self._server = subprocess.Popen(
-                [self.binary("postgres"), "-D", data, *options],
+                [self.binary("postgres"), "-D", self._folder / "data", *self._options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,
-                **as_owner,
+                **self._as_owner,
             )
-            orphans.guard(self._server.pid)
-            log.close()
-            if self._answers():
-                return
-            self._server.kill()
-            orphans.release(self._server.pid)
-        raise RuntimeError(f"PostgreSQL did not start:\n{(self._folder / 'log').read_text()}")
+        orphans.guard(self._server.pid)
+        if self._answers():
+            return True
+        self._server.kill()
+        orphans.release(self._server.pid)
+        return False
+
+    def _end(self) -> None:
+        self._server.send_signal(signal.SIGINT)  # SIGTERM would wait for clients
+        self._server.wait(30)
+        orphans.release(self._server.pid)
 
     def _answers(self) -> bool:
         deadline = time.monotonic() + 30
@@ -221,9 +245,7 @@ class Cluster:
         with self._lock:
             if self._server is None:
                 return
-            self._server.send_signal(signal.SIGINT)  # SIGTERM would wait for clients
-            self._server.wait(30)
-            orphans.release(self._server.pid)
+            self._end()
             self._server = None
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -221,7 +221,7 @@ def running(
     tmp_path_factory: pytest.TempPathFactory,
     cluster: Cluster,
     certificate: Certificate,
-    heroku_cli: Path,
+    heroku_cli: str,
     locked_study: Path,
 ) -> Iterator[tuple[Platform, Machine, Path, App]]:
     folder = tmp_path_factory.mktemp("running")
