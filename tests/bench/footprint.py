@@ -13,15 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.installation import (
-    Installation,
-    clean_environment,
-    generated_study,
-    psiturks_own_recipe,
-)
+from tests.bench.installation import Installation, generated_study, psiturks_own_recipe
+from tests.bench.processes import pss
+from tests.bench.servers import serving
 from tests.heroku.postgres import Cluster
 from tests.participant import Participant
-from tests.server import Server, free_port
 
 REPEATS = 5
 REQUESTS = 30
@@ -74,21 +70,6 @@ def memory(installation: Installation, url: str, workers: int) -> float:
             participant = Participant(server.address, worker=f"{workers}-{number}")
             assert participant.open("/exp").status == 200
         return sum(map(pss, [server.process.pid, *server.workers()]))
-
-
-def pss(pid: int) -> float:
-    """Megabytes of a process; what it shares with others counts in parts."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    (kilobytes,) = [line.split()[1] for line in lines if line.startswith("Pss:")]
-    return int(kilobytes) / 1000
-
-
-def serving(installation: Installation, url: str, workers: int, **settings: str) -> Server:
-    port = free_port()
-    settings |= {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
-    settings |= {"PSITURK_THREADS": str(workers), "PSITURK_SECRET_KEY": "a secret"}
-    settings = clean_environment(**settings)
-    return Server(installation.folder, *installation.command, port=port, **settings)
 
 
 def show(names: list[str], columns: list[dict[str, float]]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PRIVATE = ("ON_CLOUD", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "VIRTUAL_ENV", "UV_PROJECT_")
+SERVE = ("python", "-m", "study.server")
 
 
 @dataclass
@@ -94,11 +95,12 @@ def generated_study(folder: Path) -> tuple[Installation, Installation]:
         UV_PROJECT_ENVIRONMENT=str(web),
     )
     run("uv", "sync", "--quiet", "--locked", cwd=study)
-    serve = ("python", "-m", "study.server")
-    return (
-        Installation("study, web only", study, web, serve),
-        Installation("study, whole", study, study / ".venv", serve),
-    )
+    return Installation("study, web only", study, web, SERVE), installed_study(study)
+
+
+def installed_study(study: Path) -> Installation:
+    """A study in its folder, as its researcher has it."""
+    return Installation("study, whole", study, study / ".venv", SERVE)
 
 
 def clean_environment(**settings: str) -> dict[str, str]:

@@ -1,0 +1,113 @@
+"""Participants in crowds: a study of this template beside psiTurk's own recipe.
+
+    uv run python -m tests.bench.load                  # everything, about 10 minutes
+    uv run python -m tests.bench.load --only dyno
+    uv run python -m tests.bench.load --smoke          # does the benchmark itself work?
+
+Prints Markdown. Needs Python 3.11 and 3.13, a PostgreSQL server's programs and two cores: the
+servers have one, the visitors and the database the other. A ratio is the study's figure
+divided by the recipe's, or a figure divided by that of the empty table, from the same run.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench import measurements, report
+from tests.bench.installation import (
+    Installation,
+    generated_study,
+    installed_study,
+    psiturks_own_recipe,
+)
+from tests.bench.servers import Cores
+from tests.bench.smoke import smoke
+from tests.heroku.postgres import Cluster
+
+PARTS = ("participations", "arrivals", "blocking", "dyno", "scaling")
+EARLIER = [0, 10_000, 100_000]
+A_MILLION = 1_000_000
+
+
+def main() -> None:
+    options = read_options()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, database_server() as cluster:
+        if options.study:
+            study = installed_study(options.study)
+        else:
+            study, _ = generated_study(Path(folder))
+        if options.smoke:
+            sys.exit(0 if smoke(cluster, study) else "The benchmark does not work.")
+        recipe = psiturks_own_recipe(Path(tempfile.mkdtemp(dir=folder)))
+        for installation in (recipe, study):
+            installation.compile()
+        print(report.heading([recipe, study]))
+        for part in options.only or PARTS:
+            print(f"\n## {part.capitalize()}\n", flush=True)
+            print(measure(part, cluster, recipe, study, options))
+            print(f"\n{report.load().capitalize()}.", flush=True)
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.load")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts, in this order")
+    parser.add_argument("--study", type=Path, help="an installed study, in place of a new one")
+    parser.add_argument("--million", action="store_true", help="arrivals beside a million, too")
+    parser.add_argument("--in-session", type=int, default=500, help="how many the dyno holds")
+    parser.add_argument("--seconds", type=float, default=60, help="for how long it holds them")
+    parser.add_argument("--smoke", action="store_true", help="a few participants, study only")
+    return parser.parse_args()
+
+
+@contextmanager
+def database_server() -> Iterator[Cluster]:
+    cluster = Cluster()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def measure(
+    part: str,
+    cluster: Cluster,
+    recipe: Installation,
+    study: Installation,
+    options: argparse.Namespace,
+) -> str:
+    """The tables of one part."""
+    both, cores = [recipe, study], separate_cores()
+    match part:
+        case "participations":
+            return measurements.participations(cluster, both, cores)
+        case "arrivals":
+            sizes = EARLIER + [A_MILLION] * options.million
+            tables = [
+                # psiTurk loads all rows for each arrival, so few must do.
+                measurements.arrivals(cluster, recipe, cores, EARLIER[:2], number=8),
+                measurements.arrivals(cluster, study, cores, sizes, number=75),
+            ]
+            return "\n\n".join(tables)
+        case "blocking":
+            return measurements.blocking(cluster, both, cores)
+        case "dyno":
+            return measurements.small_dyno(
+                cluster, both, cores, options.in_session, options.seconds
+            )
+        case "scaling":
+            return measurements.scaling(cluster, study)
+    raise ValueError(part)
+
+
+def separate_cores() -> Cores:
+    """One for the servers, another for the visitors and the database, if there are two."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    return Cores(first, others[0] if others else first)
+
+
+if __name__ == "__main__":
+    main()
