@@ -4,13 +4,20 @@ import csv
 import json
 import os
 import shutil
+import signal
+import sqlite3
+import subprocess
+import time
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from live_study import *  # noqa: F403
 from live_study import participant, record
 
 BROKEN = '{"data": [{"current'
+HALF = {"strategy": "\ud83d", "age": "30"}  # an emoji, cut in two by a text field
 ROWS = [
     participant(1, 50),
     participant(2, 40),
@@ -19,12 +26,15 @@ ROWS = [
     participant(4, 10, mode="sandbox"),
     participant(5, 5, mode="debug"),
     participant(6, 4, mode=None),
+    participant(7, 3, mode="preview"),
 ]
 UNREADABLE = [
-    participant(7, 3, datastring=BROKEN),
-    participant(8, 2, datastring=json.dumps(record(8) | {"data": [{"current_trial": 0}]})),
-    participant(9, 1, datastring=json.dumps(record(9) | {"questiondata": {"age": "\ud800"}})),
+    participant(11, 3, datastring=BROKEN),
+    participant(12, 2, datastring=json.dumps(record(8) | {"data": [{"current_trial": 0}]})),
+    participant(13, 1, datastring=json.dumps(record(9) | {"questiondata": HALF})),
+    participant(14, 1, datastring="[" * 200_000),
 ]
+FILES = ("participants", "trialdata", "eventdata", "questiondata")
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +48,38 @@ def downloaded(live):
 
 @pytest.fixture(scope="module")
 def local(live, tmp_path_factory):
-    """A database on this machine; gives the folder for its data and the setting for it."""
-    folder = tmp_path_factory.mktemp("local")
-    url = f"sqlite:///{folder}/participants.db"
-    live.fill(ROWS + UNREADABLE, url)
-    return folder, {"PSITURK_DATABASE_URL": url}
+    """Makes a database on this machine with these participants; gives the setting for it."""
+    empty = tmp_path_factory.mktemp("local") / "empty.db"
+    live.fill([], f"sqlite:///{empty}")
+
+    def make(rows):
+        path = tmp_path_factory.mktemp("local") / "participants.db"
+        setting = {"PSITURK_DATABASE_URL": f"sqlite:///{shutil.copy(empty, path)}"}
+        with database(setting) as connection:
+            for row in rows:
+                uniqueid = f"{row['workerid']}:{row['assignmentid']}"
+                filled = {"uniqueid": uniqueid, "codeversion": "1.0", **row}
+                columns, places = ", ".join(filled), ", ".join("?" * len(filled))
+                connection.execute(
+                    f"insert into assignments ({columns}) values ({places})", [*filled.values()]
+                )
+        connection.close()
+        return setting
+
+    return make
+
+
+def database(setting):
+    return sqlite3.connect(setting["PSITURK_DATABASE_URL"].removeprefix("sqlite:///"))
 
 
 def read(folder, name):
     with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def read_lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_the_four_files_have_headers_and_every_row(live, downloaded):
@@ -59,27 +91,71 @@ def test_the_four_files_have_headers_and_every_row(live, downloaded):
 
 def test_values_arrive_as_they_were_sent(live, downloaded):
     sent, trial = record(1), read(live.folder / "data", "trialdata")[0]
-    assert json.loads(trial["trialdata"]) == sent["data"][0]["trialdata"]
+    told = sent["data"][0]["trialdata"]
+    assert (trial["phase"], trial["word"]) == (told["phase"], told["word"])
+    assert (trial["rt"], json.loads(trial["keys"])) == ("512.25", told["keys"])
     assert (trial["current_trial"], trial["dateTime"]) == ("0", "1764000000000")
     events = read(live.folder / "data", "eventdata")
-    assert [event["value"] for event in events[:2]] == ["", "[800, 600]"]
+    assert [event["value"] for event in events[:2]] == ["", "[800,600]"]
     answers = read(live.folder / "data", "questiondata")
     assert answers[0]["answer"] == sent["questiondata"]["strategy"]
 
 
-def test_debug_runs_are_left_out_and_that_is_said(live, downloaded):
-    assert "1 participants were left out (debug runs; all of them: --mode all)" in downloaded.stdout
+def test_trial_runs_are_left_out_and_that_is_said(live, downloaded):
+    for mode in ("debug", "preview"):
+        assert f"Left out: 1 of mode {mode} (to take all: --mode all)." in downloaded.stdout
     modes = [row["mode"] for row in read(live.folder / "data", "participants")]
     assert modes == ["live"] * 4 + ["sandbox", ""]
 
 
-@pytest.mark.parametrize(("mode", "count"), [("live", 4), ("debug", 1), ("all", 7), ("none", 0)])
-def test_one_mode_can_be_asked_for(live, local, tmp_path, mode, count):
-    url = f"sqlite:///{tmp_path}/participants.db"
-    live.fill(ROWS, url)
-    done = live("data", "--local", "--mode", mode, "--out", str(tmp_path), PSITURK_DATABASE_URL=url)
+@pytest.fixture(scope="module")
+def assorted(local):
+    """Participants who differ in whatever can be asked for."""
+    days = ("2026-10-31 23:59:59", "2026-11-01 00:00:00", "2026-11-02 12:00:00")
+    rows = [
+        participant(n, beginhit=days[n % 3], codeversion=f"1.{n % 2}", status=n % 8,
+                    mode=("live", "link", "debug")[n // 8])
+        for n in range(24)
+    ]  # fmt: skip
+    return local(rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "count", "left_out"),
+    [
+        (["--mode", "live"], 8, "8 of mode debug."),
+        (["--mode", "live,debug", "--mode", "link"], 24, None),
+        (["--mode", "all"], 24, None),
+        (["--mode", "none"], 0, "8 of mode live."),
+        (["--version", "1.0"], 8, "8 of version 1.1."),
+        (["--status", "finished"], 8, "2 of status 2, started."),
+        (["--status", "3,4", "--mode", "all"], 6, "3 of status 5, credited."),
+        (["--since", "2026-11-01"], 10, "6 who came before or after the dates."),
+        (["--until", "2026-11-01"], 11, "5 who came before or after the dates."),
+        (["--since", "2026-11-02T13:00+01:00"], 5, "11 who came before or after the dates."),
+    ],
+)
+def test_some_participants_can_be_asked_for(live, assorted, tmp_path, options, count, left_out):
+    done = live("data", "--local", "--out", str(tmp_path), *options, **assorted)
     assert done.returncode == 0, done.stderr
-    assert len(read(tmp_path, "participants")) == count
+    people = {row["participant"] for row in read(tmp_path, "participants")}
+    assert len(people) == count
+    assert {row["participant"] for row in read(tmp_path, "trialdata")} == people
+    assert (f"Left out: {left_out}" in done.stdout) if left_out else "Left out" not in done.stdout
+    assert f"As many participants as in the database: {count}." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "cause"),
+    [
+        ("--status", "done", "There is no status done."),
+        ("--since", "yesterday", "--since yesterday is not a date."),
+    ],
+)
+def test_what_cannot_be_asked_for_is_explained(live, assorted, option, value, cause):
+    done = live("data", "--local", option, value, **assorted)
+    assert done.returncode == 1
+    assert cause in done.stderr and "Traceback" not in done.stderr
 
 
 def test_real_ids_are_in_one_file_alone(live, downloaded):
@@ -90,7 +166,7 @@ def test_real_ids_are_in_one_file_alone(live, downloaded):
             for identifier in ("worker0", "assignment0", "hit1", "192.0.2.7"):
                 assert identifier not in text, path.name
     known = {row["participant"]: row["uniqueid"] for row in read(folder, "identifiers")}
-    for name in ("participants", "trialdata", "eventdata", "questiondata"):
+    for name in FILES:
         assert {row["participant"] for row in read(folder, name)} <= set(known)
     assert len(set(known.values())) == 6
 
@@ -102,7 +178,7 @@ def test_the_same_person_is_seen_to_come_again(live, downloaded):
 
 
 def test_pseudonyms_stay_while_the_key_stays(live, local, tmp_path):
-    _, setting = local
+    setting = local(ROWS)
 
     def names(out):
         live("data", "--local", "--out", str(tmp_path / out), **setting)
@@ -133,23 +209,183 @@ def test_git_ignores_the_data(live, downloaded):
     assert live.machine.git("status", "--porcelain", cwd=live.folder).stdout == ""
 
 
-def test_a_record_that_cannot_be_read_is_kept_reported_and_fails(live, local, tmp_path):
-    _, setting = local
-    done = live("data", "--local", "--out", str(tmp_path), **setting)
+def test_a_codebook_says_what_each_column_means_and_holds(live, downloaded):
+    text = (live.folder / "data" / "codebook.md").read_text()
+    for name in FILES:
+        for column in read(live.folder / "data", name)[0]:
+            assert f"| `{column}` |" in text, column
+    assert "| `rt` |  | number | 0 | `512.25` |" in text
+    assert "ms since 1970 UTC, by the participant's clock" in text
+    assert "| 6 | quit early |" in text and "Left out: 1 of mode debug" in text
+    assert '| 1 | `{ name: "25% congruent", congruent: 0.25 }` |' in text
+
+
+def test_what_cannot_be_read_is_kept_reported_and_fails(live, local, tmp_path):
+    done = live("data", "--local", "--out", str(tmp_path), **local(ROWS + UNREADABLE))
     assert done.returncode == 1
-    assert "3 records could not be understood" in done.stdout
-    kept = [json.loads(line) for line in (tmp_path / "unreadable.jsonl").read_text().splitlines()]
+    assert "4 times something could not be understood" in done.stdout
+    kept = read_lines(tmp_path / "unreadable.jsonl")
     assert [row["raw"] for row in kept] == [row["datastring"] for row in UNREADABLE]
-    assert len(read(tmp_path, "participants")) == 9  # what is known about them otherwise
-    assert len(read(tmp_path, "trialdata")) == 15
+    assert "no 'dateTime'" in kept[1]["problem"] or "no 'trialdata'" in kept[1]["problem"]
+    assert len(read(tmp_path, "participants")) == 10  # what is known about them otherwise
+    assert len(read(tmp_path, "trialdata")) == 18  # those of the one with half of a character
+    assert read(tmp_path, "questiondata")[-2]["answer"] == "\ufffd"
 
 
-def test_once_everything_can_be_read_no_old_report_stays(live, tmp_path):
-    url = f"sqlite:///{tmp_path}/participants.db"
-    live.fill(ROWS, url)
+def test_once_everything_can_be_read_no_old_report_stays(live, local, tmp_path):
     (tmp_path / "unreadable.jsonl").write_text("old")
-    live("data", "--local", "--out", str(tmp_path), PSITURK_DATABASE_URL=url)
+    live("data", "--local", "--out", str(tmp_path), **local(ROWS))
     assert not (tmp_path / "unreadable.jsonl").exists()
+
+
+def test_texts_that_a_spreadsheet_would_calculate_are_told_of_and_not_changed(
+    live, local, tmp_path
+):
+    answers = {"questiondata": {"strategy": "=1+1", "age": "30"}}
+    row = participant(1, datastring=json.dumps(record(1) | answers))
+    done = live("data", "--local", "--out", str(tmp_path), **local([row]))
+    assert "answer of questiondata.csv: import" in done.stdout
+    assert read(tmp_path, "questiondata")[0]["answer"] == "=1+1"
+
+
+def trials(*told):
+    return {
+        "data": [{"current_trial": n, "dateTime": 0, "trialdata": t} for n, t in enumerate(told)]
+    }
+
+
+def test_trials_of_any_form_find_their_columns(live, local, tmp_path):
+    told = [
+        {"participant": "me", "rt": 1}, {"": "nameless", "dateTime": 2}, ["an", "array"],
+        {"trialdata": 3, "late": True},
+    ]  # fmt: skip
+    rows = [
+        participant(n, 60 - n, datastring=json.dumps(record(n) | trials(*some)))
+        for n, some in enumerate([told[:1], told[1:3], told[3:]])
+    ]
+    done = live("data", "--local", "--out", str(tmp_path), **local(rows))
+    assert done.returncode == 0, done.stderr
+    got = [{k: v for k, v in row.items() if v} for row in read(tmp_path, "trialdata")]
+    assert [set(row) - {"participant", "current_trial", "dateTime"} for row in got] == [
+        {"trialdata.participant", "rt"}, {"trialdata.", "trialdata.dateTime"}, {"trialdata"},
+        {"trialdata.trialdata", "late"},
+    ]  # fmt: skip
+    assert got[0]["trialdata.participant"] == "me" and got[3]["late"] == "true"
+    assert json.loads(got[2]["trialdata"]) == told[2]
+
+
+def test_nobody_can_make_a_table_that_is_too_wide(live, local, tmp_path):
+    told = [{f"{n} {m}": m for m in range(keys)} for n, keys in enumerate((2000, 600, 600))]
+    rows = [
+        participant(n, datastring=json.dumps(record(n) | trials(some)))
+        for n, some in enumerate(told)
+    ]
+    done = live("data", "--local", "--out", str(tmp_path), **local(rows))
+    assert "2000 different keys" not in done.stdout  # in one column, they are no problem
+    assert done.returncode == 0 and "Each trial stands as JSON in one column" in done.stdout
+    assert [json.loads(row["trialdata"]) for row in read(tmp_path, "trialdata")] == told
+    done = live("data", "--local", "--out", str(tmp_path), **local(rows[:2]))
+    assert done.returncode == 1 and "2000 different keys" in done.stdout
+    assert [row["1 599"] for row in read(tmp_path, "trialdata")] == ["599"]
+
+
+def test_records_that_lost_against_a_newer_window_are_kept_apart(live, local, tmp_path):
+    setting = local(ROWS)
+    with database(setting) as connection:
+        connection.execute(
+            "create table if not exists study_spare_records (uniqueid varchar(128), writer integer,"
+            " received timestamp, reason varchar(32), datastring text)"
+        )
+        spare = [
+            ("worker01:assignment01", 1, "2026-11-24 10:00:00", "newer-window", BROKEN),
+            ("worker05:assignment05", 1, "2026-11-24 10:00:00", "newer-window", "of debug"),
+        ]
+        connection.executemany("insert into study_spare_records values (?, ?, ?, ?, ?)", spare)
+    connection.close()
+    done = live("data", "--local", "--out", str(tmp_path), **setting)
+    assert done.returncode == 0
+    assert "1 records that an older window sent" in done.stdout
+    [kept] = read_lines(tmp_path / "superseded.jsonl")
+    assert (kept["writer"], kept["reason"], kept["raw"]) == (1, "newer-window", BROKEN)
+    assert kept["participant"] == read(tmp_path, "participants")[0]["participant"]
+
+
+def test_the_table_may_have_another_name_and_other_columns(live, local, tmp_path):
+    setting = local(ROWS)
+    with database(setting) as connection:
+        connection.execute('alter table assignments rename to "People & more"')
+        there = [row[1] for row in connection.execute('pragma table_info("People & more")')]
+        for column in {"record_version", "ending"} - set(there):
+            connection.execute(f'alter table "People & more" add column {column} varchar(32)')
+        connection.execute("update \"People & more\" set ending = 'screened-out'")
+    connection.close()
+    setting["PSITURK_TABLE_NAME"] = "People & more"
+    live("data", "--local", "--out", str(tmp_path), **setting)
+    rows = read(tmp_path, "participants")
+    assert {row["ending"] for row in rows} == {"screened-out"}
+    assert len(rows) == 6 and "record_version" not in rows[0]
+
+
+@pytest.fixture(scope="module")
+def many(live, cluster):
+    """A database with enough participants for several processes; gives the setting for it."""
+    url = cluster.create_database()
+    live.fill(
+        [participant(n, 900 - n, datastring=json.dumps(record(n, 40))) for n in range(800)], url
+    )
+    yield {"PSITURK_DATABASE_URL": url}
+    cluster.drop_database(url)
+
+
+def there(parts):
+    return [path for path in parts.glob("*") if not path.suffix]  # a suffix means: unfinished
+
+
+def kill_after_some_parts(live, out, setting):
+    """Whether it was still at work when it was killed."""
+    command = [live.python, "-m", "study", "data", "--local", "--out", str(out)]
+    environment = live.machine.environment | setting
+    with subprocess.Popen(command, cwd=live.folder, env=environment, stdout=-3) as process:
+        while process.poll() is None and len(there(out / ".parts")) < 3:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+    return process.returncode == -signal.SIGKILL
+
+
+def test_an_interrupted_download_goes_on_and_reads_again_what_has_changed(
+    live, many, cluster, tmp_path
+):
+    out = tmp_path / "out"
+    assert kill_after_some_parts(live, out, many)
+    assert not (out / "trialdata.csv").exists()
+    live.fill([participant(900, datastring=json.dumps(record(900)))], many["PSITURK_DATABASE_URL"])
+    cluster.run(
+        "update assignments set status = 6, datastring = replace(datastring, 'test', 'changed') "
+        "where uniqueid = 'worker01:assignment01'",
+        database=urlsplit(many["PSITURK_DATABASE_URL"]).path[1:],
+    )
+    done = live("data", "--local", "--out", str(out), **many)
+    assert done.returncode == 0, done.stderr
+    assert "Going on:" in done.stdout
+    anew = live("data", "--local", "--out", str(tmp_path / "anew"), **many)
+    assert "Going on:" not in anew.stdout
+    for name in (*FILES, "identifiers"):
+        path = f"{name}.csv"
+        assert (out / path).read_bytes() == (tmp_path / "anew" / path).read_bytes(), name
+    assert len(read(out, "participants")) == 801
+    assert {row["phase"] for row in read(out, "trialdata")} == {"test", "changed"}
+    assert not (out / ".parts").exists()
+
+
+def test_several_processes_write_what_one_writes(live, many, local, cluster, tmp_path):
+    """SQLite is read by one process, PostgreSQL by one for each core."""
+    done = live("data", "--local", "--out", str(tmp_path / "many"), **many)
+    assert done.returncode == 0, done.stderr
+    live("data", "--local", "--out", str(tmp_path / "one"), **local(
+        [participant(n, 900 - n, datastring=json.dumps(record(n, 40))) for n in range(2, 800)]
+    ))  # fmt: skip
+    one, several = (read(tmp_path / of, "trialdata") for of in ("one", "many"))
+    assert one == several[80:-3]
 
 
 @pytest.mark.parametrize("where", ["PostgreSQL", "SQLite"])
@@ -176,8 +412,7 @@ def test_psiturks_files_are_psiturks_byte_by_byte(live, cluster, tmp_path, where
 
 
 def test_a_database_that_does_not_answer_leaves_the_earlier_files(live, local, tmp_path):
-    _, setting = local
-    live("data", "--local", "--out", str(tmp_path), **setting)
+    live("data", "--local", "--out", str(tmp_path), **local(ROWS))
     before = (tmp_path / "participants.csv").read_bytes()
     nobody = {"PSITURK_DATABASE_URL": "postgres://u:hush@127.0.0.1:9/d"}
     done = live("data", "--local", "--out", str(tmp_path), **nobody)
@@ -202,3 +437,148 @@ def test_without_an_app_it_tells_how_to_get_the_local_data(live):
         live.platform.apps["my-study"] = live.platform.apps.pop("moved")
     assert done.returncode == 1
     assert "There is no app my-study" in done.stderr and "--local" in done.stderr
+
+
+# What a study's own Python makes of records, one database after the other; see `round_trip`.
+ROUND_TRIP = """
+import csv, json, sys
+from pathlib import Path
+from pyarrow.parquet import read_table
+from study.download import Source, download
+from study.download.parquet import write_parquet
+
+for line in sys.stdin:
+    address, out = json.loads(line)
+    report = download(Source(address, "assignments"), Path(out), b"key")
+    told = {"problems": report.problems, "keys": report.keys}
+    for name in ("trialdata", "eventdata", "questiondata"):
+        path = Path(out, f"{name}.csv")
+        write_parquet(path, report.headers[name], report.observed[name], report.longest)
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file, quoting=csv.QUOTE_NOTNULL)
+        columns = read_table(path.with_suffix(".parquet")).to_pydict()
+        told[name] = [header, rows, [list(row) for row in zip(*columns.values())]]
+    print(json.dumps(told), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def with_parquet(live, tmp_path_factory):
+    """The environment of `uv run --group parquet`, apart from the study's own."""
+    folder = tmp_path_factory.mktemp("parquet") / "environment"
+    environment = live.machine.environment | {"UV_PROJECT_ENVIRONMENT": str(folder)}
+    command = ["uv", "sync", "--quiet", "--frozen", "--group", "parquet"]
+    subprocess.run(command, cwd=live.folder, env=environment, check=True)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def round_trip(live, with_parquet, tmp_path_factory):
+    """Stores records as psiTurk does, downloads them, and gives what can be read in the files."""
+    folder = tmp_path_factory.mktemp("round-trip")
+    with subprocess.Popen(
+        [with_parquet, "-c", ROUND_TRIP], cwd=live.folder, stdin=-1, stdout=-1, text=True
+    ) as process:
+
+        def download(records):
+            (folder / "participants.db").unlink(missing_ok=True)
+            with sqlite3.connect(folder / "participants.db") as connection:
+                connection.execute(
+                    "create table assignments (uniqueid, workerid, mode, codeversion, status,"
+                    " beginhit, datastring)"
+                )
+                rows = [(f"{n:03}", f"w{n}", "live", "1", 3, n, r) for n, r in enumerate(records)]
+                connection.executemany("insert into assignments values (?,?,?,?,?,?,?)", rows)
+            connection.close()
+            address = f"sqlite:///{folder}/participants.db"
+            process.stdin.write(json.dumps([address, str(folder / "out")]) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield download
+        process.stdin.close()
+
+
+EVENT = ("eventtype", "interval", "value", "timestamp")
+AWKWARD = ("", "null", ",null", "],[", "]\n[", "{", '"', '""', "\\", "\r\n", "=1+1", "1", "true",
+           "\0", "\u2028", "NaN")  # fmt: skip
+texts = st.sampled_from(AWKWARD) | st.text(st.characters(codec="utf-8"), max_size=6)
+numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+values = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=4,
+)
+told_trials = st.dictionaries(st.sampled_from(["rt", "word", "participant"]) | texts, values)
+records = st.fixed_dictionaries({
+    "data": st.lists(st.fixed_dictionaries(
+        {"current_trial": values, "dateTime": values, "trialdata": told_trials | values}
+    ), max_size=4),
+    "eventdata": st.lists(st.fixed_dictionaries(
+        dict.fromkeys(EVENT, values)
+    ), max_size=2),
+    "questiondata": st.dictionaries(texts, values, max_size=3),
+})  # fmt: skip
+
+
+def is_same(cell, value):
+    """Whether a cell of a CSV file is what was sent."""
+    if cell is None or value is None or isinstance(value, str):
+        return cell == value
+    read_back = json.loads(cell)
+    return read_back == value and type(read_back) is type(value)
+
+
+def is_same_typed(cell, value):
+    """Whether a cell of a Parquet file is what was sent; in a column of texts, its text."""
+    if isinstance(cell, str) and not isinstance(value, str):
+        return is_same(cell, value)
+    return cell == value and isinstance(cell, bool) == isinstance(value, bool)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(records, min_size=1, max_size=3), st.booleans())
+def test_what_a_browser_saved_is_what_can_be_read_in_the_files(round_trip, sent, only_ascii):
+    told = round_trip([json.dumps(r, ensure_ascii=only_ascii) for r in sent])
+    assert told["problems"] == []
+    expected = {"trialdata": [], "eventdata": [], "questiondata": []}
+    for one in sent:
+        for trial in one["data"]:
+            named = trial["trialdata"]
+            named = named if isinstance(named, dict) else {None: named}
+            row = [trial["current_trial"], trial["dateTime"], *map(named.get, told["keys"])]
+            expected["trialdata"].append(row)
+        for event in one["eventdata"]:
+            expected["eventdata"].append([event[column] for column in EVENT])
+        expected["questiondata"] += map(list, one["questiondata"].items())
+    for name, wanted in expected.items():
+        header, *formats = told[name]
+        assert len(set(header)) == len(header) and "" not in header
+        for rows, same in zip(formats, (is_same, is_same_typed), strict=True):
+            for row, values in zip(rows, wanted, strict=True):
+                assert len(row) == 1 + len(values) == len(header)
+                assert all(map(same, row[1:], values))
+
+
+def test_parquet_has_the_types_and_says_what_is_missing(live, downloaded, with_parquet, tmp_path):
+    without = live("data", "--parquet")
+    assert without.returncode == 1
+    assert "uv run --group parquet study data --parquet" in without.stderr
+    command = [with_parquet, "-m", "study", "data", "--parquet", "--out", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=live.folder, env=live.machine.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    schema = "import sys; from pyarrow.parquet import read_table; t = read_table(sys.argv[1]); "
+    schema += "print(t.num_rows, *(f'{f.name}:{f.type}' for f in t.schema))"
+
+    def described(name):
+        path = tmp_path / f"{name}.parquet"
+        return subprocess.check_output([with_parquet, "-c", schema, path], text=True).split()
+
+    assert described("trialdata") == [
+        "15", "participant:string", "current_trial:int64", "dateTime:int64", "phase:string",
+        "word:string", "rt:double", "keys:string",
+    ]  # fmt: skip
+    people = described("participants")
+    assert {"beginhit:timestamp[us]", "cond:int64", "bonus:double"} < set(people)

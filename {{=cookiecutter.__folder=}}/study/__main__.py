@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -76,13 +77,26 @@ def status(
 def data(
     local: bool = typer.Option(False, help="The data on this machine, not those of the app."),
     out: str = typer.Option("data", help="Folder to write to."),
-    mode: str = typer.Option("", help="live, lab, debug, … or all. [default: all but debug]"),
+    version: Annotated[
+        list[str] | None, typer.Option(help="Only these code versions: 1.0,1.1")
+    ] = None,
+    mode: Annotated[
+        list[str] | None, typer.Option(help="Only these, or all. [default: no trial runs]")
+    ] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(help="finished, or numbers: 3,4. [default: all]")
+    ] = None,
+    since: str = typer.Option("", help="Only who came on this day or later, UTC: 2026-11-24."),
+    until: str = typer.Option("", help="Only who came on this day or before, UTC."),
+    parquet: bool = typer.Option(False, help="Also as Parquet: uv run --group parquet study data"),
+    json_trials: bool = typer.Option(False, help="Each trial as JSON in one column."),
     psiturk: bool = typer.Option(False, help="Also write psiTurk's three files without headers."),
 ) -> None:
     """Download the data as CSV files. Fails if a record could not be read."""
-    from study.download import run_data
+    from study.download import read_choice, run_data
 
-    if not run_data(Path.cwd(), local, Path(out), mode, psiturk):
+    choice = read_choice(version, mode, status, since, until)
+    if not run_data(Path.cwd(), local, Path(out), choice, json_trials, parquet, psiturk):
         raise typer.Exit(1)
 
 
@@ -118,7 +132,7 @@ def bonuses(
 
 @app.command()
 def verify(
-    codes: list[str] = typer.Argument(None, help="Codes that participants were thanked with."),
+    codes: Annotated[list[str] | None, typer.Argument(help="Codes of participants.")] = None,
     file: str = typer.Option("", help="A text or CSV file with a code in each line."),
     local: bool = typer.Option(False, help="Of the data on this machine, not those of the app."),
 ) -> None:
@@ -131,7 +145,7 @@ def verify(
 
 @app.command()
 def exclude(
-    files: list[str] = typer.Argument(help="identifiers.csv of earlier studies, or lists of ids."),
+    files: Annotated[list[str], typer.Argument(help="identifiers.csv, or lists of ids.")],
     local: bool = typer.Option(False, help="For trying it out on this machine."),
 ) -> None:
     """Keep those out who took part in an earlier study: adds their pseudonyms to excluded.txt."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from study.download import download, read_key
+from study.download import Source, download, read_key
 from study.errors import StudyError
 from study.heroku.cli import Heroku, problem
 from study.heroku.wanted import DYNO_PRICE, PLAN_PRICES, PRICES_CHECKED, read_wanted
@@ -38,10 +38,11 @@ def run_down(folder: Path, pause: bool, confirmed: str) -> None:
         )
     refuse_other_name(confirmed or name, name)
     out = folder / "data" / f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    participants = open_participants(read_settings(folder, app))
+    settings = read_settings(folder, app)
+    participants = open_participants(settings)
     before = fingerprint(participants)
     try:
-        save(heroku, app, participants, out, read_key(folder))
+        save(heroku, app, Source.of(settings), out, read_key(folder))
     except StudyError as error:
         raise StudyError(error.cause, error.remedy, "Nothing was destroyed.") from error
     database = ", its database and the backups Heroku keeps of it" if app.databases else ""
@@ -70,11 +71,11 @@ def pause_app(heroku: Heroku, app: App) -> None:
     print(f"To go on: heroku ps:scale web=1 --app {heroku.app}")
 
 
-def save(heroku: Heroku, app: App, participants: Participants, out: Path, key: bytes) -> None:
+def save(heroku: Heroku, app: App, source: Source, out: Path, key: bytes) -> None:
     """Bring a backup and every participant's data into a folder. Raises StudyError."""
-    if participants.table is None:
+    report = download(source, out, key)
+    if report is None:
         return print("Nobody has opened the study, so there are no data to keep.")
-    report = download(participants, out, "all", key)
     print(report)
     if app.databases:
         print("  taking a backup ...")

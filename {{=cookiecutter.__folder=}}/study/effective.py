@@ -14,8 +14,6 @@ from pathlib import Path
 
 import psiturk
 from dotenv import dotenv_values, find_dotenv
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from study import settings
 
@@ -53,6 +51,10 @@ class Setting:
             return "***"
         if "://" not in self.value:
             return self.value
+        # A command that shows no address, as `study data`, need not wait for this.
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
         try:
             return make_url(self.value).render_as_string(hide_password=True)
         except (ArgumentError, ValueError):
