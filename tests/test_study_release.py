@@ -62,9 +62,12 @@ class TestRelease:
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
             database=urlsplit(url).path[1:],
         )
-        assert tables.split() == ["amt_hit", "apscheduler_jobs", "assignments", "campaign"]
+        psiturks = ["amt_hit", "apscheduler_jobs", "assignments", "campaign"]
+        own = ["bonuses", "counts", "incidents", "keys", "spare_records"]
+        assert tables.split() == psiturks + [f"study_{name}" for name in own]
         indexes = cluster.run(INDEXES, database=urlsplit(url).path[1:])
-        assert indexes.split() == ["assignments_pkey", "assignments_workerid"]
+        kept = ["assignments_pkey", "assignments_unfinished", "assignments_workerid"]
+        assert indexes.split() == kept
 
     def test_a_table_that_psiturk_made_gets_the_index(self, study, release, cluster):
         url = cluster.create_database()
