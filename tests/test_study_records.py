@@ -13,6 +13,14 @@ from hypothesis import strategies as st
 from participant import BROWSER, Participant
 from server import Server, free_port
 
+OWN_ROUTE = """
+@custom_code.route("/trials")
+def trials():
+    from flask import request
+    from study.participation import own_record
+
+    return {"trials": len(own_record(request.args["uniqueId"])["data"])}
+"""
 SAVES = st.lists(st.integers(1, 6), min_size=1, max_size=8)
 
 
@@ -203,6 +211,22 @@ def test_whoever_knows_the_ids_gets_no_proof_for_a_record(participant, server, m
     assert thief.open("/exp").error == 1010
     assert thief.load().status in (403, 429)
     assert list(thief.browser.cookies) == []
+
+
+def test_a_route_of_the_researchers_own_tells_each_browser_its_own_record_only(studies):
+    study = studies(project_slug="own-route")
+    with (study.path / "custom.py").open("a", encoding="utf-8") as file:
+        file.write(OWN_ROUTE)
+    port = free_port()
+    with Server(
+        study.path, study.python, "-m", "study.server", port=port, PSITURK_PORT=str(port),
+        PSITURK_THREADS="1", PSITURK_DATABASE_URL=f"sqlite:///{study.path}/own.db",
+    ) as server:  # fmt: skip
+        participant = begin(Participant(server.wait().address, "w", "a", mode="prolific"))
+        save(participant, 1, {"data": [1, 2, 3]})
+        assert participant.browser.get("/trials", uniqueId="w:a").json == {"trials": 3}
+        stranger = Participant(server.address).browser
+        assert stranger.get("/trials", uniqueId="w:a").status == 403
 
 
 def ask(server: Server, method: str, path: str, body: bytes | None, cookies: dict) -> int:

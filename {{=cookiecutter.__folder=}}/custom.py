@@ -19,6 +19,10 @@ custom_code = Blueprint("custom_code", __name__)
 # @custom_code.route("/hello")
 # def hello():
 #     return {"message": "Hello from the server"}
+#
+# About a participant, only their own browser may ask. Inside such a route:
+#     from study.participation import own_record
+#     record = own_record(request.args["uniqueId"])
 
 
 # A rule for bonuses, in the currency of config.txt. `uv run study bonuses` asks it about

@@ -102,6 +102,15 @@ def quitter() -> dict:
     return {"status": "marked as quitter"}
 
 
+def own_record(uniqueid: str) -> dict:
+    """The record of a participant whose browser asks, for routes in custom.py.
+
+    Raises Refusal, which is answered with 403, if another browser does.
+    """
+    study.require_own(uniqueid)
+    return json.loads(study.records.load(uniqueid) or "{}")
+
+
 @blueprint.get("/sync/<uid>")
 def load(uid: str) -> Response:
     """The stored record."""
