@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -38,6 +39,9 @@ def home(tmp_path_factory) -> Path:
     seems to be at a port that is taken and never answers. Only a test's own machine, of
     tests/heroku, has the command.
     """
+    # Run in the background, the tests may ignore Ctrl-C; what they start must not, for some of
+    # them press it there.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # without listening
