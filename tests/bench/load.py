@@ -11,6 +11,7 @@ divided by the recipe's, or a figure divided by that of the empty table, from th
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ A_MILLION = 1_000_000
 
 def main() -> None:
     options = read_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended."))  # and clean up
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, database_server() as cluster:
         if options.study:
             study = installed_study(options.study)

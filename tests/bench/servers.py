@@ -8,6 +8,7 @@ from tests.bench.crowd import Outcome, run_crowd
 from tests.bench.database import SETTINGS, Database, server_pid
 from tests.bench.installation import Installation, clean_environment, run
 from tests.bench.processes import everywhere, pin, pss, tree
+from tests.heroku import orphans
 from tests.heroku.postgres import Cluster
 from tests.server import Server, free_port
 
@@ -105,6 +106,9 @@ def open_site(
         servers = []
         for _ in range(dynos):
             server = serving(installation, database.url, workers, core=cores.servers, **settings)
-            servers.append(stack.enter_context(server).wait(300))
+            servers.append(stack.enter_context(server))
+            orphans.guard(server.process.pid)  # should this process be killed
+            stack.callback(orphans.release, server.process.pid)
+            server.wait(300)
             server.started_workers(workers)
         yield Site(installation.name, servers, database, pid, cores)
