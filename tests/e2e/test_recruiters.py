@@ -22,10 +22,10 @@ SECRETS = {
     "DECLINED_CODE": "D3CLINED",
     "SONA_COMPLETION_URL": f"{SONA}&survey_code=XXXX",
 }
-# The examples with little to do and little to wait for.
+# The examples with little to do, little to wait for, and time to answer on a slow machine.
 SHORTER = {
     "PRACTICE_TRIALS": 4, "TRIALS_PER_BLOCK": 4, "FIXATION_MS": 60, "FEEDBACK_MS": 300,
-    "BETWEEN_TRIALS_MS": 60,
+    "BETWEEN_TRIALS_MS": 60, "DEADLINE_MS": 60_000,
 }  # fmt: skip
 PROLIFIC_LINK = "/start?PROLIFIC_PID={0}&STUDY_ID=st&SESSION_ID=se-{0}"
 
