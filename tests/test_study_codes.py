@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from test_study_up import APP, app, made, study  # noqa: F401
+from new_study import *  # noqa: F403
 
 SONA = "https://uni.sona-systems.com/webstudy_credit.aspx?experiment_id=1&credit_token=4e48"
 SONA += "&survey_code=XXXX"
@@ -24,7 +24,7 @@ print(json.dumps([ask_for_codes(name, json.loads(present), ask), asked]))
 """
 
 
-def asked(made, recruitment, *answers, present=None):  # noqa: F811
+def asked(made, recruitment, *answers, present=None):
     """What is taken of the answers, and all that was asked meanwhile."""
     command = [sys.executable, "-c", ASK, recruitment, json.dumps(present or {}), *answers]
     done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=True)
@@ -48,7 +48,7 @@ def asked(made, recruitment, *answers, present=None):  # noqa: F811
         ("sona", "", {}),
     ],
 )
-def test_a_code_is_taken_as_people_paste_it(made, recruitment, typed, taken):  # noqa: F811
+def test_a_code_is_taken_as_people_paste_it(made, recruitment, typed, taken):
     assert asked(made, recruitment, typed)[0] == taken
 
 
@@ -63,7 +63,7 @@ def test_a_code_is_taken_as_people_paste_it(made, recruitment, typed, taken):  #
         ("sona", SONA.replace("webstudy_credit.aspx", "services/SonaAPI.svc/W"), "client-side"),
     ],
 )
-def test_what_cannot_be_a_code_is_asked_for_again(made, recruitment, typed, reason):  # noqa: F811
+def test_what_cannot_be_a_code_is_asked_for_again(made, recruitment, typed, reason):
     taken, prompts = asked(made, recruitment, typed, "")
     assert taken == {} and len(prompts) == 2
     assert reason in prompts[1]
@@ -73,11 +73,11 @@ def test_what_cannot_be_a_code_is_asked_for_again(made, recruitment, typed, reas
     ("recruitment", "present"),
     [("link", {}), ("mturk", {}), ("prolific", {"COMPLETION_CODE": "C0DE"}), ("nobody", {})],
 )
-def test_nothing_is_asked_for_where_nothing_is_missing(made, recruitment, present):  # noqa: F811
+def test_nothing_is_asked_for_where_nothing_is_missing(made, recruitment, present):
     assert asked(made, recruitment, present=present) == ({}, [])
 
 
-def test_in_a_terminal_it_asks_and_sets_what_was_typed(study, app):  # noqa: F811
+def test_in_a_terminal_it_asks_and_sets_what_was_typed(study, app):
     del app.own_config["COMPLETION_CODE"]
     terminal, other_end = pty.openpty()
     process = subprocess.Popen(
@@ -99,7 +99,7 @@ def test_in_a_terminal_it_asks_and_sets_what_was_typed(study, app):  # noqa: F81
     assert len([r for r in app.releases if r.description.startswith("Set ")]) == 1
 
 
-def test_for_sona_it_says_what_is_left_to_do(study, app):  # noqa: F811
+def test_for_sona_it_says_what_is_left_to_do(study, app):
     study.change("recruitment", "sona", file="config.txt")
     done = study.up("--json")
     assert done.returncode == 0
