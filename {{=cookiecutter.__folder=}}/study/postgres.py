@@ -9,8 +9,6 @@ works unchanged in the server, in the release phase and in the psiturk shell.
 import os
 from collections.abc import Mapping
 
-import gevent
-import gevent.monkey
 import psycopg
 from psycopg import Connection
 from sqlalchemy import URL, QueuePool, event
@@ -59,30 +57,6 @@ def refuse_ended(connection: Connection, *_) -> None:
         raise DisconnectionError from error
 
 
-class CooperativeConnection(Connection):
-    """Lets other requests run while it waits, at a tenth of the cost of gevent's select."""
-
-    def wait(self, gen, interval=0.1, timeout=None):
-        """Run psycopg's generator to its end; like its own, for a process patched by gevent."""
-        if timeout is not None:
-            return super().wait(gen, interval, timeout)
-        hub = gevent.get_hub()
-        try:
-            wants = next(gen)
-            while True:
-                watcher = hub.loop.io(self.pgconn.socket, wants)
-                try:
-                    hub.wait(watcher)
-                finally:
-                    watcher.close()
-                wants = gen.send(wants)
-        except StopIteration as end:
-            return end.value
-        except gevent.GreenletExit:
-            self.pgconn.finish()  # nobody will read the answer
-            raise
-
-
 class PostgresDialect(PGDialect_psycopg):
     """PostgreSQL through psycopg 3, under the name that Heroku uses."""
 
@@ -92,12 +66,6 @@ class PostgresDialect(PGDialect_psycopg):
     def get_pool_class(cls, url: URL) -> type[QueuePool]:
         """The pool of psiTurk's engine, which psiTurk gives no way to configure (db.py)."""
         return WorkersPool
-
-    def connect(self, *arguments, **options) -> Connection:
-        """Connect; in a server, so that waiting for an answer costs little."""
-        if not gevent.monkey.is_module_patched("socket"):
-            return super().connect(*arguments, **options)
-        return CooperativeConnection.connect(*arguments, **options)
 
     def create_connect_args(self, url: URL):
         """Add what psiTurk leaves to the server's settings.
