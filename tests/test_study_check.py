@@ -224,10 +224,12 @@ def test_an_eco_dyno_other_code_and_a_closed_door_are_found(ready):
     app = ready.app
     ready.platform.account.eco = app.maintenance = True
     app.scale([{"type": "web", "size": "Eco"}])
+    app.wait_until_up(60)
     ready.machine.git("commit", "--allow-empty", "-qm", "A change", cwd=ready.folder)
     code, lines, _ = checked(ready)
     ready.machine.git("reset", "-q", "--hard", "HEAD^", cwd=ready.folder)
     app.scale([{"type": "web", "size": "Basic"}])
+    app.wait_until_up(60)
     app.maintenance = False
     assert code == 1
     assert lines["dynos"][0][0] == lines["mode"][0][0] == lines["address"][0][0] == "red"
