@@ -5,22 +5,20 @@ database, and what is said to be saved is committed.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from threading import Lock
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Connection,
     Engine,
     Row,
     Update,
     bindparam,
     case,
     cast,
-    func,
     insert,
     literal_column,
     select,
@@ -32,7 +30,7 @@ from study import conditions
 from study.design import Cell, Design
 from study.options import Options
 from study.recruiters import TRIAL_RUNS, Ids
-from study.statements import Statements
+from study.statements import Outcome, Statements
 from study.tables import FINISHED_WRITTEN, participants, spare_records
 
 # psiTurk's numbers (experiment.py), and the order in which a participant passes them.
@@ -50,9 +48,19 @@ _BRIEF = (
     _row.uniqueid, _row.assignmentid, _row.workerid, _row.hitid, _row.cond, _row.counterbalance,
     _row.status, _row.mode, _row.bonus, _row.ending, _row.datastring.is_not(None).label("saved"),
 )  # fmt: skip
+_AT_FIRST = (
+    "uniqueid", "assignmentid", "workerid", "hitid", "mode", "cond", "counterbalance",
+    "codeversion", "beginhit", "ipaddress", "browser", "platform", "language",
+)  # fmt: skip
 _FIND = select(*_BRIEF).where(_BY_ID)
 _OF_WORKER = select(*_BRIEF).where(_row.workerid == bindparam("worker"))
 _LOAD = select(_row.datastring, *_BRIEF).where(_BY_ID)
+_ENROL = (
+    insert(participants)
+    .values({name: bindparam(name) for name in _AT_FIRST})
+    .values(status=ALLOCATED, bonus=0, record_version=1 << SAVE_BITS)
+    .returning(*_BRIEF)
+)
 _VERSION = select(_row.record_version).where(_BY_ID)
 # PostgreSQL shifts by an integer only, and a parameter would be a bigint.
 _BITS = literal_column(str(SAVE_BITS))
@@ -128,9 +136,7 @@ class Records:
     """The table of participants behind one engine."""
 
     def __init__(self, engine: Engine, options: Options):
-        self._engine = engine
         self._statements = Statements(engine)
-        self._turn = Lock()
         self._options = options
         self._design = Design.of(options)
         dialect = postgresql if self._statements.is_postgresql else sqlite
@@ -155,17 +161,15 @@ class Records:
         at the same moment waits a moment, so that counts are exact and the same person
         gets one row. Raises HasOtherAssignment.
         """
-        # Who waits for their turn here holds no connection that a save could use.
-        with self._turn, self._engine.connect() as connection, self._one_at_a_time(connection):
-            others = connection.execute(_OF_WORKER, {"worker": ids.worker}).all()
+        with self._statements.in_turn(ENROLMENT_LOCK) as run:
+            others = run(_OF_WORKER, worker=ids.worker).rows
             for row in others:
                 if row.uniqueid == ids.uniqueid:
-                    window = connection.scalar(_OPEN_WINDOW, {"uid": ids.uniqueid})
-                    return row, window
+                    return row, run(_OPEN_WINDOW, uid=ids.uniqueid).rows[0][0]
             if others and not (self._options.allow_repeats or ids.is_trial_run):
                 raise HasOtherAssignment
             now = utc_now()
-            condition, order = self._assign(connection, ids.mode, now)
+            condition, order = self._assign(run, ids.mode, now)
             values = {
                 "uniqueid": ids.uniqueid,
                 "assignmentid": ids.assignment,
@@ -175,17 +179,13 @@ class Records:
                 "cond": condition,
                 "counterbalance": order,
                 "codeversion": self._options.code_version,
-                "status": ALLOCATED,
                 "beginhit": now,
-                "bonus": 0,
                 "ipaddress": browser.address,
                 "browser": browser.name,
                 "platform": browser.platform,
                 "language": browser.language,
-                "record_version": 1 << SAVE_BITS,
             }
-            row = connection.execute(insert(participants).returning(*_BRIEF), values).one()
-            return row, 1
+            return run(_ENROL, **values).rows[0], 1
 
     def open_window(self, uniqueid: str, again: bool = False) -> int:
         """Give a window that shows the experiment its number: the last one opened may save.
@@ -256,22 +256,12 @@ class Records:
         """Somebody who is not done is screened out, or leaves by the button."""
         return self._statements.one(_LEAVE, uid=uniqueid, reason=reason, now=utc_now())
 
-    def _assign(self, connection: Connection, mode: str, now: datetime) -> Cell:
+    def _assign(self, run: Callable[..., Outcome], mode: str, now: datetime) -> Cell:
         from psiturk import experiment  # half-built while this module is imported
 
         if experiment.get_condition is not experiment.get_random_condcount:
             return experiment.get_condition(mode)  # the researcher's custom_get_condition
-        return self._design.choose(conditions.count(connection, self._options, mode, now))
-
-    def _one_at_a_time(self, connection: Connection):
-        """A transaction that waits for every other one of its kind."""
-        if self._statements.is_postgresql:
-            transaction = connection.begin()
-            connection.execute(select(func.pg_advisory_xact_lock(ENROLMENT_LOCK)))
-        else:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            transaction = connection.get_transaction()
-        return transaction
+        return self._design.choose(conditions.count(run, self._options, mode, now))
 
 
 def utc_now() -> datetime:
