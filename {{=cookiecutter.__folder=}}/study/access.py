@@ -5,6 +5,7 @@ cookie for each record, because a researcher may try out several at once. It is 
 limited in time, for a session may last for days; it means nothing without the key.
 """
 
+from functools import lru_cache
 from hashlib import sha256
 
 from flask import Request, Response
@@ -14,6 +15,7 @@ PREFIX = "record-"
 SECONDS_KEPT = 30 * 24 * 3600
 # A lab's computer sees many participants, and a request's headers have a limit of 8 kB.
 COOKIES_KEPT = 12
+REMEMBERED = 4096  # participants in session; one shows the same cookie with each save
 
 
 class Access:
@@ -22,6 +24,7 @@ class Access:
     def __init__(self, key: str):
         self._cookies = TimestampSigner(key, salt="record", digest_method=sha256)
         self._submissions = Signer(key, salt="submission", digest_method=sha256)
+        self._proved = lru_cache(REMEMBERED)(self._proved)
 
     def grant(self, request: Request, response: Response, uniqueid: str) -> None:
         """Give this browser the record, and take the oldest proofs back if it has too many."""
@@ -42,11 +45,8 @@ class Access:
     def is_granted(self, request: Request, uniqueid: str) -> bool:
         """Whether this browser was given the record."""
         mark = _mark(uniqueid)
-        try:
-            proved = self._cookies.unsign(request.cookies.get(PREFIX + mark, ""))
-        except BadSignature:
-            return False
-        return proved == mark.encode()
+        cookie = request.cookies.get(PREFIX + mark)
+        return cookie is not None and self._proved(cookie) == mark
 
     def submission_token(self, uniqueid: str) -> str:
         """Lets MTurk's frame say that a HIT was submitted: cookies do not reach into it."""
@@ -55,6 +55,13 @@ class Access:
     def is_submission_token(self, uniqueid: str, token: str) -> bool:
         """Whether the token is the one for this record."""
         return self._submissions.verify_signature(uniqueid.encode(), token.encode())
+
+    def _proved(self, cookie: str) -> str | None:
+        """What a cookie proves, if we made it."""
+        try:
+            return self._cookies.unsign(cookie).decode()
+        except BadSignature:
+            return None
 
     def _granted_at(self, request: Request, name: str) -> float:
         if not name.startswith(PREFIX):
