@@ -28,16 +28,18 @@ def keep_out_visitors(logger: logging.Logger) -> None:
 class VisitsLogger(Logger):
     """Writes of each visit when it was, its method, status, length and time, and no more.
 
-    gunicorn's own format could say the same, but collects everything there is to say first.
+    gunicorn's own format could say the same, but collects everything there is to say first,
+    and a log record collects more: together they took a tenth of a request's time.
     """
 
     def access(self, resp, req, environ, request_time) -> None:
-        """Write the line, if visits are logged at all."""
-        if self.cfg.accesslog or self.cfg.logconfig:
-            line = "%s %s %s %s bytes %d ms"
-            milliseconds = request_time.total_seconds() * 1000
-            said = (self.now(), req.method, resp.status_code, resp.sent, milliseconds)
-            self.access_log.info(line, *said)
+        """Write the line, if visits are logged (psiTurk's setting accesslog)."""
+        took = request_time.total_seconds() * 1000
+        line = f"{self.now()} {req.method} {resp.status_code} {resp.sent} bytes {took:.0f} ms\n"
+        for handler in self.access_log.handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.stream.write(line)
+                handler.flush()
 
 
 def describe(error: BaseException) -> str:
