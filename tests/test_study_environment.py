@@ -91,8 +91,8 @@ def test_no_tool_of_tests_shell_or_dashboard_is_installed(distributions):
         "gitpython",
         "pyopenssl",
         "pytest",
+        "rich",
         "setuptools",
-        "typer",
     }
     assert tools.isdisjoint(name.lower() for name in distributions)
 

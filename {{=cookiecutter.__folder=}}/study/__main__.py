@@ -2,22 +2,25 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from study.errors import StudyError
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Run and look after this study."
-)
+SHOWN = {"show_default": True}
+A_PATH = click.Path(path_type=Path)
+ABOVE_0 = click.FloatRange(min=0.1)
+
+
+@click.group(context_settings={"max_content_width": 100})
+def app() -> None:
+    """Run and look after this study."""
 
 
 @app.command()
-def preview(
-    port: int | None = typer.Option(None, help="Port to listen on, if the usual one is busy."),
-    browser: bool = typer.Option(True, help="Open the link in the browser."),
-) -> None:
+@click.option("--port", type=int, help="Port to listen on, if the usual one is busy.")
+@click.option("--browser/--no-browser", default=True, help="Open the link in the browser.")
+def preview(port: int | None, browser: bool) -> None:
     """Try the study on this machine. Nothing to set up; data go to participants.db."""
     from study.preview import preview
 
@@ -25,10 +28,9 @@ def preview(
 
 
 @app.command()
-def up(
-    dry_run: bool = typer.Option(False, help="Print the commands and make nothing."),
-    as_json: bool = typer.Option(False, "--json", help="Print the state as JSON."),
-) -> None:
+@click.option("--dry-run", is_flag=True, help="Print the commands and make nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
+def up(dry_run: bool, as_json: bool) -> None:
     """Make the app on Heroku, or complete it. Shows the price before it makes anything."""
     from study.heroku.up import run_up
 
@@ -37,17 +39,16 @@ def up(
 
 @app.command()
 def deploy() -> None:
-    """Check what is committed, put it online, and print the links to use."""
+    """Put online what is committed, and print the links to use."""
     from study.deploy import deploy
 
     deploy(Path.cwd())
 
 
 @app.command()
-def dashboard(
-    port: int = typer.Option(22363, help="Port to listen on."),
-    scheduler: bool = typer.Option(False, help="Also run the dashboard's campaigns."),
-) -> None:
+@click.option("--port", default=22363, help="Port to listen on.", **SHOWN)
+@click.option("--scheduler", is_flag=True, help="Also run the dashboard's campaigns.")
+def dashboard(port: int, scheduler: bool) -> None:
     """psiTurk's dashboard for MTurk, beside the study's own server."""
     from study.preview import show_dashboard
 
@@ -55,18 +56,17 @@ def dashboard(
 
 
 @app.command()
-def check(as_json: bool = typer.Option(False, "--json", help="Print it as JSON.")) -> None:
-    """Is everything ready? Every setting with its source, and what needs attention."""
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def check(as_json: bool) -> bool:
+    """What needs attention? Shows every setting with its source."""
     from study.check import run_check
 
-    if not run_check(Path.cwd(), as_json):
-        raise typer.Exit(1)
+    return run_check(Path.cwd(), as_json)
 
 
 @app.command()
-def status(
-    local: bool = typer.Option(False, help="Look at this machine, not at the app."),
-) -> None:
+@click.option("--local", is_flag=True, help="Look at this machine, not at the app.")
+def status(local: bool) -> None:
     """How many took part, in which condition, and how the server is."""
     from study.status import run_status
 
@@ -74,41 +74,46 @@ def status(
 
 
 @app.command()
+@click.option("--local", is_flag=True, help="The data on this machine, not those of the app.")
+@click.option("--out", type=A_PATH, default="data", help="Folder to write to.", **SHOWN)
+@click.option("--version", multiple=True, help="Only these code versions: 1.0,1.1")
+@click.option("--mode", multiple=True, help="Only these, or all. [default: no trial runs]")
+@click.option("--status", multiple=True, help="finished, or numbers: 3,4. [default: all]")
+@click.option("--since", default="", help="Only who came on this day or later, UTC: 2026-11-24.")
+@click.option("--until", default="", help="Only who came on this day or before, UTC.")
+@click.option("--parquet", is_flag=True, help="Also as Parquet: uv run --group parquet study data")
+@click.option("--json-trials", is_flag=True, help="Each trial as JSON in one column.")
+@click.option("--psiturk", is_flag=True, help="Also write psiTurk's three files without headers.")
 def data(
-    local: bool = typer.Option(False, help="The data on this machine, not those of the app."),
-    out: str = typer.Option("data", help="Folder to write to."),
-    version: Annotated[
-        list[str] | None, typer.Option(help="Only these code versions: 1.0,1.1")
-    ] = None,
-    mode: Annotated[
-        list[str] | None, typer.Option(help="Only these, or all. [default: no trial runs]")
-    ] = None,
-    status: Annotated[
-        list[str] | None, typer.Option(help="finished, or numbers: 3,4. [default: all]")
-    ] = None,
-    since: str = typer.Option("", help="Only who came on this day or later, UTC: 2026-11-24."),
-    until: str = typer.Option("", help="Only who came on this day or before, UTC."),
-    parquet: bool = typer.Option(False, help="Also as Parquet: uv run --group parquet study data"),
-    json_trials: bool = typer.Option(False, help="Each trial as JSON in one column."),
-    psiturk: bool = typer.Option(False, help="Also write psiTurk's three files without headers."),
-) -> None:
+    local: bool, out: Path, version: tuple[str, ...], mode: tuple[str, ...],
+    status: tuple[str, ...], since: str, until: str, parquet: bool, json_trials: bool,
+    psiturk: bool,
+) -> bool:  # fmt: skip
     """Download the data as CSV files. Fails if a record could not be read."""
     from study.download import read_choice, run_data
 
     choice = read_choice(version, mode, status, since, until)
-    if not run_data(Path.cwd(), local, Path(out), choice, json_trials, parquet, psiturk):
-        raise typer.Exit(1)
+    return run_data(Path.cwd(), local, out, choice, json_trials, parquet, psiturk)
 
 
 @app.command()
+@click.option("--simulate", is_flag=True, help="Show what the design gives with drop-outs.")
+@click.option(
+    "--participants", type=click.IntRange(min=0), default=0,
+    help="How many begin. [default: the targets]",
+)  # fmt: skip
+@click.option(
+    "--drop-out", type=click.FloatRange(0, 1), default=0.15,
+    help="Share of those who do not finish.", **SHOWN,
+)  # fmt: skip
+@click.option(
+    "--minutes", type=ABOVE_0, default=15.0, help="Median time of those who finish.", **SHOWN
+)
+@click.option("--per-hour", type=ABOVE_0, default=60.0, help="How many come in an hour.", **SHOWN)
 def conditions(
-    simulate: bool = typer.Option(False, help="Show what the design gives with drop-outs."),
-    participants: int = typer.Option(0, min=0, help="How many begin. [default: the targets]"),
-    drop_out: float = typer.Option(0.15, min=0, max=1, help="Share of those who do not finish."),
-    minutes: float = typer.Option(15, min=0.1, help="Median time of those who finish."),
-    per_hour: float = typer.Option(60, min=0.1, help="How many come in an hour."),
+    simulate: bool, participants: int, drop_out: float, minutes: float, per_hour: float
 ) -> None:
-    """The design: conditions, targets and weights; with --simulate, what will come of it."""
+    """Show the design; with --simulate, what will come of it."""
     from study import simulation
 
     if simulate:
@@ -118,57 +123,61 @@ def conditions(
 
 
 @app.command()
-def bonuses(
-    local: bool = typer.Option(False, help="Of the data on this machine, to try the rule."),
-    again: bool = typer.Option(False, help="Also those who were written to a file before."),
-    out: str = typer.Option("data/bonuses", help="Folder to write to."),
-) -> None:
-    """Write the bonuses of custom.py's rule to a file for the recruiter. Pays nothing itself."""
+@click.option("--local", is_flag=True, help="Of the data on this machine, to try the rule.")
+@click.option("--again", is_flag=True, help="Also those who were written to a file before.")
+@click.option("--out", type=A_PATH, default="data/bonuses", help="Folder to write to.", **SHOWN)
+def bonuses(local: bool, again: bool, out: Path) -> bool:
+    """Write the bonuses of custom.py's rule to a file. Pays nothing."""
     from study.bonuses import run_bonuses
 
-    if not run_bonuses(Path.cwd(), local, again, Path(out)):
-        raise typer.Exit(1)
+    return run_bonuses(Path.cwd(), local, again, out)
 
 
 @app.command()
-def verify(
-    codes: Annotated[list[str] | None, typer.Argument(help="Codes of participants.")] = None,
-    file: str = typer.Option("", help="A text or CSV file with a code in each line."),
-    local: bool = typer.Option(False, help="Of the data on this machine, not those of the app."),
-) -> None:
-    """Whose thank-you code is this? Fails if one is of nobody in this study."""
+@click.argument("codes", nargs=-1)
+@click.option("--file", type=A_PATH, help="A text or CSV file with a code in each line.")
+@click.option("--local", is_flag=True, help="Of the data on this machine, not those of the app.")
+def verify(codes: tuple[str, ...], file: Path | None, local: bool) -> bool:
+    """Tell whose thank-you codes these are. Fails if one is of nobody here."""
     from study.verify import run_verify
 
-    if not run_verify(Path.cwd(), codes or [], Path(file) if file else None, local):
-        raise typer.Exit(1)
+    return run_verify(Path.cwd(), codes, file, local)
 
 
 @app.command()
-def exclude(
-    files: Annotated[list[str], typer.Argument(help="identifiers.csv, or lists of ids.")],
-    local: bool = typer.Option(False, help="For trying it out on this machine."),
-) -> None:
-    """Keep those out who took part in an earlier study: adds their pseudonyms to excluded.txt."""
+@click.argument("files", nargs=-1, type=A_PATH, required=True)
+@click.option("--local", is_flag=True, help="For trying it out on this machine.")
+def exclude(files: tuple[Path, ...], local: bool) -> None:
+    """Keep those out who took part in an earlier study.
+
+    FILES are its identifiers.csv, or lists of ids. Their pseudonyms go to excluded.txt.
+    """
     from study.exclude import run_exclude
 
-    run_exclude(Path.cwd(), [Path(file) for file in files], local)
+    run_exclude(Path.cwd(), files, local)
 
 
 @app.command()
-def down(
-    pause: bool = typer.Option(False, help="Only stop the server; the app and its data stay."),
-    app: str = typer.Option("", help="The app's name, to confirm without being asked."),
-) -> None:
-    """End the study on Heroku: download everything, then destroy the app and its database."""
+@click.option("--pause", is_flag=True, help="Only stop the server; the app and its data stay.")
+@click.option("--app", "name", default="", help="The app's name, to confirm without being asked.")
+def down(pause: bool, name: str) -> None:
+    """Download everything, then destroy the app and its database."""
     from study.down import run_down
 
-    run_down(Path.cwd(), pause, app)
+    run_down(Path.cwd(), pause, name)
+
+
+@app.result_callback()
+def fail(is_fine: bool | None) -> None:
+    """Exit with 1 when a command tells that something needs attention."""
+    if is_fine is False:
+        sys.exit(1)
 
 
 def main() -> None:
     """Run a command; print a problem that the reader can solve and exit with 1."""
     try:
-        app()
+        app(prog_name="study")
     except StudyError as error:
         sys.exit(f"\n{error}")
 

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
-import typer
+import click
 from sqlalchemy import func, select
 
 from study.app import debug_link
@@ -49,7 +49,7 @@ def run_check(folder: Path, as_json: bool) -> bool:
                 print(f"  {one['name'] + ' = ' + one['value']:<58} {one['source']}")
         print()
         for line in found:
-            typer.secho("{colour:<7}{about:<10} {text}".format(**line), fg=line["colour"])
+            click.secho("{colour:<7}{about:<10} {text}".format(**line), fg=line["colour"])
     return all(line["colour"] != "red" for line in found)
 
 

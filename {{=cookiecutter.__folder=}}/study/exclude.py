@@ -6,7 +6,7 @@ That file is committed and holds nobody's id; the server reads it when it starts
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Excluded:
     fingerprint: str = ""
 
 
-def run_exclude(folder: Path, files: list[Path], local: bool) -> None:
+def run_exclude(folder: Path, files: Iterable[Path], local: bool) -> None:
     """Add everybody in these files to excluded.txt. Raises StudyError; then it is as before."""
     ids = {worker for file in files for worker in read_ids(file)}
     participants, settings = find_study(folder, local)

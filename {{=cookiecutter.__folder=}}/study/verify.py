@@ -5,7 +5,7 @@ make one up, and it need not be stored.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sqlalchemy import Row, select
@@ -21,7 +21,7 @@ LENGTH = 10  # letters and digits of a code
 EXAMPLE = "7F3K-9QWE-2D"
 
 
-def run_verify(folder: Path, typed: list[str], file: Path | None, local: bool) -> bool:
+def run_verify(folder: Path, typed: Iterable[str], file: Path | None, local: bool) -> bool:
     """Print whose each code is; returns whether all are of this study. Raises StudyError.
 
     ``file`` has a code in each line, alone or in a column beside others.
@@ -45,7 +45,7 @@ def run_verify(folder: Path, typed: list[str], file: Path | None, local: bool) -
     return not unknown
 
 
-def read_typed(words: list[str]) -> Iterator[str]:
+def read_typed(words: Iterable[str]) -> Iterator[str]:
     """The codes typed on the command line, put together again where they were typed with spaces."""
     whole = ""
     for word in words:

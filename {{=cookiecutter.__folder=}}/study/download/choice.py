@@ -80,9 +80,8 @@ EVERYBODY = Choice(modes=())
 
 
 def read_choice(
-    version: list[str] | None, mode: list[str] | None, status: list[str] | None,
-    since: str, until: str,
-) -> Choice:  # fmt: skip
+    version: Iterable[str], mode: Iterable[str], status: Iterable[str], since: str, until: str
+) -> Choice:
     """The options of `study data`; those that were repeated, each perhaps with commas.
 
     Raises StudyError.
@@ -101,8 +100,8 @@ def _is_one_of(column: str, values: Iterable) -> str:
     return f"(coalesce({as_text(column)}, '') in ({', '.join('%s' for _ in values)}))"
 
 
-def _words(texts: list[str] | None) -> tuple[str, ...]:
-    return tuple(word for text in texts or () for word in map(str.strip, text.split(",")) if word)
+def _words(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word for text in texts for word in map(str.strip, text.split(",")) if word)
 
 
 def _numbers(statuses: Iterable[str]) -> Iterable[int]:
