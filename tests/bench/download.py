@@ -5,8 +5,8 @@
 Everybody reads the same table in one PostgreSQL: 3,000 participants of 100 trials. Rounds go
 through all of them in turn, so that whatever else the machine does falls on all alike; shown are
 medians, and the CPU time of all processes of a command together, which other work changes less.
-Memory is their peak together (PSS), in a run of its own. In the end, PARTICIPANTS (100,000) of 100
-trials are read, by `study data` alone.
+Memory is their peak together (PSS), in a run of its own. Then both read 30,000 of them once, and
+in the end `study data` reads PARTICIPANTS (100,000) alone.
 """
 
 import json
@@ -33,6 +33,8 @@ from tests.bench.installation import (
 from tests.heroku.postgres import Cluster
 
 PARTICIPANTS, TRIALS, ROUNDS = 3000, 100, 3
+MORE = 30_000
+COMPACT = (",", ":")  # as JSON.stringify in a browser writes
 # psiTurk's shell asks Amazon's network for keys when there are none, and waits for an answer.
 NO_AMAZON = {"AWS_EC2_METADATA_DISABLED": "true"}
 FILL = """
@@ -58,7 +60,8 @@ insert into assignments (uniqueid, workerid, assignmentid, hitid, mode, codevers
 select 'copy' || n || ':' || uniqueid, 'copy' || n || workerid, assignmentid, hitid, mode,
        codeversion, beginhit + n * interval '1 hour', status, cond, counterbalance, bonus,
        datastring
-from assignments, generate_series(1, {copies}) as n
+from assignments, generate_series({first}, {last}) as n
+where uniqueid not like 'copy%'
 """
 
 
@@ -70,15 +73,19 @@ def main() -> None:
             url = cluster.create_database()
             commands = prepare(Path(folder), url)
             show(compare(commands))
-            database = urlsplit(url).path[1:]
-            cluster.run(MULTIPLY.format(copies=many // PARTICIPANTS), database=database)
-            ours = commands["study data"]
-            print(f"\n{cluster.run('select count(*) from assignments', database=database).strip()}"
-                  f" participants of {TRIALS} trials")  # fmt: skip
-            seconds, cpu = run_once(ours)
-            print(f"study data: {seconds:.1f} s, CPU {cpu:.1f} s, at most {peak(ours):.0f} MB")
+            grow(cluster, url, PARTICIPANTS, MORE)
+            show_once(MORE, commands, "psiTurk's recipe", "study data")
+            grow(cluster, url, MORE, many)
+            show_once(many, commands, "study data")
         finally:
             cluster.stop()
+
+
+def grow(cluster: Cluster, url: str, present: int, number: int) -> None:
+    """Multiply the participants, to that number or (if PARTICIPANTS do not divide it) fewer."""
+    first, end = present // PARTICIPANTS, number // PARTICIPANTS
+    statement = MULTIPLY.format(first=first, last=end - 1)
+    cluster.run(statement, database=urlsplit(url).path[1:])
 
 
 class Command:
@@ -113,7 +120,7 @@ def prepare(folder: Path, url: str) -> dict[str, Command]:
     for installation in (recipe, study):
         installation.compile()
     python = study.environment / "bin" / "python"
-    records = "\n".join(json.dumps(record(number)) for number in range(PARTICIPANTS))
+    records = "\n".join(json.dumps(record(number), separators=COMPACT) for number in range(PARTICIPANTS))
     subprocess.run(
         [python, "-c", FILL], cwd=study.folder, input=records, text=True, check=True,
         env=clean_environment(PSITURK_DATABASE_URL=url),
@@ -186,6 +193,15 @@ def show(figures: dict[str, list[float]]) -> None:
     for name, found in figures.items():
         cells = [f"{f:8.2f} {b / f:5.1f}x" for f, b in zip(found, base, strict=True)]
         print(f"{name:24}{'  '.join(cells)}")
+
+
+def show_once(number: int, commands: dict[str, Command], *names: str) -> None:
+    """What these commands take for so many participants."""
+    print(f"\n{number // PARTICIPANTS * PARTICIPANTS:,} participants of {TRIALS} trials")
+    for name in names:
+        seconds, cpu = run_once(commands[name])
+        most = peak(commands[name])
+        print(f"{name}: {seconds:.1f} s, CPU {cpu:.1f} s, at most {most:.0f} MB")
 
 
 def record(number: int) -> dict:

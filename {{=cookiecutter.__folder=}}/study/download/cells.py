@@ -8,13 +8,11 @@ Nothing is shortened, rounded or masked.
 
 import json
 import re
-from collections.abc import Iterable
-from itertools import batched
+from collections.abc import Sequence
 from types import NoneType
 
 import msgspec
 
-ROWS_AT_ONCE = 128
 CELL = re.compile(rb'("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(,|\r\n)')
 NOT_IN_STRUCTURE = bytes(set(range(256)) - set(b'"\n'))
 
@@ -22,29 +20,35 @@ _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _encode = msgspec.json.Encoder().encode_lines
 
 
-def as_csv(rows: Iterable[tuple]) -> bytes:
-    """Lines of CSV for rows that begin with a text. A cell holds what JSON can hold."""
-    return b"".join(map(_lines, batched(rows, ROWS_AT_ONCE, strict=False)))
-
-
-def _lines(rows: tuple[tuple, ...]) -> bytes:
-    """The rows as JSON, an array on each line, which is CSV but for the brackets; else by cell.
+def as_csv(rows: Sequence[tuple]) -> bytes:
+    """Lines of CSV for rows that begin with a text. A cell holds what JSON can hold.
 
     JSON and CSV agree about numbers, true, false and texts without a backslash, and neither
-    breaks a line inside an array. Brackets and null could also stand inside a text, so they
-    are counted: as many as there are rows, and missing cells, and no others.
+    breaks a line inside an array. So the rows as JSON, an array on each line, are CSV but for
+    the brackets. Brackets and null could also stand inside a text, so they are counted: as many
+    as there are rows, and missing cells, and no others. Rows of another kind go cell by cell.
     """
+    if not rows:
+        return b""
     try:
         text = _encode(rows)
     except (ValueError, RecursionError):  # let _line tell which row it is
         return b"".join(map(_line, rows))
-    if b"\\" in text or b"{" in text or text.count(b"[") != len(rows):
-        return b"".join(map(_line, rows))
-    if b"null" in text:
-        if text.count(b",null") != len([cell for row in rows for cell in row if cell is None]):
-            return b"".join(map(_line, rows))
+    missing = text.count(b",null")
+    is_csv = b"\\" not in text and b"{" not in text and text.count(b"[") == len(rows)
+    if missing:
+        is_csv &= missing == len([1 for row in rows for cell in row if cell is None])
+    if not is_csv:
+        return b"".join(map(_line_from_json, text[1:-2].split(b"]\n["), rows))
+    if missing:
         text = text.replace(b",null", b",")
     return text[1:-2].replace(b"]\n[", b"\r\n") + b"\r\n"
+
+
+def _line_from_json(line: bytes, row: tuple) -> bytes:
+    if b"\\" in line or b"{" in line or b"[" in line or b"null" in line:
+        return _line(row)
+    return line + b"\r\n"
 
 
 def _line(row: tuple) -> bytes:

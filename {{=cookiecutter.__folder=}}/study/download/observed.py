@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from functools import lru_cache
 from math import isfinite
 from types import NoneType
 
@@ -97,6 +98,7 @@ def _is_ordinary(number: int | float) -> bool:
     return isfinite(number) if type(number) is float else SMALLEST <= number <= LARGEST
 
 
+@lru_cache(typed=True)
 def _shown(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
