@@ -120,7 +120,8 @@ def prepare(folder: Path, url: str) -> dict[str, Command]:
     for installation in (recipe, study):
         installation.compile()
     python = study.environment / "bin" / "python"
-    records = "\n".join(json.dumps(record(number), separators=COMPACT) for number in range(PARTICIPANTS))
+    everybody = map(record, range(PARTICIPANTS))
+    records = "\n".join(json.dumps(each, separators=COMPACT) for each in everybody)
     subprocess.run(
         [python, "-c", FILL], cwd=study.folder, input=records, text=True, check=True,
         env=clean_environment(PSITURK_DATABASE_URL=url),
