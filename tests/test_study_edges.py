@@ -276,8 +276,9 @@ def test_after_all_this_the_log_names_nobody(cloud):
 
 @pytest.fixture(scope="module")
 def throttle(study):
-    """The module study/throttle.py, which needs nothing of the study."""
-    spec = importlib.util.spec_from_file_location("throttle", study.path / "study" / "throttle.py")
+    """The module study/web/throttle.py, which needs nothing of the study."""
+    path = study.path / "study" / "web" / "throttle.py"
+    spec = importlib.util.spec_from_file_location("throttle", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

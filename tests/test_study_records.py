@@ -17,7 +17,7 @@ OWN_ROUTE = """
 @custom_code.route("/trials")
 def trials():
     from flask import request
-    from study.participation import own_record
+    from study.web.participation import own_record
 
     return {"trials": len(own_record(request.args["uniqueId"])["data"])}
 """

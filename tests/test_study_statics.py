@@ -14,7 +14,7 @@ GZIP = {"Accept_Encoding": "gzip, deflate, br"}
 FOREVER = "public, max-age=31536000, immutable"
 SHORTLY = "public, max-age=60"
 OLD = "/static/0123456789ab"  # the version of a deploy that is gone
-VERSION = "import study.statics as s; print(s.Statics(s.Path('static'), None, True).version)"
+VERSION = "import study.web.statics as s; print(s.Statics(s.Path('static'), None, True).version)"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ psiTurk imports this file, adds the routes of ``custom_code`` to its server and 
 from flask import Blueprint
 
 from study.app import init_app
-from study.rules import bonus
+from study.payment.rules import bonus
 
 __all__ = ["bonus", "custom_code", "init_app"]
 
@@ -21,13 +21,13 @@ custom_code = Blueprint("custom_code", __name__)
 #     return {"message": "Hello from the server"}
 #
 # About a participant, only their own browser may ask. Inside such a route:
-#     from study.participation import own_record
+#     from study.web.participation import own_record
 #     record = own_record(request.args["uniqueId"])
 
 
 # A rule for bonuses, in the currency of config.txt. `uv run study bonuses` asks it about
 # everybody who finished and writes a file for the recruiter; it pays nothing itself.
-# study/rules.py says what a participant has.
+# study/payment/rules.py says what a participant has.
 #
 # @bonus
 # def bonus_of(participant):

@@ -3,8 +3,9 @@
 import gc
 import os
 
-from study import logs, settings
+from study import settings
 from study.database import create_tables
+from study.web import logs
 
 # The host knows how many worker processes fit; PSITURK_THREADS overrules it. The
 # scheduler must not run twice, so with it there is one worker (as psiTurk demands).
@@ -18,7 +19,7 @@ elif os.environ.get("WEB_CONCURRENCY") and not os.environ.get("PSITURK_THREADS")
 graceful_timeout = 25
 
 # One short line for each visit: participants' ids travel in addresses and paths.
-logger_class = "study.logs.VisitsLogger"
+logger_class = "study.web.logs.VisitsLogger"
 
 
 def on_starting(server):

@@ -59,7 +59,7 @@ def dashboard(port: int, scheduler: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def check(as_json: bool) -> bool:
     """What needs attention? Shows every setting with its source."""
-    from study.check import run_check
+    from study.check.command import run_check
 
     return run_check(Path.cwd(), as_json)
 
@@ -128,7 +128,7 @@ def conditions(
 @click.option("--out", type=A_PATH, default="data/bonuses", help="Folder to write to.", **SHOWN)
 def bonuses(local: bool, again: bool, out: Path) -> bool:
     """Write the bonuses of custom.py's rule to a file. Pays nothing."""
-    from study.bonuses import run_bonuses
+    from study.payment.bonuses import run_bonuses
 
     return run_bonuses(Path.cwd(), local, again, out)
 

@@ -7,8 +7,9 @@ import string
 from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
-from study import dashboard, edges, settings
+from study import dashboard, settings
 from study.options import Options, read_options
+from study.web import edges
 
 MARGIN = 64_000  # bytes of a request besides the record
 
@@ -21,8 +22,8 @@ def init_app(app: Flask) -> None:
     # These open psiTurk's database module, which reads the settings when it is imported.
     from psiturk.db import engine
 
-    from study import endings, entrance, participation
-    from study.service import study
+    from study.web import endings, entrance, participation
+    from study.web.service import study
 
     config = settings.load()
     options = read_options(config)

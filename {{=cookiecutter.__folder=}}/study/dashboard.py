@@ -18,7 +18,7 @@ from psiturk.psiturk_config import PsiturkConfig
 from werkzeug.datastructures import ImmutableMultiDict
 
 from study.errors import StudyError
-from study.throttle import Throttle
+from study.web.throttle import Throttle
 
 SHORTEST_PASSWORD = 8
 # What is tried first, and what examples of configurations say.

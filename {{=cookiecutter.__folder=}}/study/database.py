@@ -25,7 +25,7 @@ def create_tables() -> None:
     from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
     from psiturk.db import config, engine, init_db
 
-    from study import tables
+    from study.store import tables
 
     init_db()
     jobs = config.get("Database Parameters", "jobs_table_name")

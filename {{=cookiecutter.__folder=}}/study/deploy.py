@@ -24,7 +24,7 @@ from study.errors import StudyError
 from study.heroku.cli import Heroku, problem
 from study.heroku.wanted import read_wanted
 from study.links import describe_links
-from study.live import look
+from study.live.participants import look
 
 SECONDS_FOR_RELEASE = 600
 SECONDS_FOR_BOOT = 120  # Heroku gives up after 60

@@ -15,7 +15,7 @@ from study.download import Source, download, read_key
 from study.errors import StudyError
 from study.heroku.cli import Heroku, problem
 from study.heroku.wanted import DYNO_PRICE, PLAN_PRICES, PRICES_CHECKED, read_wanted
-from study.live import App, Participants, look, open_participants, read_settings
+from study.live.participants import App, Participants, look, open_participants, read_settings
 
 
 def run_down(folder: Path, pause: bool, confirmed: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from study import keys
 from study.errors import StudyError
-from study.live import find_key, find_study
+from study.live.participants import find_key, find_study
 from study.recruiters import ID, TRIAL_RUNS
 
 FILE = "excluded.txt"

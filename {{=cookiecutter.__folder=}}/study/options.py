@@ -91,9 +91,7 @@ def _cells(config: PsiturkConfig) -> tuple[int, int]:
     return conditions, orders
 
 
-def _per_cell(
-    config: PsiturkConfig, name: str, kind: type, conditions: int, orders: int
-) -> tuple:
+def _per_cell(config: PsiturkConfig, name: str, kind: type, conditions: int, orders: int) -> tuple:
     """One number for each cell, from one for all, for each condition or for each cell."""
     words = _words(config.get("Study", name, fallback=""))
     try:

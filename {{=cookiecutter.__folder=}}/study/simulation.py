@@ -1,7 +1,7 @@
 """What a design will give: `study conditions --simulate`.
 
 Participants come at random moments, some drop out, and the others finish; each gets a
-condition by the study's own rule (study/design.py), with places given again after
+condition by the study's own rule (study/store/design.py), with places given again after
 cutoff_time.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from statistics import mean
 
 from study import settings
-from study.design import Cell, Design
 from study.options import read_options
+from study.store.design import Cell, Design
 
 RUNS = 200
 

@@ -13,7 +13,15 @@ from sqlalchemy import ColumnCollection, ColumnElement, Connection, case, func, 
 
 from study.heroku.cli import Answer, Heroku
 from study.heroku.wanted import read_wanted
-from study.live import FINISHED, STATUSES, App, Participants, look, open_participants, read_settings
+from study.live.participants import (
+    FINISHED,
+    STATUSES,
+    App,
+    Participants,
+    look,
+    open_participants,
+    read_settings,
+)
 
 APART = ("debug", "preview", "sandbox")  # modes of people who are not participants
 RECENTLY = timedelta(minutes=10)

@@ -14,7 +14,7 @@ from study import keys
 from study.download import read_key
 from study.download.pseudonyms import pseudonym
 from study.errors import StudyError
-from study.live import STATUSES, Participants, find_key, find_study
+from study.live.participants import STATUSES, Participants, find_key, find_study
 from study.recruiters import TRIAL_RUNS
 
 LENGTH = 10  # letters and digits of a code

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from study.download.source import Reader, as_text
 from study.errors import StudyError
+from study.live.statuses import FINISHED, STATUSES
 from study.recruiters import TRIAL_RUNS
-from study.statuses import FINISHED, STATUSES
 
 ALL = "all"
 

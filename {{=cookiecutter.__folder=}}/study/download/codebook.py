@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from study.download.observed import Observed
-from study.statuses import STATUSES
+from study.live.statuses import STATUSES
 
 CONDITIONS = Path("static", "js", "conditions.js")
 # What psiTurk (models.py, psiturk.js) and this study put into a column.

@@ -20,7 +20,7 @@ from study.download.pseudonyms import pseudonym, read_key
 from study.download.report import Report
 from study.download.source import Reader, Source, as_text, quoted
 from study.errors import StudyError
-from study.whereabouts import find_settings
+from study.live.whereabouts import find_settings
 
 IN_ORDER = "order by beginhit, uniqueid"
 SPARE_RECORDS = quoted("study_spare_records")  # tables.py of the study

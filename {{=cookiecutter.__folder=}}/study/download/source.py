@@ -15,8 +15,8 @@ from typing import Any
 
 import psycopg
 
-from study.effective import Effective
 from study.errors import StudyError
+from study.live.effective import Effective
 
 SECONDS_TO_CONNECT = 10
 # Whatever the server and this machine are set to.

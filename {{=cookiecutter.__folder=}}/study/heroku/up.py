@@ -181,4 +181,3 @@ def main() -> None:
         sys.exit(f"\n{error}")
     except KeyboardInterrupt:
         sys.exit("\nStopped. To carry on: uv run study up")
-

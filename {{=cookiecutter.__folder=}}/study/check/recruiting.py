@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from study.check.seen import Finding, Seen
 from study.errors import StudyError
 from study.exclude import FILE, fingerprint, read_excluded
 from study.heroku.codes import QUESTIONS
 from study.links import entry_address
 from study.recruiters import RECRUITERS
-from study.seen import Finding, Seen
 from study.status import INCIDENTS, count_incidents
 
 DAYS = 7

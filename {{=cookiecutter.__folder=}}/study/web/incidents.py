@@ -4,8 +4,8 @@ from sqlalchemy import Engine
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from study.records import utc_now
-from study.tables import incidents
+from study.store.records import utc_now
+from study.store.tables import incidents
 
 KINDS = (
     "link-missing", "link-malformed", "preview", "wrong-browser", "wrong-mode", "excluded",

@@ -21,7 +21,7 @@ from flask import Flask, Response, request
 from psiturk.version import version_number
 from werkzeug.routing import BaseConverter
 
-from study.shelf import Shelf
+from study.web.shelf import Shelf
 
 FOREVER = "public, max-age=31536000, immutable"
 SHORTLY = "public, max-age=60"

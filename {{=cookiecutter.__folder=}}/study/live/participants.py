@@ -11,10 +11,10 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, select
 from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
 
-from study.effective import Effective
 from study.errors import StudyError
-from study.statuses import FINISHED, STATUSES
-from study.whereabouts import App, find_settings, look, read_settings
+from study.live.effective import Effective
+from study.live.statuses import FINISHED, STATUSES
+from study.live.whereabouts import App, find_settings, look, read_settings
 
 __all__ = [
     "FINISHED", "STATUSES", "App", "Participants", "find_key", "find_study", "look",

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateIndex
 
-from study.triggers import FINISHED, count_from_now_on
+from study.store.triggers import FINISHED, count_from_now_on
 
 metadata = MetaData()
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from study.effective import Effective
 from study.errors import StudyError
 from study.heroku.cli import Answer, Heroku
 from study.heroku.wanted import Wanted, read_wanted
-from study.live import App, Participants, look, read_settings
+from study.live.effective import Effective
+from study.live.participants import App, Participants, look, read_settings
 
 QUESTIONS = {
     "releases": ("releases", "--json", "--num", "100"),

@@ -15,8 +15,8 @@ from sqlalchemy import Select, Table, bindparam, delete, func, insert, select, u
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from study.errors import StudyError
-from study.live import FINISHED, Participants, unreadable
-from study.payments import Bonus, part_of
+from study.live.participants import FINISHED, Participants, unreadable
+from study.payment.payments import Bonus, part_of
 
 STAMP = "%Y-%m-%d-%H%M%S"  # how a file's name begins; the table has the same time (UTC)
 

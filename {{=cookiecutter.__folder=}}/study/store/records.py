@@ -26,12 +26,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from study import conditions
-from study.design import Cell, Design
 from study.options import Options
 from study.recruiters import TRIAL_RUNS, Ids
-from study.statements import Outcome, Statements
-from study.tables import FINISHED_WRITTEN, participants, spare_records
+from study.store import conditions
+from study.store.design import Cell, Design
+from study.store.statements import Outcome, Statements
+from study.store.tables import FINISHED_WRITTEN, participants, spare_records
 
 # psiTurk's numbers (experiment.py), and the order in which a participant passes them.
 ALLOCATED, STARTED, COMPLETED, SUBMITTED, CREDITED, QUIT, BONUSED = 1, 2, 3, 4, 5, 6, 7

@@ -1,6 +1,6 @@
 """What custom.py can decide with a decorator, without knowing the machinery.
 
-    from study.rules import bonus
+    from study.payment.rules import bonus
 
     @bonus
     def bonus_of(participant):

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from study import effective
-from study.effective import Effective
 from study.errors import StudyError
 from study.heroku.cli import Answer, Heroku, problem
 from study.heroku.wanted import read_wanted
+from study.live import effective
+from study.live.effective import Effective
 
 
 @dataclass(frozen=True)

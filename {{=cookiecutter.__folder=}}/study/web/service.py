@@ -8,13 +8,14 @@ from pathlib import Path
 from flask import Flask, current_app, request
 from sqlalchemy import Engine
 
-from study import keys, tables
-from study.access import Access
-from study.incidents import Incidents
+from study import keys
 from study.options import Options
-from study.records import Records
-from study.refusals import NOT_YOURS, TOO_OFTEN, Refusal
-from study.throttle import Throttle
+from study.store import tables
+from study.store.records import Records
+from study.web.access import Access
+from study.web.incidents import Incidents
+from study.web.refusals import NOT_YOURS, TOO_OFTEN, Refusal
+from study.web.throttle import Throttle
 
 EXCLUDED = Path("excluded.txt")
 

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, select, union_all
 
-from study.design import Cell
 from study.options import Options
-from study.statements import Outcome
-from study.tables import FINISHED_WRITTEN, counts, participants
+from study.store.design import Cell
+from study.store.statements import Outcome
+from study.store.tables import FINISHED_WRITTEN, counts, participants
 
 _row = participants.c
 _VERSION, _MODE = bindparam("codeversion"), bindparam("mode")
@@ -30,9 +30,7 @@ _COMING = (
 _TAKEN = union_all(_FINISHED, _COMING)
 
 
-def count(
-    run: Callable[..., Outcome], options: Options, mode: str, now: datetime
-) -> Counter[Cell]:
+def count(run: Callable[..., Outcome], options: Options, mode: str, now: datetime) -> Counter[Cell]:
     """How many count in each cell, in this mode and code version. ``now`` is UTC, without zone.
 
     The finished come from a table that triggers keep, so the cost does not grow with the

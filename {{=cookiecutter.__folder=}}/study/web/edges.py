@@ -14,8 +14,8 @@ from flask import Flask, Request, Response, abort, redirect
 from psiturk.psiturk_config import PsiturkConfig
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from study import failures, statics
-from study.shelf import Shelf
+from study.web import failures, statics
+from study.web.shelf import Shelf
 
 MTURK = "https://*.mturk.com"
 A_YEAR = 365 * 24 * 3600

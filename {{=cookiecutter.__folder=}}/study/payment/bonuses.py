@@ -20,11 +20,11 @@ from study.download import read_key
 from study.download.pseudonyms import pseudonym
 from study.errors import StudyError
 from study.heroku.wanted import read_wanted
-from study.ledger import STAMP, Ledger
-from study.live import FINISHED, find_key, find_study
-from study.payments import TO_PAY, Bonus, by_worker, files_for, total, write_parts
+from study.live.participants import FINISHED, find_key, find_study
+from study.payment.ledger import STAMP, Ledger
+from study.payment.payments import TO_PAY, Bonus, by_worker, files_for, total, write_parts
+from study.payment.rules import Rule, bonus_rule, read_participant
 from study.recruiters import RECRUITERS, TRIAL_RUNS, Recruiter
-from study.rules import Rule, bonus_rule, read_participant
 
 ROWS_AT_ONCE = 50  # a record may have hundreds of kilobytes
 NOT_REAL = (*TRIAL_RUNS, "sandbox")
@@ -120,9 +120,7 @@ def load_rule(folder: Path) -> Rule:
     return rule
 
 
-def ask_rule(
-    ledger: Ledger, modes: list[str], rule: Rule, again: bool, names: bytes
-) -> Payable:
+def ask_rule(ledger: Ledger, modes: list[str], rule: Rule, again: bool, names: bytes) -> Payable:
     """Ask about everybody who finished and was not written down before, or ``again`` all.
 
     ``names`` is the key for the pseudonyms under which problems are told.

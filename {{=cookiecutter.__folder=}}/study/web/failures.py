@@ -10,8 +10,8 @@ from flask import Flask, Response, current_app, jsonify, render_template, reques
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
-from study import logs, throttle
-from study.refusals import Refusal
+from study.web import logs, throttle
+from study.web.refusals import Refusal
 
 # The routes that scripts ask; everything else that is opened with GET is a page.
 SCRIPTS = (

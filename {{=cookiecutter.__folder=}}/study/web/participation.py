@@ -13,12 +13,12 @@ import user_agents
 from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy import Row
 
-from study.endings import own_uniqueid, redirect_to_ending
-from study.entrance import Standing, standing, visitor
-from study.records import Browser, HasOtherAssignment, Saved
 from study.recruiters import TRIAL_RUNS
-from study.refusals import NO_IDS_IN_EXP, NOT_YOURS, TASK_BEGUN, TOOK_PART, Refusal
-from study.service import study
+from study.store.records import Browser, HasOtherAssignment, Saved
+from study.web.endings import own_uniqueid, redirect_to_ending
+from study.web.entrance import Standing, standing, visitor
+from study.web.refusals import NO_IDS_IN_EXP, NOT_YOURS, TASK_BEGUN, TOOK_PART, Refusal
+from study.web.service import study
 
 blueprint = Blueprint("participation", __name__)
 

@@ -18,14 +18,14 @@ import click
 from sqlalchemy import func, select
 
 from study.app import debug_link
+from study.check.recruiting import codes, excluded, happened, hits, previews, recruiter
+from study.check.seen import Finding, Seen, look_around
 from study.committed import CHECKS, find_todo_spots, find_uncommitted, run
 from study.errors import StudyError
 from study.heroku.wanted import DYNO_WORKERS, PLAN_CONNECTIONS
-from study.live import Participants, open_participants
+from study.live.participants import Participants, open_participants
 from study.postgres import TRANSACTIONS, connections_per_worker
 from study.recruiters import TRIAL_RUNS
-from study.recruiting import codes, excluded, happened, hits, previews, recruiter
-from study.seen import Finding, Seen, look_around
 
 EXAMPLE = re.compile(r"youremail@gmail\.com|.*@example\.\w+", re.IGNORECASE)
 SECONDS_TO_ANSWER = 35  # Heroku's router gives up after 30

@@ -11,9 +11,9 @@ from sqlalchemy import Row
 
 from study import keys
 from study.recruiters import TRIAL_RUNS, BadLink, Ids, read_ids
-from study.refusals import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, TOOK_PART, Refusal
-from study.service import study
-from study.triggers import FINISHED
+from study.store.triggers import FINISHED
+from study.web.refusals import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, TOOK_PART, Refusal
+from study.web.service import study
 
 blueprint = Blueprint("endings", __name__)
 

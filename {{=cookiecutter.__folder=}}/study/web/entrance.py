@@ -14,11 +14,12 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from jinja2 import Template
 from sqlalchemy import Row
 
-from study.browsers import is_excluded
-from study.endings import redirect_to_ending
-from study.records import STARTED
 from study.recruiters import TRIAL_RUNS, BadLink, Ids, PreviewLink, checked, read_ids
-from study.refusals import (
+from study.store.records import STARTED
+from study.store.triggers import FINISHED
+from study.web.browsers import is_excluded
+from study.web.endings import redirect_to_ending
+from study.web.refusals import (
     BEGUN_BEFORE,
     NO_IDS_IN_AD,
     NO_IDS_IN_CONSENT,
@@ -26,8 +27,7 @@ from study.refusals import (
     WRONG_BROWSER,
     Refusal,
 )
-from study.service import study
-from study.triggers import FINISHED
+from study.web.service import study
 
 blueprint = Blueprint("entrance", __name__)
 

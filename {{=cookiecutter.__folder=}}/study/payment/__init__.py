@@ -1,0 +1,9 @@
+"""Bonuses: who gets one, and the files from which they are paid.
+
+One module for each subject:
+
+    rules      what custom.py can decide
+    bonuses    asks its rule about everybody: `study bonuses`
+    ledger     who was written to a file before
+    payments   the files, in the form that each recruiter takes
+"""
