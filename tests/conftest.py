@@ -11,7 +11,8 @@ import pytest
 from generated import REPOSITORY, Study
 from heroku.machine import path_without
 
-pytest_plugins = ["heroku.fixtures"]  # Heroku's double and PostgreSQL, for all tests
+# Heroku's double and PostgreSQL; a study that is live, one that is new, one with local data.
+pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab"]
 # Settings of a developer's machine that must not reach a study under test.
 PRIVATE = (
     *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),

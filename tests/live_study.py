@@ -1,6 +1,7 @@
 """A study with an app on the double of Heroku, its database full of participants.
 
-    from live_study import *      # fixtures: live, platform, machine (one set for each file)
+    live                            one for each file, as all fixtures here
+    live_platform, live_machine     its Heroku, and its researcher's computer
 
 The app is made and filled without a push; `live.deploy()` lets it run the study's own server.
 """
@@ -20,8 +21,6 @@ from heroku.app import App, Slug
 from heroku.fixtures import open_platform
 from heroku.machine import Machine
 from heroku.platform import Platform
-
-__all__ = ["live", "machine", "platform"]
 
 NAME = "my-study"
 PLAN = "heroku-postgresql:essential-0"
@@ -135,20 +134,22 @@ def record(number: int, trials: int = 3) -> dict:
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory, cluster, certificate):
+def live_platform(tmp_path_factory, cluster, certificate):
     with open_platform(tmp_path_factory.mktemp("heroku"), cluster, certificate) as platform:
         yield platform
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory, platform, certificate, heroku_cli) -> Machine:
-    return Machine(tmp_path_factory.mktemp("machine"), platform, certificate, heroku_cli)
+def live_machine(tmp_path_factory, live_platform, certificate, heroku_cli) -> Machine:
+    folder = tmp_path_factory.mktemp("machine")
+    return Machine(folder, live_platform, certificate, heroku_cli)
 
 
 @pytest.fixture(scope="module")
-def live(studies, tmp_path_factory, platform, machine) -> LiveStudy:
+def live(studies, tmp_path_factory, live_platform, live_machine) -> LiveStudy:
     study = studies(heroku_app="later", heroku_app_name=NAME)
-    return make_live(study, tmp_path_factory.mktemp("live") / "study", platform, machine)
+    folder = tmp_path_factory.mktemp("live") / "study"
+    return make_live(study, folder, live_platform, live_machine)
 
 
 def make_live(

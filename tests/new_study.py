@@ -1,6 +1,8 @@
 """A study without an app, on the researcher's computer: where `study up` begins.
 
-    from new_study import *      # fixtures: made, study, app (a new set for each test)
+made     its folder, one for each file
+study    a copy of it, another for each test
+app      its app, once it is made
 """
 
 import re
@@ -13,8 +15,6 @@ import pytest
 from heroku.addons import buy
 from heroku.app import App
 from heroku.machine import Machine
-
-__all__ = ["app", "made", "study"]
 
 APP = "stroop-task-abcde"
 PLAN = "heroku-postgresql:essential-0"

@@ -1,113 +1,18 @@
 """`study bonuses`: what the researcher's rule gives, once for each participant, to the cent."""
 
 import csv
-import json
 import os
 import re
-import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from live_study import *  # noqa: F403
-from live_study import NAME, fill, participant
+from lab import READY, STUDY, copy, person, write_rule
+from live_study import NAME
 
-STUDY, PILOT = "60ffe5c8371090c7041d43f8", "5b9ab28d4f0c9e0001a2b3c4"
-READY = "from study import settings; settings.load(); from study.database import *; create_tables()"
-
-
-@dataclass
-class Lab:
-    """A researcher's study whose data are on this machine; each test has its own."""
-
-    folder: Path
-    python: Path
-    database: Path
-
-    @property
-    def url(self) -> str:
-        return f"sqlite:///{self.database}"
-
-    def __call__(self, *command: str) -> subprocess.CompletedProcess:
-        environment = os.environ | {"PSITURK_DATABASE_URL": self.url}
-        command = [self.python, "-m", "study", *command, "--local"]
-        options = {"cwd": self.folder, "env": environment, "stdin": subprocess.DEVNULL}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
-
-    def fill(self, *rows: dict) -> None:
-        fill(self.folder, self.python, list(rows), self.url)
-
-    def rule(self, *lines: str) -> None:
-        """Give custom.py a rule."""
-        write_rule(self.folder, *lines)
-
-    def recruit_by(self, name: str) -> None:
-        path = self.folder / "config.txt"
-        text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r"(?m)^recruitment = .*", f"recruitment = {name}", text))
-
-    def bonuses(self, *options: str) -> tuple[int, str]:
-        done = self("bonuses", *options)
-        return done.returncode, done.stdout + done.stderr
-
-    @property
-    def files(self) -> list[Path]:
-        return sorted((self.folder / "data" / "bonuses").glob("*"))
-
-    def select(self, query: str) -> list[tuple]:
-        with closing(sqlite3.connect(self.database)) as connection:
-            return connection.execute(query).fetchall()
-
-
-def write_rule(folder: Path, *lines: str) -> None:
-    text = (folder / "custom.py").read_text(encoding="utf-8")
-    text = text.partition("\n# RULE\n")[0]
-    rule = ["@bonus", "def bonus_of(participant):", *(f"    {line}" for line in lines)]
-    (folder / "custom.py").write_text("\n".join([text, "# RULE", *rule, ""]), encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def empty(studies, tmp_path_factory) -> Lab:
-    """A study with the tables of its server, and nobody in them."""
-    study = studies(heroku_app="later", heroku_app_name=NAME)
-    folder = tmp_path_factory.mktemp("lab")
-    lab = Lab(study.path, study.python, folder / "participants.db")
-    environment = os.environ | {"PSITURK_DATABASE_URL": lab.url}
-    subprocess.run([study.python, "-c", READY], cwd=study.path, env=environment, check=True)
-    return lab
-
-
-@pytest.fixture
-def lab(empty, tmp_path) -> Lab:
-    return copy(empty, tmp_path)
-
-
-def copy(lab: Lab, folder: Path) -> Lab:
-    ignored = shutil.ignore_patterns(".venv", "__pycache__", ".git")
-    shutil.copytree(lab.folder, folder / "study", ignore=ignored)
-    shutil.copy(lab.database, folder / "participants.db")
-    return Lab(folder / "study", lab.python, folder / "participants.db")
-
-
-def person(number: int, correct: int = 0, **fields) -> dict:
-    """Somebody from Prolific with so many correct answers, among other trials."""
-    rows = [{"phase": "INSTRUCTIONS"}, {"phase": "PRACTICE", "correct": True}]
-    rows += [{"phase": "TEST", "correct": n < correct} for n in range(max(correct, 3))]
-    record = {
-        "data": [
-            {"current_trial": n, "dateTime": 1764000000000, "trialdata": row}
-            for n, row in enumerate(rows)
-        ],
-        "questiondata": {"engagement": "6"},
-        "eventdata": [],
-    }
-    asked = {"mode": "prolific", "hitid": STUDY, "status": 3, "datastring": json.dumps(record)}
-    return participant(number, 100 - number, **(asked | fields))
+PILOT = "5b9ab28d4f0c9e0001a2b3c4"
 
 
 def rows_of(path: Path) -> list[list[str]]:
@@ -116,9 +21,9 @@ def rows_of(path: Path) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def runs(empty, tmp_path_factory):
+def runs(empty_lab, tmp_path_factory):
     """A first run, the same again, one with somebody new, and one that writes all again."""
-    lab = copy(empty, tmp_path_factory.mktemp("prolific"))
+    lab = copy(empty_lab, tmp_path_factory.mktemp("prolific"))
     take_the_example(lab.folder / "custom.py")
     lab.fill(
         person(1, 35),
@@ -250,12 +155,13 @@ def test_a_custom_py_without_a_rule_of_its_own_is_told(lab, added, reason):
     assert not lab.files
 
 
-def test_amounts_are_exact_to_the_cent_and_half_a_cent_counts_up(empty):
+def test_amounts_are_exact_to_the_cent_and_half_a_cent_counts_up(empty_lab):
     typed = ["0.1 + 0.2", "0.285", "0.005", "0.0049", "35 * 0.01", "Fraction(1, 3)", "7",
              "Decimal('1.005')", "2.675", "-0.0", "1e6"]  # fmt: skip
     code = "from decimal import Decimal; from fractions import Fraction\n"
-    code += f"from study.bonuses import read_amount\nprint(*map(read_amount, [{','.join(typed)}]))"
-    done = subprocess.run([empty.python, "-c", code], cwd=empty.folder, capture_output=True)
+    code += "from study.payment.bonuses import read_amount\n"
+    code += f"print(*map(read_amount, [{','.join(typed)}]))"
+    done = subprocess.run([empty_lab.python, "-c", code], cwd=empty_lab.folder, capture_output=True)
     expected = "0.30 0.29 0.01 0.00 0.35 0.33 7.00 1.01 2.68 -0.00 1000000.00"
     assert done.stdout.decode().split() == expected.split()
 

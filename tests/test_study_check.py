@@ -9,7 +9,6 @@ import pytest
 from heroku.addons import buy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live_study import *  # noqa: F403
 from live_study import NAME, PLAN, participant
 
 # Reads a case from each line: files and environment. Answers with what psiTurk's own parser
@@ -19,7 +18,8 @@ import configparser, json, os, sys, tempfile
 from pathlib import Path
 from psiturk.psiturk_config import PsiturkConfig
 from psiturk.psiturk_exceptions import EphemeralContainerDBError
-from study import effective, settings
+from study import settings
+from study.live import effective
 
 ENVIRONMENT, REFUSED = dict(os.environ), (configparser.Error, ValueError)
 
@@ -268,13 +268,13 @@ def test_a_server_that_fails_is_found(ready):
     ]  # fmt: skip
 
 
-def test_without_an_app_this_machine_is_checked(ready, machine):
+def test_without_an_app_this_machine_is_checked(ready):
     apps = ready.platform.apps
     apps["kept"] = apps.pop(NAME)
     config = ready.folder / "config.txt"
     edit(config, "recruitment = prolific", "recruitment = mturk")
     (ready.folder / ".env").write_text("PSITURK_LOGIN_PW=hush\n")
-    (machine.home / ".psiturkconfig").write_text("[Task Parameters]\nnum_counters = 3\n")
+    (ready.machine.home / ".psiturkconfig").write_text("[Task Parameters]\nnum_counters = 3\n")
     try:
         code, lines, settings = checked(ready, PSITURK_LIFETIME="48")
     finally:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from new_study import *  # noqa: F403
 
 SONA = "https://uni.sona-systems.com/webstudy_credit.aspx?experiment_id=1&credit_token=4e48"
 SONA += "&survey_code=XXXX"

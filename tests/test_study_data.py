@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live_study import *  # noqa: F403
 from live_study import participant, record
 
 BROKEN = '{"data": [{"current'

@@ -4,36 +4,38 @@ import csv
 import subprocess
 
 import pytest
-from live_study import *  # noqa: F403
 from live_study import NAME, make_live, participant
 
 ROWS = [participant(1), participant(2, lasted=None), participant(3, mode="debug")]
 
 
 @pytest.fixture
-def doomed(studies, tmp_path, platform, machine):
+def doomed(studies, tmp_path, live_platform, live_machine):
     """A study of its own for each test, with three participants."""
     study = studies(heroku_app="later", heroku_app_name=NAME)
-    live = make_live(study, tmp_path / "study", platform, machine)
+    live = make_live(study, tmp_path / "study", live_platform, live_machine)
     live.fill(ROWS)
     yield live
-    platform.recover()
-    if NAME in platform.apps:
-        platform.destroy_app(platform.apps[NAME])
+    destroy(live)
 
 
 @pytest.fixture
-def own(studies, tmp_path, platform, machine, cluster):
+def own(studies, tmp_path, live_platform, live_machine, cluster):
     """A study that keeps its data in a database of its researcher's own."""
     study = studies(heroku_app="later", heroku_app_name=NAME)
     url = cluster.create_database()
-    live = make_live(study, tmp_path / "study", platform, machine, database=url)
+    live = make_live(study, tmp_path / "study", live_platform, live_machine, database=url)
     live.fill(ROWS)
     yield live
-    platform.recover()
-    if NAME in platform.apps:
-        platform.destroy_app(platform.apps[NAME])
+    destroy(live)
     cluster.drop_database(url)
+
+
+def destroy(live):
+    """Whatever the test left of the app."""
+    live.platform.recover()
+    if NAME in live.platform.apps:
+        live.platform.destroy_app(live.platform.apps[NAME])
 
 
 def folders(live):

@@ -8,16 +8,16 @@ import subprocess
 from contextlib import closing
 
 import pytest
-from test_study_bonuses import Lab, empty, lab, person  # noqa: F401
+from lab import Lab, person
 
 # Reads a case from each line: config vars and dynos of an app. Answers with what each check finds.
 LOOK = """
 import json, sys
 from pathlib import Path
-from study import check
+from study.check import command
 from study.heroku.wanted import read_wanted
-from study.live import App, open_participants, read_settings
-from study.seen import Seen
+from study.live.participants import App, open_participants, read_settings
+from study.check.seen import Seen
 
 folder = Path.cwd()
 here = read_settings(folder)
@@ -31,7 +31,7 @@ for line in sys.stdin:
               case["config"])
     settings = read_settings(folder, app)
     seen = Seen(folder, read_wanted(folder), settings, app, participants=participants)
-    print(json.dumps(list(getattr(check, case["check"])(seen))), flush=True)
+    print(json.dumps(list(getattr(command, case["check"])(seen))), flush=True)
 """
 PROLIFIC = {"PSITURK_RECRUITMENT": "prolific"}
 SONA = {"PSITURK_RECRUITMENT": "sona"}
@@ -40,7 +40,7 @@ SONA_URL = "https://uni.sona-systems.com/webstudy_credit.aspx?credit_token=4e&su
 BASIC = ("Basic",)
 
 
-def look(lab: Lab, *cases: tuple) -> list[list]:  # noqa: F811
+def look(lab: Lab, *cases: tuple) -> list[list]:
     """What a check finds in each case: (check, config vars, dynos, plan)."""
     names = ("check", "config", "dynos", "plan")
     defaults = {"dynos": BASIC, "plan": "essential-0"}
@@ -81,9 +81,9 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def looked(empty):  # noqa: F811
+def looked(empty_lab):
     """What was found in all cases, which one process looks at."""
-    return look(empty, *(case[:3] for case in CASES))
+    return look(empty_lab, *(case[:3] for case in CASES))
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda n: f"{CASES[n][0]}-{n}")
@@ -94,7 +94,7 @@ def test_it_finds_what_is_wrong_and_is_quiet_else(looked, number):
     assert not found or words in found[0][1]
 
 
-def note(lab: Lab, days_ago: int, **counts: int) -> None:  # noqa: F811
+def note(lab: Lab, days_ago: int, **counts: int) -> None:
     """Let the server have counted so much on a day."""
     day = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=days_ago)
     rows = [(kind.replace("_", "-"), str(day), count) for kind, count in counts.items()]
@@ -102,7 +102,7 @@ def note(lab: Lab, days_ago: int, **counts: int) -> None:  # noqa: F811
         connection.executemany("insert into study_incidents values (?, ?, ?)", rows)
 
 
-def test_what_happened_is_told_if_something_can_be_done_about_it(lab):  # noqa: F811
+def test_what_happened_is_told_if_something_can_be_done_about_it(lab):
     note(lab, 0, screened_out=3, declined=2, wrong_mode=4, no_proof=9)
     note(lab, 8, left_early=5)
     declined = PROLIFIC | {"DECLINED_CODE": "D3CLINED"}
@@ -114,7 +114,7 @@ def test_what_happened_is_told_if_something_can_be_done_about_it(lab):  # noqa: 
     assert [text[:27] for _, text in for_mturk] == ["4 came from MTurk's sandbox"]
 
 
-def test_status_tells_of_endings_and_of_the_last_days_in_plain_words(lab):  # noqa: F811
+def test_status_tells_of_endings_and_of_the_last_days_in_plain_words(lab):
     note(lab, 0, link_missing=3, screened_out=1)
     note(lab, 6, link_missing=1)
     note(lab, 7, excluded=8)
@@ -131,7 +131,7 @@ def test_status_tells_of_endings_and_of_the_last_days_in_plain_words(lab):  # no
     ]  # fmt: skip
 
 
-def test_a_database_older_than_the_counters_has_a_status_too(lab):  # noqa: F811
+def test_a_database_older_than_the_counters_has_a_status_too(lab):
     lab.fill(person(1))
     with closing(sqlite3.connect(lab.database)) as connection, connection:
         connection.execute("drop table study_incidents")

@@ -1,7 +1,6 @@
 """`study status`: who has taken part, counted honestly."""
 
 import pytest
-from live_study import *  # noqa: F403
 from live_study import participant
 
 

@@ -4,7 +4,6 @@ import json
 import subprocess
 
 import pytest
-from new_study import *  # noqa: F403
 from new_study import APP, AWS, PLAN, REMOTE, WHOLE, Study
 
 CHANGES = ("apps:create", "addons:create", "config:set")  # all else that it runs only looks

@@ -7,7 +7,6 @@ it in order and goes on to buy.
 import pytest
 from heroku import refusals
 from heroku.app import Slug
-from new_study import *  # noqa: F403
 from new_study import APP, IN_PYPROJECT, NOTHING, REMOTE, UNTOUCHED, fails, goes_on
 
 # --- on this computer ---

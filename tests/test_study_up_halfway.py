@@ -4,7 +4,6 @@ import time
 from threading import Thread
 
 from heroku import refusals
-from new_study import *  # noqa: F403
 from new_study import APP, IN_PYPROJECT, PLAN, WHOLE, fails, goes_on, succeeds
 
 APP_EXISTS = f"""\

@@ -6,16 +6,15 @@ import re
 import subprocess
 
 import pytest
-from live_study import *  # noqa: F403
+from lab import READY, person
 from participant import BROWSER
 from server import Server, free_port
-from test_study_bonuses import READY, empty, lab, person  # noqa: F401
 
 ADA, BOB = "60ffe5c8371090c7041d43f8", "5b9ab28d4f0c9e0001a2b3c4"
 LINK = {"mode": "link", "hitid": "class-a"}
 
 
-def codes_of(lab, *uniqueids: str, key: str = "") -> list[str]:  # noqa: F811
+def codes_of(lab, *uniqueids: str, key: str = "") -> list[str]:
     """The codes that the server shows these participants at the end."""
     key = key or lab.select("select value from study_keys")[0][0]
     ask = "import sys; from study.keys import *; key, *ids = sys.argv[1:]; "
@@ -26,7 +25,7 @@ def codes_of(lab, *uniqueids: str, key: str = "") -> list[str]:  # noqa: F811
 
 
 @pytest.fixture
-def class_of_three(lab):  # noqa: F811
+def class_of_three(lab):
     """Three who finished, and their codes."""
     lab.fill(*(person(number, **LINK) for number in (1, 2, 3)))
     return lab, codes_of(lab, *(f"worker0{n}:assignment0{n}" for n in (1, 2, 3)))
@@ -62,7 +61,7 @@ def test_a_class_list_is_looked_up_line_by_line(class_of_three):
     assert "2 of 4 codes" in done.stdout
 
 
-def test_a_trial_run_is_not_taken_for_a_participant(lab):  # noqa: F811
+def test_a_trial_run_is_not_taken_for_a_participant(lab):
     lab.fill(person(1, mode="debug"))
     done = lab("verify", *codes_of(lab, "worker01:assignment01"))
     assert "a trial run, not a participant" in done.stdout
@@ -76,7 +75,7 @@ def test_codes_of_the_app_are_made_with_its_config_var(live):
     assert "worker worker01, label class-a" in done.stdout and key not in done.stdout
 
 
-def identifiers(lab, *workers: str) -> str:  # noqa: F811
+def identifiers(lab, *workers: str) -> str:
     """identifiers.csv of an earlier study, as `study data` writes it."""
     rows = [["participant", "worker", "uniqueid", "workerid", "assignmentid"]]
     rows += [["p", "w", f"{worker}:a", worker, "a"] for worker in workers]
@@ -85,7 +84,7 @@ def identifiers(lab, *workers: str) -> str:  # noqa: F811
     return "identifiers.csv"
 
 
-def test_earlier_participants_are_kept_out_by_the_server_and_stand_nowhere(lab):  # noqa: F811
+def test_earlier_participants_are_kept_out_by_the_server_and_stand_nowhere(lab):
     (lab.folder / "old.txt").write_text(f"# pilot\n{BOB}\n\n{ADA}\n")
     first = lab("exclude", identifiers(lab, ADA, "debugABC"))
     assert first.returncode == 0, first.stderr
@@ -112,7 +111,7 @@ def ask(address: str, worker: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_what_cannot_be_read_changes_nothing(lab):  # noqa: F811
+def test_what_cannot_be_read_changes_nothing(lab):
     (lab.folder / "odd.txt").write_text(f"{ADA}\nAda Lovelace\n")
     (lab.folder / "answers.csv").write_text("age,comment\n30,fine\n")
     (lab.folder / "fine.txt").write_text(f"{ADA}\n")
@@ -127,7 +126,7 @@ def test_what_cannot_be_read_changes_nothing(lab):  # noqa: F811
     assert not (lab.folder / "excluded.txt").exists()
 
 
-def test_a_file_of_another_key_or_with_an_id_in_it_is_refused(lab):  # noqa: F811
+def test_a_file_of_another_key_or_with_an_id_in_it_is_refused(lab):
     excluded = lab.folder / "excluded.txt"
     assert lab("exclude", identifiers(lab, ADA)).returncode == 0
     (lab.folder / ".env").write_text("PSITURK_SECRET_KEY=another\n")
