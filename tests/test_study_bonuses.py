@@ -65,7 +65,7 @@ class TestForProlific:
 
     def test_who_came_by_another_way_is_left_out_and_that_is_said(self, runs):
         _, (_, said, _), *_ = runs
-        assert "1 finished participants did not come through Prolific (their mode is live)" in said
+        assert "Left out: 1 finished participant of mode live, who did not come through Prolific" in said
         assert "debug" not in said and "preview" not in said
 
     def test_nobody_else_on_this_machine_can_read_the_files(self, runs):
@@ -81,7 +81,7 @@ class TestForProlific:
     def test_afterwards_only_who_is_new_is_written(self, runs):
         _, _, _, (code, said, files), _ = runs
         assert code == 0 and files == [[["worker08", "0.07"]]]
-        assert "Bonuses of 1 participants, 0.07 USD in total" in said
+        assert "Bonuses of 1 participant, 0.07 USD in total" in said
 
     def test_everybody_can_be_written_again_and_is_not_to_be_paid_twice(self, runs):
         *_, (code, said, files) = runs
@@ -90,7 +90,7 @@ class TestForProlific:
         assert sorted(row for path in files for row in rows_of(path)) == [
             ["worker01", "0.35"], ["worker02", "0.05"], ["worker02", "0.35"], ["worker08", "0.07"],
         ]  # fmt: skip
-        assert "5 of them (0.82 USD) were written to a file before" in said
+        assert "Written to a file before: 5 of them (0.82 USD)" in said
 
     def test_psiturks_own_column_is_left_alone(self, runs):
         lab, *_ = runs
@@ -221,7 +221,7 @@ sys.addaudithook(lambda name, args: os._exit(9) if name == "os.rename" else None
 @pytest.mark.parametrize(
     ("kill", "remembered", "said_next"),
     [
-        (BEFORE_COMMIT, 0, "Bonuses of 1 participants"),
+        (BEFORE_COMMIT, 0, "Bonuses of 1 participant"),
         (BEFORE_RENAME, 1, "An earlier run was stopped, but its file is whole"),
     ],
     ids=["before-it-remembers", "before-the-file-has-its-name"],
@@ -272,6 +272,6 @@ def test_two_researchers_at_the_same_moment_do_not_write_the_same_bonus(live):
     write_rule(live.folder, "return 0.50")
     done = live("bonuses")
     assert done.returncode == 0, done.stderr
-    assert "1 bonuses, 1.00 USD" in done.stdout
+    assert "1 bonus, 1.00 USD" in done.stdout
     (file,) = (live.folder / "data" / "bonuses").iterdir()
     assert rows_of(file) == [["worker02", "0.50"]]

@@ -150,7 +150,7 @@ def new(live):
         ("red", "address", "does not answer"),
         ("red", "ad", "ad_url_domain is empty"),
         ("yellow", "database", "a second database costs money"),
-        ("yellow", "database", "1 debug runs are in it"),
+        ("yellow", "database", "1 trial run in it"),
         ("yellow", "version", "nothing was deployed yet"),
         ("yellow", "backups", "none are scheduled"),
         ("green", "database", "essential-0, 2 participants"),

@@ -303,7 +303,7 @@ def test_records_that_lost_against_a_newer_window_are_kept_apart(live, local, tm
     connection.close()
     done = live("data", "--local", "--out", str(tmp_path), **setting)
     assert done.returncode == 0
-    assert "1 records that an older window sent" in done.stdout
+    assert "1 record that an older window sent" in done.stdout
     [kept] = read_lines(tmp_path / "superseded.jsonl")
     assert (kept["writer"], kept["reason"], kept["raw"]) == (1, "newer-window", BROKEN)
     assert kept["participant"] == read(tmp_path, "participants")[0]["participant"]

@@ -40,7 +40,7 @@ def test_a_code_tells_whose_it_is_however_it_was_typed(class_of_three):
         "worker01", "worker02", "worker03",
     ]  # fmt: skip
     assert re.search(r"mode link, completed, finished 2\d{3}-\d\d-\d\d \d\d:\d\d UTC", done.stdout)
-    assert "3 of 3 codes are of participants of this study." in done.stdout
+    assert "Of participants of this study: 3 of 3 codes." in done.stdout
     study("data")
     with (study.folder / "data" / "participants.csv").open() as file:
         names = {row["participant"] for row in csv.DictReader(file)}
@@ -88,9 +88,9 @@ def test_earlier_participants_are_kept_out_by_the_server_and_stand_nowhere(lab):
     (lab.folder / "old.txt").write_text(f"# pilot\n{BOB}\n\n{ADA}\n")
     first = lab("exclude", identifiers(lab, ADA, "debugABC"))
     assert first.returncode == 0, first.stderr
-    assert "1 people were added to excluded.txt, 0 stood there already." in first.stdout
+    assert "Added to excluded.txt: 1 person; 0 stood there already." in first.stdout
     again = lab("exclude", "identifiers.csv", "old.txt")
-    assert "1 people were added to excluded.txt, 1 stood there already." in again.stdout
+    assert "Added to excluded.txt: 1 person; 1 stood there already." in again.stdout
     text = (lab.folder / "excluded.txt").read_text()
     assert ADA not in text and BOB not in text
     names = [line for line in text.splitlines() if not line.startswith("#")]

@@ -14,6 +14,7 @@ from study import keys
 from study.errors import StudyError
 from study.live.participants import find_key, find_study
 from study.recruiters import ID, TRIAL_RUNS
+from study.words import several
 
 FILE = "excluded.txt"
 PSEUDONYM = re.compile(r"[0-9a-f]{32}")
@@ -61,7 +62,8 @@ def run_exclude(folder: Path, files: Iterable[Path], local: bool) -> None:
     unfinished.replace(folder / FILE)
     if note := NOTES.get(settings.value("Study", "recruitment")):
         print(note)
-    print(f"{len(new)} people were added to {FILE}, {len(ids) - len(new)} stood there already.")
+    there_already = f"{len(ids) - len(new)} stood there already"
+    print(f"Added to {FILE}: {several(len(new), 'person', 'people')}; {there_already}.")
     if local:
         print("They are kept out on this machine only: for the app, leave --local away.")
     elif new:

@@ -26,6 +26,7 @@ from study.heroku.wanted import DYNO_WORKERS, PLAN_CONNECTIONS
 from study.live.participants import Participants, open_participants
 from study.postgres import TRANSACTIONS, connections_per_worker
 from study.recruiters import TRIAL_RUNS
+from study.words import several
 
 EXAMPLE = re.compile(r"youremail@gmail\.com|.*@example\.\w+", re.IGNORECASE)
 SECONDS_TO_ANSWER = 35  # Heroku's router gives up after 30
@@ -137,12 +138,12 @@ def database(seen: Seen) -> Iterator[Finding]:
     try:
         seen.participants = open_participants(seen.settings)
         modes = count_modes(seen.participants)
-        yield "green", f"{plan}, {modes.total()} participants"
+        yield "green", f"{plan}, {several(modes.total(), 'participant')}"
     except StudyError as error:
         yield "red", f"{plan}: {error.cause}"
         return
     if trial_runs := sum(modes[mode] for mode in TRIAL_RUNS):
-        yield "yellow", f"{trial_runs} debug runs are in it; `study data` leaves them out"
+        yield "yellow", f"{several(trial_runs, 'trial run')} in it, which `study data` leaves out"
     for extra in seen.app.databases[1:]:
         remedy = f"heroku addons:destroy {extra['name']} --app {seen.wanted.app}"
         yield "yellow", f"a second database costs money. If you do not need it: {remedy}"
@@ -166,7 +167,8 @@ def connections(seen: Seen) -> Iterator[Finding]:
         yield "red", f"a config var that must be a number is none: {error}"
         return
     limit = PLAN_CONNECTIONS[plan]
-    described = f"{workers} worker processes use up to {most} of the plan's {limit}"
+    uses = "process uses" if workers == 1 else "processes use"
+    described = f"{workers} worker {uses} up to {most} of the plan's {limit}"
     if most + CONNECTIONS_OF_OURS <= limit:
         yield "green", described
         return

@@ -9,6 +9,7 @@ from study.heroku.codes import QUESTIONS
 from study.links import entry_address
 from study.recruiters import RECRUITERS
 from study.status import INCIDENTS, count_incidents
+from study.words import several
 
 DAYS = 7
 
@@ -63,7 +64,8 @@ def excluded(seen: Seen) -> Iterator[Finding]:
             "Delete it, then: uv run study exclude FILE"
         )
     else:
-        yield "green", f"{len(found.pseudonyms)} people of earlier studies are kept out"
+        people = several(len(found.pseudonyms), "person", "people")
+        yield "green", f"keeps {people} of earlier studies out"
 
 
 def codes(seen: Seen) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from study.download.files import SUPERSEDED, UNREADABLE
 from study.download.observed import Observed
 from study.download.parts import Part
 from study.errors import StudyError
+from study.words import several
 
 TOLD = 10  # problems; the file has them all
 FIXED = 3  # columns of a trial's row before its keys: the participant, and psiTurk's two
@@ -83,18 +84,20 @@ class Report:
         """What is not in the files as one might expect, and why."""
         notes = [f"Left out: {people}." for people in self.left_out]
         if self.without_data:
-            notes.append(f"{self.without_data:,} participants came but never saved anything.")
+            people = several(self.without_data, "participant")
+            notes.append(f"{people} came but never saved anything.")
         if self.superseded:
             notes.append(
-                f"{self.superseded:,} records that an older window sent when a newer one had taken "
-                f"over are in {SUPERSEDED}."
+                f"In {SUPERSEDED}: {several(self.superseded, 'record')} that an older window sent "
+                "when a newer one had taken over."
             )
         if self.whole:
             notes.append(f"Each trial stands as JSON in one column, {self.whole}.")
         if self.problems:
+            times = several(len(self.problems), "time")
             notes.append(
-                f"{len(self.problems):,} times something could not be understood. Those records "
-                f"are kept as they are in {UNREADABLE}, and what was understood is in the files."
+                f"{times} something could not be understood. Those records are kept as they are in "
+                f"{UNREADABLE}, and what was understood is in the files."
             )
         return notes
 

@@ -25,6 +25,7 @@ from study.payment.ledger import STAMP, Ledger
 from study.payment.payments import TO_PAY, Bonus, by_worker, files_for, total, write_parts
 from study.payment.rules import Rule, bonus_rule, read_participant
 from study.recruiters import RECRUITERS, TRIAL_RUNS, Recruiter
+from study.words import several
 
 ROWS_AT_ONCE = 50  # a record may have hundreds of kilobytes
 NOT_REAL = (*TRIAL_RUNS, "sandbox")
@@ -80,8 +81,9 @@ def run_bonuses(folder: Path, local: bool, again: bool, out: Path) -> bool:
         found.problems += tried.problems
     if found.problems:
         print(
-            f"For {len(found.problems)} participants the rule in custom.py gave no amount, so they "
-            "are in no file.\nWho they are: data/identifiers.csv, which `study data` writes."
+            f"For {several(len(found.problems), 'participant')} the rule in custom.py gave no "
+            "amount, so they are in no file.\n"
+            "Who they are: data/identifiers.csv, which `study data` writes."
         )
         print("\n".join(f"  {problem}" for problem in found.problems))
     return not found.problems
@@ -173,12 +175,12 @@ def report(bonuses: list[Bonus], currency: str) -> None:
     """Say what the files hold in all."""
     people = [sum(one.amount for one in own) for _, own in by_worker(bonuses)]
     print(
-        f"Bonuses of {len(people)} participants, {total(bonuses)} {currency} in total, "
+        f"Bonuses of {several(len(people), 'participant')}, {total(bonuses)} {currency} in total, "
         f"highest {max(people):.2f}. Nothing has been paid yet."
     )
     if before := [one for one in bonuses if one.exported]:
         print(
-            f"{len(before)} of them ({total(before)} {currency}) were written to a file before. "
+            f"Written to a file before: {len(before)} of them ({total(before)} {currency}). "
             "Whom you have paid from it must not be paid again."
         )
 
@@ -191,6 +193,6 @@ def report_others(ledger: Ledger, recruiter: Recruiter) -> None:
         for mode, count in connection.execute(query.group_by(column.mode)):
             if mode not in (*real_modes(recruiter), *NOT_REAL):
                 print(
-                    f"{count} finished participants did not come through {recruiter.label} "
-                    f"(their mode is {mode}), and are left out."
+                    f"Left out: {several(count, 'finished participant')} of mode {mode}, who did "
+                    f"not come through {recruiter.label}."
                 )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from study.errors import StudyError
 from study.live.participants import FINISHED, Participants, unreadable
 from study.payment.payments import Bonus, part_of
+from study.words import several
 
 STAMP = "%Y-%m-%d-%H%M%S"  # how a file's name begins; the table has the same time (UTC)
 
@@ -47,7 +48,7 @@ class Ledger:
         query = query.group_by(c.exported, c.currency).order_by(c.exported)
         with self.participants.snapshot() as connection:
             for when, currency, count, amount in connection.execute(query):
-                what = f"{count} bonuses, {amount:.2f} {currency}"
+                what = f"{several(count, 'bonus', 'bonuses')}, {amount:.2f} {currency}"
                 yield f"Written before, {when:%Y-%m-%d %H:%M} UTC: {what}"
 
     def finished(self, modes: list[str], again: bool) -> Select:
