@@ -65,7 +65,8 @@ class TestForProlific:
 
     def test_who_came_by_another_way_is_left_out_and_that_is_said(self, runs):
         _, (_, said, _), *_ = runs
-        assert "Left out: 1 finished participant of mode live, who did not come through Prolific" in said
+        left_out = "1 finished participant of mode live, who did not come through Prolific"
+        assert f"Left out: {left_out}" in said
         assert "debug" not in said and "preview" not in said
 
     def test_nobody_else_on_this_machine_can_read_the_files(self, runs):

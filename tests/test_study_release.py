@@ -148,6 +148,28 @@ class TestWeb:
             server.wait()
             assert f"serving on http://0.0.0.0:{server.port}" in server.output
 
+    def test_a_server_that_starts_while_its_database_is_away_waits_for_it(self, serve, cluster):
+        url = cluster.create_database()
+        allow = f"ALTER DATABASE {urlsplit(url).path[1:]} ALLOW_CONNECTIONS"
+        cluster.run(f"{allow} false")
+        with serve(DATABASE_URL=url) as server:
+            wait_for(lambda: "Trying again" in server.output)
+            cluster.run(f"{allow} true")
+            server.wait()
+        assert "not currently accepting connections" in server.output
+        assert "Traceback" not in server.output
+        assert urlsplit(url).password not in server.output
+
+    def test_without_a_database_it_ends_and_says_why(self, study):
+        address = f"postgres://me:{PASSWORD}@127.0.0.1:1/study"
+        settings = {"PSITURK_DATABASE_URL": address}  # on a researcher's machine: without waiting
+        with Server(
+            study.path, study.python, "-m", "study.server", port=free_port(), **settings
+        ) as server:
+            assert server.process.wait(30) == 1
+        assert "The database at 127.0.0.1 cannot be used: connection failed" in server.output
+        assert "Traceback" not in server.output and PASSWORD not in server.output
+
     def test_the_scheduler_forces_one_worker_wherever_it_is_switched_on(self, serve, study):
         config = study.path / "config.txt"
         text = config.read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ import gc
 import os
 
 from study import settings
-from study.database import create_tables
+from study.database import create_tables_at_start
 from study.web import logs
 
 # The host knows how many worker processes fit; PSITURK_THREADS overrules it. The
@@ -23,9 +23,17 @@ logger_class = "study.web.logs.VisitsLogger"
 
 
 def on_starting(server):
-    """Before there are workers: two workers creating the same table would collide."""
+    """Before there are workers."""
     logs.keep_out_visitors(server.log.error_log)
-    create_tables()
+    create_tables_at_start()
+
+
+def pre_fork(server, worker):
+    """What is loaded by now stays shared: whoever looks for garbage in it writes into all of it.
+
+    That is 40 MB of two workers' 175 MB.
+    """
+    gc.freeze()
 
 
 def post_worker_init(worker):

@@ -52,6 +52,11 @@ def readable(environment: Mapping[str, str]) -> dict[str, str]:
     return changed
 
 
+def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether psiTurk takes this for a host: it looks for the names, whatever their values."""
+    return "ON_CLOUD" in environment or "ON_HEROKU" in environment
+
+
 def load() -> PsiturkConfig:
     """The effective settings of the study in the current folder.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 from sqlalchemy import func, select
 
+from study import settings
 from study.app import debug_link
 from study.check.recruiting import codes, excluded, happened, hits, previews, recruiter
 from study.check.seen import Finding, Seen, look_around
@@ -89,7 +90,7 @@ def contact(seen: Seen) -> Iterator[Finding]:
 
 def cloud_mode(seen: Seen) -> Iterator[Finding]:
     """psiTurk knows that it is on a cloud server, and participants are let in."""
-    if not {"ON_CLOUD", "ON_HEROKU"} & set(seen.app.config):
+    if not settings.is_on_cloud(seen.app.config):
         yield "red", "ON_CLOUD is not set, so the server listens to itself only: uv run study up"
     elif seen.app.info["app"]["maintenance"]:
         yield "red", f"participants are kept out: heroku maintenance:off --app {seen.wanted.app}"

@@ -149,7 +149,7 @@ def _files(environment: Mapping[str, str], folder: Path, home: Path) -> list[tup
         (defaults / "global_config_defaults.txt", "psiTurk's default"),
         (defaults / "local_config_defaults.txt", "psiTurk's default"),
     ]
-    if "ON_CLOUD" in environment or "ON_HEROKU" in environment:  # whatever the value
+    if settings.is_on_cloud(environment):
         files.append((defaults / "cloud_config_defaults.txt", "cloud default"))
     place = Path(environment.get("PSITURK_GLOBAL_CONFIG_LOCATION", home))
     files.append((place / ".psiturkconfig", "global file"))

@@ -14,6 +14,7 @@ from flask import Flask, Request, Response, abort, redirect
 from psiturk.psiturk_config import PsiturkConfig
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from study import settings
 from study.web import failures, statics
 from study.web.shelf import Shelf
 
@@ -31,7 +32,7 @@ ON_PAGES = [
 
 def install(app: Flask, config: PsiturkConfig) -> None:
     """Wire everything in this module into psiTurk's application."""
-    on_cloud = bool({"ON_CLOUD", "ON_HEROKU"} & set(os.environ))
+    on_cloud = settings.is_on_cloud()
     app.wsgi_app = Edge(app.wsgi_app, page_headers(config), on_cloud)
     if on_cloud:
         # Heroku's router adds the visitor's address and scheme to what came in. It leaves
