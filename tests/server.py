@@ -93,3 +93,10 @@ class Server:
         """The process ids of gunicorn's workers."""
         children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
         return [int(pid) for pid in Path(children).read_text().split()]
+
+
+def cloud_server(folder: Path, python: Path, url: str, port: int = 0, **settings: str) -> Server:
+    """A study's server as a host in the cloud runs it, with the database at that address."""
+    port = port or free_port()
+    settings = {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)} | settings
+    return Server(folder, python, "-m", "study.server", port=port, **settings)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from server import Server, free_port, wait_for
+from server import Server, cloud_server, free_port, wait_for
 from wire import ask
 
 WHO = "hitId=HITXYZ&assignmentId=ASSIGNXYZ&workerId=WORKERXYZ&mode=live"
@@ -84,9 +84,7 @@ def url(cluster) -> str:
 @pytest.fixture(scope="module")
 def cloud(study, folder, url):
     """The server as a host in the cloud runs it."""
-    port = free_port()
-    settings = {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
-    with Server(folder, study.python, "-m", "study.server", port=port, **settings) as server:
+    with cloud_server(folder, study.python, url) as server:
         yield server.wait()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from participant import Participant
-from server import Server, free_port
+from server import Server, cloud_server, free_port
 
 CODES = {
     "COMPLETION_CODE": "C0MPLETED",
@@ -30,17 +30,9 @@ def serve(studies, cluster):
     def serve(recruitment: str, **settings: str) -> Server:
         key = (recruitment, *settings.items())
         if key not in servers:
-            environment = {
-                "ON_CLOUD": "1",
-                "DATABASE_URL": cluster.create_database(),
-                "PSITURK_RECRUITMENT": recruitment,
-                "PSITURK_SECRET_KEY": "k3y",
-            } | CODES
-            command = (study.python, "-m", "study.server")
-            port = free_port()
-            server = Server(
-                study.path, *command, port=port, PORT=str(port), **environment | settings
-            )
+            given = {"PSITURK_RECRUITMENT": recruitment, "PSITURK_SECRET_KEY": "k3y"} | CODES
+            url = cluster.create_database()
+            server = cloud_server(study.path, study.python, url, **given | settings)
             servers[key] = server.__enter__().wait()
         return servers[key]
 

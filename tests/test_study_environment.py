@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from participant import Participant
-from server import Server, free_port
+from server import cloud_server
 
 # A route of the researcher's own, that tells which installed distributions the process uses.
 DISTRIBUTIONS_IN_USE = """
@@ -52,10 +52,9 @@ def slug(studies, tmp_path_factory) -> Slug:
 @pytest.fixture(scope="module")
 def server(slug, cluster):
     """The web process on a fresh environment: everything is compiled while it starts."""
-    port = free_port()
-    settings = {"ON_CLOUD": "1", "DATABASE_URL": cluster.create_database(), "PORT": str(port)}
-    settings |= {"PYTHONDONTWRITEBYTECODE": "1"}
-    with Server(slug.folder, slug.python, "-m", "study.server", port=port, **settings) as server:
+    settings = {"PYTHONDONTWRITEBYTECODE": "1"}
+    url = cluster.create_database()
+    with cloud_server(slug.folder, slug.python, url, **settings) as server:
         yield server.wait()
 
 

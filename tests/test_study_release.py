@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from generated import Study
-from server import Server, free_port, wait_for
+from server import Server, cloud_server, free_port, wait_for
 
 PASSWORD = "hush-hush"
 INDEXES = "SELECT indexname FROM pg_indexes WHERE tablename = 'assignments' ORDER BY 1"
@@ -131,13 +131,8 @@ def serve(study, cluster):
     """The web process with its own database, on every interface."""
 
     def serve(**settings: str) -> Server:
-        port = free_port()
-        settings = {
-            "ON_CLOUD": "1",
-            "DATABASE_URL": cluster.create_database(),
-            "PORT": str(port),
-        } | settings
-        return Server(study.path, study.python, "-m", "study.server", port=port, **settings)
+        url = settings.pop("DATABASE_URL", "") or cluster.create_database()
+        return cloud_server(study.path, study.python, url, **settings)
 
     return serve
 

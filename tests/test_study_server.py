@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from participant import Participant
-from server import Server, free_port
+from server import Server, cloud_server, free_port
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,7 @@ def serve(study):
     """Start the web process with a database's address and any other settings."""
 
     def serve(url: str, folder: Path = study.path, **settings: str) -> Server:
-        port = free_port()
-        settings = {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)} | settings
-        return Server(folder, study.python, "-m", "study.server", port=port, **settings)
+        return cloud_server(folder, study.python, url, **settings)
 
     return serve
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from server import Server, free_port
+from server import cloud_server
 from wire import ask
 
 GZIP = {"Accept_Encoding": "gzip, deflate, br"}
@@ -43,9 +43,7 @@ def url(cluster) -> str:
 
 @pytest.fixture(scope="module")
 def server(study, folder, url):
-    port = free_port()
-    settings = {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
-    with Server(folder, study.python, "-m", "study.server", port=port, **settings) as server:
+    with cloud_server(folder, study.python, url) as server:
         yield server.wait()
 
 

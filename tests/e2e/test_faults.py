@@ -26,7 +26,7 @@ from counting import TASK, Count, open_task, until
 from generated import Study
 from heroku.postgres import Cluster
 from playwright.sync_api import Browser, Page, expect
-from server import Server, free_port
+from server import cloud_server, free_port
 
 OUTAGE = float(os.environ.get("OUTAGE", "6"))  # seconds for which something is away
 LATENCY = 5000 if OUTAGE >= 60 else 1500  # ms that each request takes on a slow network
@@ -49,10 +49,9 @@ class Site:
 
     def start(self, **settings: str) -> None:
         """Start the server and wait until it serves."""
-        settings = {"ON_CLOUD": "1", "DATABASE_URL": self.url, "PORT": str(self.port)} | settings
         settings["PSITURK_ALLOW_RESUME"] = "true"
-        command = (self.study.python, "-m", "study.server")
-        server = Server(self.study.path, *command, port=self.port, **settings)
+        study = self.study
+        server = cloud_server(study.path, study.python, self.url, self.port, **settings)
         self.server = self._open.enter_context(server).wait()
 
     def kill(self) -> None:

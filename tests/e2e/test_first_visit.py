@@ -2,7 +2,7 @@
 
 import pytest
 from first_visit import visit
-from server import Server, free_port
+from server import cloud_server
 
 MOST_BYTES = 60_000
 IDS = "hitId=debugH&assignmentId=debugA&workerId=debugW&mode=debug"
@@ -12,9 +12,7 @@ IDS = "hitId=debugH&assignmentId=debugA&workerId=debugW&mode=debug"
 def server(studies, cluster):
     """The Stroop task as a host in the cloud runs it."""
     study = studies(experiment="stroop", num_conditions="2")
-    port = free_port()
-    settings = {"ON_CLOUD": "1", "DATABASE_URL": cluster.create_database(), "PORT": str(port)}
-    with Server(study.path, study.python, "-m", "study.server", port=port, **settings) as server:
+    with cloud_server(study.path, study.python, cluster.create_database()) as server:
         yield server.wait()
 
 
