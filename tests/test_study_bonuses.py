@@ -60,7 +60,7 @@ class TestForProlific:
         _, (_, said, _), *_ = runs
         assert "Bonuses of 2 participants, 0.75 USD in total, highest 0.40." in said
         assert "Nothing has been paid yet" in said
-        assert "1 finished participants get none." in said
+        assert "Without a bonus: 1 finished participant." in said
         assert "Bulk bonus payment" in said
 
     def test_who_came_by_another_way_is_left_out_and_that_is_said(self, runs):

@@ -38,7 +38,7 @@ def test_participants_are_counted_by_psiturks_statuses(printed):
 
 
 def test_debug_and_sandbox_runs_are_counted_apart(printed):
-    assert "apart: 2 debug runs" in printed and "apart: 1 sandbox runs" in printed
+    assert "apart: 2 debug runs" in printed and "apart: 1 sandbox run" in printed
 
 
 def test_each_condition_shows_who_finished_who_is_busy_and_who_is_gone(printed):

@@ -5,6 +5,7 @@ The database does the counting. Times are UTC, as psiTurk stores them on Heroku.
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -22,6 +23,7 @@ from study.live.participants import (
     open_participants,
     read_settings,
 )
+from study.words import several
 
 APART = ("debug", "preview", "sandbox")  # modes of people who are not participants
 RECENTLY = timedelta(minutes=10)
@@ -53,7 +55,11 @@ def run_status(folder: Path, local: bool) -> None:
         print("\n".join(describe_server(app, answers["size"])))
     minutes = int(settings.value("Task Parameters", "cutoff_time"))
     participants = open_participants(settings)
-    print("\n".join(describe_participants(participants, minutes)))
+    if participants.table is None:
+        print(f"Nobody has opened the study yet ({participants.place}).")
+    else:
+        counts = count_participants(participants, minutes)
+        print("\n".join(describe_participants(counts, minutes)))
     if told := describe_incidents(participants):
         print("\n".join(told))
 
@@ -69,14 +75,27 @@ def describe_server(app: App, size: Answer) -> list[str]:
     return lines
 
 
-def describe_participants(participants: Participants, cutoff: int) -> list[str]:
-    """Counts by status and condition, and times; debug and sandbox runs apart.
+@dataclass
+class Counts:
+    """Who has taken part. Trial runs are in ``apart`` alone."""
+
+    statuses: Counter[int]  # psiTurk's numbers
+    cells: Counter[tuple]  # (condition, counterbalance, progress)
+    apart: Counter[str]  # by mode
+    endings: dict[str, int]
+    first: datetime | None  # arrival, UTC
+    last: datetime | None
+    arrived: int  # within RECENTLY
+    ended: int
+    durations: list[float]  # seconds, of those who finished
+
+
+def count_participants(participants: Participants, cutoff: int) -> Counts:
+    """Let the database count.
 
     ``cutoff`` is psiTurk's cutoff_time in minutes: who began earlier and has not finished
     no longer counts as in progress.
     """
-    if participants.table is None:
-        return [f"Nobody has opened the study yet ({participants.place})."]
     columns = participants.table.c
     now = datetime.now(UTC).replace(tzinfo=None)
     late = case((columns.beginhit > now - timedelta(minutes=cutoff), "in progress"), else_="gone")
@@ -84,8 +103,15 @@ def describe_participants(participants: Participants, cutoff: int) -> list[str]:
                 else_=late)  # fmt: skip
     keys = (columns.mode, columns.status, columns.cond, columns.counterbalance, part)
     real = columns.mode.is_(None) | columns.mode.not_in(APART)
+    statuses, cells, apart = Counter(), Counter(), Counter()
     with participants.snapshot() as connection:
-        groups = connection.execute(select(*keys, func.count()).group_by(*keys)).all()
+        groups = connection.execute(select(*keys, func.count()).group_by(*keys))
+        for mode, status, cond, counterbalance, progress, count in groups:
+            if mode in APART:
+                apart[mode] += count
+            else:
+                statuses[status] += count
+                cells[cond, counterbalance, progress] += count
         first, last = connection.execute(
             select(func.min(columns.beginhit), func.max(columns.beginhit)).where(real)
         ).one()
@@ -96,32 +122,32 @@ def describe_participants(participants: Participants, cutoff: int) -> list[str]:
         times = connection.execute(
             select(columns.beginhit, columns.endhit).where(real, columns.status.in_(FINISHED))
         )
-        endings = count_endings(connection, columns, real)
         durations = [(end - begin).total_seconds() for begin, end in times if begin and end]
-    statuses, cells, apart = Counter(), Counter(), Counter()
-    for mode, status, cond, counterbalance, progress, count in groups:
-        if mode in APART:
-            apart[mode] += count
-        else:
-            statuses[status] += count
-            cells[cond, counterbalance, progress] += count
+        endings = count_endings(connection, columns, real)
+    return Counts(statuses, cells, apart, endings, first, last, arrived, ended, durations)
+
+
+def describe_participants(counts: Counts, cutoff: int) -> list[str]:
+    """Counts by status and condition, and times; trial runs apart."""
+    statuses = counts.statuses
     lines = [f"Participants: {statuses.total()}"]
     lines += [f"  {STATUSES.get(s, s)!s:<14}{statuses[s]:>7}" for s in sorted(statuses, key=str)]
-    lines += [f"    {ending:<12}{count:>7}" for ending, count in sorted(endings.items())]
-    lines += [f"  apart: {count} {mode} runs" for mode, count in sorted(apart.items())]
+    lines += [f"    {ending:<12}{count:>7}" for ending, count in sorted(counts.endings.items())]
+    lines += [f"  apart: {several(n, f'{mode} run')}" for mode, n in sorted(counts.apart.items())]
     if not statuses:
         return lines
     lines.append(f"Condition  counterbalance  finished  in progress  gone (or over {cutoff} min)")
-    for cell in sorted({key[:2] for key in cells}, key=str):
-        done, busy, gone = (cells[*cell, p] for p in ("finished", "in progress", "gone"))
+    for cell in sorted({key[:2] for key in counts.cells}, key=str):
+        done, busy, gone = (counts.cells[*cell, p] for p in ("finished", "in progress", "gone"))
         lines.append(f"{cell[0]!s:>9}  {cell[1]!s:>14}  {done:>8}  {busy:>11}  {gone:>4}")
-    lines.append(f"Arrived    first {first:%Y-%m-%d %H:%M}, last {last:%Y-%m-%d %H:%M} UTC")
-    if durations:
-        middle = median(durations) / 60
+    first, last = (f"{time:%Y-%m-%d %H:%M}" for time in (counts.first, counts.last))
+    lines.append(f"Arrived    first {first}, last {last} UTC")
+    if counts.durations:
+        middle = median(counts.durations) / 60
         lines.append(f"Duration   median {middle:.1f} minutes of those who finished")
     minutes = RECENTLY // timedelta(minutes=1)
     lines.append(
-        f"Last {minutes} minutes: {arrived} arrived, {ended} finished "
+        f"Last {minutes} minutes: {counts.arrived} arrived, {counts.ended} finished "
         "(psiTurk does not note when a record was saved)"
     )
     return lines

@@ -71,21 +71,11 @@ def run_bonuses(folder: Path, local: bool, again: bool, out: Path) -> bool:
     else:
         print("Nobody new gets a bonus, so no file was written.")
     if found.without:
-        print(f"{found.without} finished participants get none.")
+        print(f"Without a bonus: {several(found.without, 'finished participant')}.")
     report_others(ledger, recruiter)
     if local:
-        tried = ask_rule(ledger, list(TRIAL_RUNS), rule, True, names)
-        for one in tried.bonuses:
-            who = pseudonym(names, one.uniqueid.encode())
-            print(f"Trial run {who}, in no file: {one.amount} {currency}")
-        found.problems += tried.problems
-    if found.problems:
-        print(
-            f"For {several(len(found.problems), 'participant')} the rule in custom.py gave no "
-            "amount, so they are in no file.\n"
-            "Who they are: data/identifiers.csv, which `study data` writes."
-        )
-        print("\n".join(f"  {problem}" for problem in found.problems))
+        found.problems += try_rule(ledger, rule, names, currency)
+    report_problems(found.problems)
     return not found.problems
 
 
@@ -146,6 +136,15 @@ def ask_rule(ledger: Ledger, modes: list[str], rule: Rule, again: bool, names: b
     return found
 
 
+def try_rule(ledger: Ledger, rule: Rule, names: bytes, currency: str) -> list[str]:
+    """Show what the rule gives the researcher's own trial runs; returns what went wrong."""
+    tried = ask_rule(ledger, list(TRIAL_RUNS), rule, True, names)
+    for one in tried.bonuses:
+        who = pseudonym(names, one.uniqueid.encode())
+        print(f"Trial run {who}, in no file: {one.amount} {currency}")
+    return tried.problems
+
+
 def read_amount(value: object) -> Decimal:
     """What a rule returned, in whole cents, half a cent up.
 
@@ -183,6 +182,16 @@ def report(bonuses: list[Bonus], currency: str) -> None:
             f"Written to a file before: {len(before)} of them ({total(before)} {currency}). "
             "Whom you have paid from it must not be paid again."
         )
+
+
+def report_problems(problems: list[str]) -> None:
+    """Say for whom the rule gave no amount."""
+    if problems:
+        print(
+            f"For {several(len(problems), 'participant')} the rule in custom.py gave no amount, so "
+            "they are in no file.\nWho they are: data/identifiers.csv, which `study data` writes."
+        )
+        print("\n".join(f"  {problem}" for problem in problems))
 
 
 def report_others(ledger: Ledger, recruiter: Recruiter) -> None:
