@@ -40,7 +40,7 @@ def test_a_code_tells_whose_it_is_however_it_was_typed(class_of_three):
         "worker01", "worker02", "worker03",
     ]  # fmt: skip
     assert re.search(r"mode link, completed, finished 2\d{3}-\d\d-\d\d \d\d:\d\d UTC", done.stdout)
-    assert "Of participants of this study: 3 of 3 codes." in done.stdout
+    assert "Codes of participants of this study: 3 of 3." in done.stdout
     study("data")
     with (study.folder / "data" / "participants.csv").open() as file:
         names = {row["participant"] for row in csv.DictReader(file)}
@@ -58,7 +58,7 @@ def test_a_class_list_is_looked_up_line_by_line(class_of_three):
     assert "worker worker02" in told[f"{second} , Bob"]
     assert "no participant of this study has that code" in told["Eve,AAAA-AAAA-AA"]
     assert "a code has 10 letters and digits" in told["Mallory,no code"]
-    assert "2 of 4 codes" in done.stdout
+    assert "of this study: 2 of 4." in done.stdout
 
 
 def test_a_trial_run_is_not_taken_for_a_participant(lab):

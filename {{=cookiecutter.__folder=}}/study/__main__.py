@@ -12,7 +12,15 @@ A_PATH = click.Path(path_type=Path)
 ABOVE_0 = click.FloatRange(min=0.1)
 
 
-@click.group(context_settings={"max_content_width": 100})
+class LifeOfAStudy(click.Group):
+    """Lists the commands in the order in which a study needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they stand here."""
+        return list(self.commands)
+
+
+@click.group(cls=LifeOfAStudy, context_settings={"max_content_width": 100})
 def app() -> None:
     """Run and look after this study."""
 

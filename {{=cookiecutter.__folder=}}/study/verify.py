@@ -16,7 +16,6 @@ from study.download.pseudonyms import pseudonym
 from study.errors import StudyError
 from study.live.participants import STATUSES, Participants, find_key, find_study
 from study.recruiters import TRIAL_RUNS
-from study.words import several
 
 LENGTH = 10  # letters and digits of a code
 EXAMPLE = "7F3K-9QWE-2D"
@@ -42,8 +41,7 @@ def run_verify(folder: Path, typed: Iterable[str], file: Path | None, local: boo
         else:
             unknown += 1
             print(f"{line}\n  {why_unknown(line)}")
-    known = f"{len(lines) - unknown} of {several(len(lines), 'code')}"
-    print(f"Of participants of this study: {known}.")
+    print(f"Codes of participants of this study: {len(lines) - unknown} of {len(lines)}.")
     return not unknown
 
 
