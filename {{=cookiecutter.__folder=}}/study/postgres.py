@@ -19,7 +19,9 @@ from sqlalchemy.exc import DisconnectionError
 # heroku-postgres-plans); 4 of them are left for the release phase and for downloads. One
 # dyno may use the rest; with more dynos, set the config var (`study check` says to what).
 CONNECTIONS = 16
-TRANSACTIONS = 2  # connections of psiTurk's engine: an enrolment, and the researcher's code
+# Of psiTurk's engine: counters of incidents, and the researcher's code. The participants'
+# requests have the others (store/statements.py).
+ENGINE_CONNECTIONS = 2
 SECONDS_TO_WAIT = 10  # for a free connection, or for the server
 # How long a broken network can go unnoticed; a participant's browser tries again.
 TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
@@ -32,14 +34,14 @@ def connections_per_worker(environment: Mapping[str, str] = os.environ) -> int:
     workers = environment.get("PSITURK_THREADS") or environment.get("WEB_CONCURRENCY") or "1"
     share = CONNECTIONS // int(workers) if workers.isdecimal() and int(workers) else 0
     given = environment.get("CONNECTIONS_PER_WORKER") or max(4, share)
-    return max(int(given), TRANSACTIONS + 1)
+    return max(int(given), ENGINE_CONNECTIONS + 1)
 
 
 class WorkersPool(QueuePool):
     """Few connections, each looked at before it is used: Heroku restarts databases."""
 
     def __init__(self, creator, **options):
-        few = {"pool_size": TRANSACTIONS, "max_overflow": 0, "timeout": SECONDS_TO_WAIT}
+        few = {"pool_size": ENGINE_CONNECTIONS, "max_overflow": 0, "timeout": SECONDS_TO_WAIT}
         super().__init__(creator, **few | options)
         event.listen(self, "checkout", refuse_ended)
 

@@ -25,7 +25,7 @@ from study.committed import CHECKS, find_todo_spots, find_uncommitted, run
 from study.errors import StudyError
 from study.heroku.wanted import DYNO_WORKERS, PLAN_CONNECTIONS
 from study.live.participants import Participants, open_participants
-from study.postgres import TRANSACTIONS, connections_per_worker
+from study.postgres import ENGINE_CONNECTIONS, connections_per_worker
 from study.recruiters import TRIAL_RUNS
 from study.words import several
 
@@ -175,7 +175,7 @@ def connections(seen: Seen) -> Iterator[Finding]:
         return
     fewer = (limit - CONNECTIONS_OF_OURS) // workers
     remedy = f"heroku config:set CONNECTIONS_PER_WORKER={fewer} --app {seen.wanted.app}"
-    if fewer <= TRANSACTIONS:  # a worker cannot do with less
+    if fewer <= ENGINE_CONNECTIONS:  # a worker cannot do with less
         remedy = "it needs fewer dynos, a smaller WEB_CONCURRENCY or a larger plan"
     yield "red", f"{described}, and `study data` needs some too: {remedy}"
 

@@ -17,7 +17,7 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Engine, Executable, create_engine
 from sqlalchemy.exc import OperationalError
 
-from study.postgres import TRANSACTIONS, connections_per_worker
+from study.postgres import ENGINE_CONNECTIONS, connections_per_worker
 
 
 class Outcome(NamedTuple):
@@ -38,7 +38,7 @@ class Statements:
         self._compiled: dict[int, tuple[str, dict, Executable]] = {}
         self._turn = Lock()
         if self.is_postgresql:
-            size = connections_per_worker() - TRANSACTIONS
+            size = connections_per_worker() - ENGINE_CONNECTIONS
             # Nothing to undo when a connection comes back: it is in no transaction.
             options = {"pool_size": size, "pool_reset_on_return": None}
             self._engine = create_engine(engine.url, isolation_level="AUTOCOMMIT", **options)
