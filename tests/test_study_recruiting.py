@@ -124,7 +124,7 @@ def test_status_tells_of_endings_and_of_the_last_days_in_plain_words(lab):
         connection.execute("update assignments set ending = 'screened-out' where status = 6")
     said = lab("status").stdout
     words = [" ".join(line.split()) for line in said.splitlines()]
-    assert "screened out 2" in words and "apart: 1 preview runs" in words
+    assert "screened out 2" in words and "apart: 1 preview run" in words
     assert "Participants: 3" in words
     assert words[words.index("Visits of the last 7 days:") + 1 :] == [
         "4 came by a link that lacked something", "1 were screened out",

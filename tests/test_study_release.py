@@ -3,12 +3,15 @@
 app.json asks for the same app that `study up` makes.
 """
 
+import http.client
 import json
 import os
 import signal
 import subprocess
 import threading
+import time
 import urllib.request
+from contextlib import ExitStack, closing
 from urllib.parse import urlsplit
 
 import pytest
@@ -199,6 +202,37 @@ class TestWeb:
         finally:
             custom.write_text(text, encoding="utf-8")
         assert answers == [b"finished"]
+
+
+    def test_idle_connections_are_kept_until_the_host_stops_the_process(self, serve):
+        with serve(WEB_CONCURRENCY="2") as server, ExitStack() as stack:
+            server.wait()
+            connections = [stack.enter_context(closing(connect(server))) for _ in range(8)]
+            silent = stack.enter_context(closing(connect(server)))
+            silent.connect()
+            for connection in connections:
+                assert get(connection) == 200
+            sockets = [connection.sock for connection in connections]
+            time.sleep(3)  # by then, gunicorn by itself would have closed them
+            for connection in connections:
+                assert get(connection) == 200
+            assert [connection.sock for connection in connections] == sockets
+            os.killpg(server.process.pid, signal.SIGTERM)
+            assert get(connections[0]) == 200  # the last request is answered
+            assert server.process.wait(10) == 0  # although seven were idle and one was silent
+            assert "graceful timeout" not in server.output
+
+
+def connect(server: Server) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+
+
+def get(connection: http.client.HTTPConnection) -> int:
+    """The status of the front page over this connection."""
+    connection.request("GET", "/", headers={"X-Forwarded-Proto": "https"})
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
 
 
 # The default answers are held to app.json in test_study_deploy.py, once the app runs.

@@ -14,6 +14,8 @@ if settings.load().getboolean("Server Parameters", "do_scheduler"):
 elif os.environ.get("WEB_CONCURRENCY") and not os.environ.get("PSITURK_THREADS"):
     workers = int(os.environ["WEB_CONCURRENCY"])
 
+worker_class = "study.web.worker.Worker"
+
 # Told to stop, a worker finishes the requests it has. Heroku kills after 30 seconds; by
 # then everything has ended by itself.
 graceful_timeout = 25

@@ -15,5 +15,6 @@ One module for each subject:
     edges           https, headers, and which addresses exist
     statics         files of the experiment, compressed and kept by browsers
     shelf           files that are read once
+    worker          how long connections are kept
     logs            what the logs may say
 """
