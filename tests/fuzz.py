@@ -19,7 +19,7 @@ GET = (
 )  # fmt: skip
 POST = ("/inexp", "/quitter", "/leave")
 CALLS = [("GET", path) for path in GET] + [("POST", path) for path in POST] * 3
-CALLS += [("PUT", "/sync/{uid}")] * 12
+CALLS += [("PUT", "/sync/{uid}"), ("POST", "/sync/{uid}/entries")] * 8
 METHODS = ("HEAD", "DELETE", "PATCH", "OPTIONS", "PUT", "POST")
 NAMES = (
     "hitId", "assignmentId", "workerId", "mode", "uniqueId", "reason", "token", "writer", "save",

@@ -17,7 +17,7 @@ OWN_ROUTE = """
 @custom_code.route("/trials")
 def trials():
     from flask import request
-    from study.web.participation import own_record
+    from study.web.saving import own_record
 
     return {"trials": len(own_record(request.args["uniqueId"])["data"])}
 """
@@ -107,6 +107,85 @@ def test_an_older_window_cannot_replace_what_a_newer_one_saved(participant, serv
     assert save(participant, 1, {"data": []}, writer=participant.writer + 1).status == 409
 
 
+def entry(number: int, kind: str, *content, window: str = "w") -> dict:
+    return {"window": window, "number": number, "kind": kind, "text": json.dumps(content)}
+
+
+def add(participant: Participant, entries, query: str):
+    path = f"/sync/{participant.uniqueid}/entries{query}"
+    return participant.browser.request("POST", path, data=entries)
+
+
+def test_entries_are_added_once_however_often_they_come(participant):
+    trial = {"uniqueid": participant.uniqueid, "dateTime": 5, "trialdata": {"word": "sch\u00f6n"}}
+    first = {"currenttrial": 1, "data": ["the first"], "questiondata": {}, "eventdata": [1]}
+    assert save(participant, 1, first | {"windows": {"w": 3, "older": 2}}).status == 200
+    entries = [
+        entry(3, "trial", trial),
+        entry(4, "trial", trial),
+        entry(5, "answer", "age", 33),
+        entry(6, "answer", "no value"),  # JSON has no undefined
+        entry(2, "event", {"eventtype": "old"}, window="older"),
+        entry(7, "event", {"eventtype": "focus"}),
+        entry(8, "attributes", {"begun": True}),
+    ]
+    added = {
+        "currenttrial": 2,
+        "data": ["the first", trial | {"current_trial": 1}],
+        "questiondata": {"age": 33, "no value": None},
+        "eventdata": [1, {"eventtype": "focus"}],
+        "begun": True,
+        "windows": {"w": 8, "older": 2},
+    }
+    for number in (5, 6, 6):
+        answer = add(participant, entries, f"?writer={participant.writer}&save={number}")
+        assert answer.status == 200, answer.text
+        assert participant.load().json == added
+    assert save(participant, 4, {"data": ["late"]}).status == 200  # a save before those
+    assert participant.load().json == added
+
+
+def test_entries_find_a_record_that_was_never_saved(participant):
+    trial = {"uniqueid": participant.uniqueid, "dateTime": 5, "trialdata": 1}
+    entries = [entry(1, "trial", trial)]
+    assert add(participant, entries, f"?writer={participant.writer}&save=1").status == 200
+    record = participant.load().json
+    assert record["data"] == [trial | {"current_trial": 0}]
+    assert record["workerId"] == participant.worker
+
+
+BAD_ENTRIES = [
+    {}, 1, "x", [1], [{}], ["x"], [entry(1, "unknown", 1)], [entry(1, "trial", {})],
+    [entry(1, "trial")], [entry("1", "event", {})], [entry(1, "answer", [])],
+    [entry(1, "attributes", 1)], [entry(1, "event", {}) | {"text": "{"}],
+    [entry(1, "event", {}) | {"text": 5}], [entry(1, "event", {}) | {"window": []}],
+    [entry(1, "attributes", {"data": 1}), entry(2, "trial", {})],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("entries", BAD_ENTRIES, ids=map(str, range(len(BAD_ENTRIES))))
+def test_what_are_no_entries_changes_nothing(participant, entries):
+    record = {"data": [1], "questiondata": {}, "eventdata": [], "currenttrial": 1, "windows": {}}
+    assert save(participant, 1, record).status == 200
+    answer = add(participant, entries, f"?writer={participant.writer}&save=2")
+    assert (answer.status, answer.json["reason"]) == (400, "malformed")
+    assert participant.load().json == record
+
+
+def test_entries_are_refused_where_a_record_would_be(participant, server):
+    assert save(participant, 1, {"data": ["x" * 7_000_000]}).status == 200
+    large = [entry(1, "event", "x" * 1_500_000)]
+    query = f"?writer={participant.writer}&save=2"
+    answer = add(participant, large, query)
+    assert (answer.status, answer.json["reason"]) == (413, "too-large")
+    assert add(participant, [], "").json["reason"] == "malformed"  # no number
+    older = participant.writer
+    begin(participant)
+    answer = add(participant, [entry(1, "event", 1)], f"?writer={older}&save=3")
+    assert (answer.status, answer.json["reason"]) == (409, "newer-window")
+    assert "windows" not in participant.load().json
+
+
 NESTED = '{"a":' * 50_000 + "1" + "}" * 50_000
 DEEP = '{"a":' * 100_000
 BAD_BODIES = {
@@ -178,6 +257,7 @@ def test_nobody_but_its_own_browser_reads_or_changes_a_record(participant, serve
     uid = participant.uniqueid
     requests = [
         ("GET", f"/sync/{uid}", None), ("PUT", f"/sync/{uid}?writer=1&save=99", b"{}"),
+        ("POST", f"/sync/{uid}/entries?writer=1&save=99", b"[]"),
         ("POST", "/inexp", f"uniqueId={uid}".encode()),
         ("POST", "/quitter", f"uniqueId={uid}".encode()),
         ("POST", "/leave", f"uniqueId={uid}&reason=left-early".encode()),

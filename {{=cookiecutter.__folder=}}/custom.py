@@ -21,7 +21,7 @@ custom_code = Blueprint("custom_code", __name__)
 #     return {"message": "Hello from the server"}
 #
 # About a participant, only their own browser may ask. Inside such a route:
-#     from study.web.participation import own_record
+#     from study.web.saving import own_record
 #     record = own_record(request.args["uniqueId"])
 
 

@@ -8,6 +8,7 @@ import pytest
 from counting import TASK, Count, open_task, until
 from inspection import inspect, take_picture
 from playwright.sync_api import expect
+from server import wait_for
 
 # A task as labs have them: written for psiTurk's own client, with its callbacks and jQuery-free.
 OLD_TASK = """
@@ -367,6 +368,28 @@ def test_a_save_whose_answer_is_lost_doubles_nothing(preview, counting, page):
     page.evaluate("psiTurk.saveData()")
     assert all_arrived(preview, unique_id, counting)
     assert len(counting.stored) == 3
+
+
+def test_a_closing_window_sends_what_the_stored_part_of_a_large_record_lacks(
+    preview, counting, page
+):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "large")
+    # More than a browser sends after the window is gone.
+    page.evaluate("psiTurk.recordUnstructuredData('mouse', 'x'.repeat(100_000))")
+    page.evaluate("psiTurk.saveData()")
+    run_trials(page, 3)
+    page.evaluate("psiTurk.recordUnstructuredData('mood', 'sch\u00f6n \U0001f600 \\ud83d')")
+    page.evaluate("psiTurk.taskdata.set({ note: [1.5, null, 1e21, -0] })")
+    record = json.loads(page.evaluate("JSON.stringify(psiTurk.taskdata)"))
+    page.close()
+    wait_for(lambda: all_arrived(preview, unique_id, counting), 10)
+    assert len(counting.shown) == 3
+    arrived = stored(preview, unique_id)[1]
+    events, counts = (arrived.pop(name) for name in ("eventdata", "windows"))
+    assert events[: len(record["eventdata"])] == record.pop("eventdata")  # leaving is one, too
+    assert counts.keys() == record.pop("windows").keys()
+    assert arrived == record
 
 
 def test_who_cannot_come_back_still_delivers_what_was_recorded(preview, counting, page):

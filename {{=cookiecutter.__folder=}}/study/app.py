@@ -22,7 +22,7 @@ def init_app(app: Flask) -> None:
     # These open psiTurk's database module, which reads the settings when it is imported.
     from psiturk.db import engine
 
-    from study.web import endings, entrance, participation
+    from study.web import endings, entrance, participation, saving
     from study.web.service import study
 
     config = settings.load()
@@ -32,7 +32,7 @@ def init_app(app: Flask) -> None:
     about = describe_study(options)
     app.context_processor(lambda: {"study": about, "debug_link": debug_link})
     study.start(app, options, engine)
-    for module in (entrance, participation, endings):
+    for module in (entrance, participation, saving, endings):
         app.register_blueprint(module.blueprint)
     edges.install(app, config)
     if config.getboolean("Server Parameters", "enable_dashboard"):

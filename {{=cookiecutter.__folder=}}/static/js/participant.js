@@ -292,7 +292,7 @@ async function openRecord() {
     location.reload();
     return forever;
   }
-  const opened = new TaskData(record, page, journal);
+  const opened = new TaskData(record, left, page, journal);
   opened.saver = new Saver(opened, journal);
   return opened;
 }

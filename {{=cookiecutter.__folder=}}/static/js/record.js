@@ -44,11 +44,14 @@ export class TaskData {
 
   /**
    * @param {Object} record  of `merged`
+   * @param {Entry[]} entries  those in it that the server may not have yet
    * @param {{uniqueId: string, adServerLoc: string, mode: string}} page
    * @param {Journal} journal
    */
-  constructor(record, { uniqueId, adServerLoc, mode }, journal) {
+  constructor(record, entries, { uniqueId, adServerLoc, mode }, journal) {
     Object.assign(this, { id: uniqueId, adServerLoc, mode, journal, attributes: record });
+    /** What the server may not have yet. @type {Entry[]} */
+    this.entries = entries;
     Object.assign(record, { useragent: navigator.userAgent, mode, id: uniqueId });
   }
 
@@ -95,6 +98,12 @@ export class TaskData {
     return saved;
   }
 
+  /** The server has a record with this many entries of each window. */
+  acknowledge(windows) {
+    this.entries = this.entries.filter(({ window, number }) => number > (windows[window] ?? 0));
+    return this.journal.acknowledge(windows);
+  }
+
   // Without `text` the journal would hold what a task changes later; and what is no JSON fails here.
   #add(kind, ...content) {
     const text = JSON.stringify(content);
@@ -103,7 +112,9 @@ export class TaskData {
     KINDS[kind](this.attributes, ...content);
     windows[window] = (windows[window] ?? 0) + 1;
     this.version += 1;
+    const entry = { window, number: windows[window], kind, text };
+    this.entries.push(entry);
     this.saver?.changed();
-    return this.journal.append({ window, number: windows[window], kind, text });
+    return this.journal.append(entry);
   }
 }

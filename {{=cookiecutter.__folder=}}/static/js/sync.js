@@ -4,7 +4,8 @@
  * Nobody waits for a save but the end of the study. One request is under way at a time; the next one
  * carries everything so far. In the background they keep a distance that grows with the record,
  * because each sends the whole of it: up to 50 kB every 5 s, from 600 kB every minute. The journal
- * covers the time between.
+ * covers the time between. The last request of a closing window may be no larger than 64 kB; if the
+ * record is, it carries only what the stored one lacks.
  */
 import { ServerError, fetchJSON, pauseAfter } from "./server.js";
 
@@ -31,11 +32,22 @@ export async function loadRecord(id) {
  * @param {number} [writer]  the window's number; without one the server goes by the record's length
  * @param {number} save  counted upwards in one window
  */
-export function sendRecord(id, body, writer, save, options = {}) {
+export function sendRecord(id, body, writer, save, options) {
+  return send("PUT", syncURL(id), body, writer, save, options);
+}
+
+/** Send what the stored record lacks, once, as a save of that number. @param {string} body  entries as JSON */
+function sendEntries(id, body, writer, save, options) {
+  return send("POST", `${syncURL(id)}/entries`, body, writer, save, options);
+}
+
+function send(method, url, body, writer, save, options) {
   const order = writer ? `?${new URLSearchParams({ writer, save })}` : "";
   const headers = { "Content-Type": "application/json" };
-  return fetchJSON(syncURL(id) + order, { method: "PUT", headers, body, ...options });
+  return fetchJSON(url + order, { method, headers, body, ...options });
 }
+
+const fits = (body) => new Blob([body]).size < KEEPALIVE_LIMIT;
 
 /** Another window shows the study now, and this one may no longer save. */
 export const isSuperseded = (error) => error.status === 409 && error.reason === "newer-window";
@@ -188,15 +200,20 @@ export class Saver extends EventTarget {
   }
 
   async #send({ isLast = false, signal } = {}) {
-    const { id, version, attributes } = this.#taskdata;
+    const { id, version, attributes, entries } = this.#taskdata;
     const windows = { ...attributes.windows };
-    const body = JSON.stringify(this.#taskdata);
+    const { writer } = this.#journal;
+    let body = JSON.stringify(this.#taskdata);
     this.#size = body.length;
-    const keepalive = isLast && new Blob([body]).size < KEEPALIVE_LIMIT;
-    const options = { keepalive, signal };
-    const answer = await sendRecord(id, body, this.#journal.writer, ++this.#saves, options);
+    let sendBody = sendRecord;
+    if (isLast && !fits(body) && writer && this.#acknowledged) {
+      body = JSON.stringify(entries);
+      sendBody = sendEntries;
+    }
+    const options = { keepalive: isLast && fits(body), signal };
+    const answer = await sendBody(id, body, writer, ++this.#saves, options);
     this.#acknowledged = Math.max(this.#acknowledged, version);
-    this.#journal.acknowledge(windows);
+    this.#taskdata.acknowledge(windows);
     return answer;
   }
 

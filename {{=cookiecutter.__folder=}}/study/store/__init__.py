@@ -6,6 +6,7 @@ One module for each subject:
     triggers     counters that the database keeps itself
     statements   how the server asks
     records      a participant's row: made once, saved in order, never set back
+    entries      what a browser adds to a record at its end
     conditions   how many count in each condition
     design       which condition comes next
 """

@@ -3,7 +3,8 @@
 One module for each subject:
 
     entrance        from a recruiter's link over the invitation to the consent page
-    participation   the task, and how its record is saved
+    participation   the task: who may begin it, reload it, resume it
+    saving          the record of a participant
     endings         how a participation ends, and where the participant is sent from there
     service         what these routes share
     access          who may read and change a record
