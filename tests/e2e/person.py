@@ -7,6 +7,8 @@ from playwright.sync_api import Page
 
 MOST_TABS = 25
 
+TWO_FRAMES = "() => new Promise((f) => requestAnimationFrame(() => requestAnimationFrame(f)))"
+
 
 class Person:
     """Goes through either experiment. ``seen`` holds each word, its colour and the key pressed."""
@@ -92,6 +94,7 @@ class Person:
             if trial == late_on:
                 self.seen[-1]["key"] = None
             else:
+                self.page.evaluate(TWO_FRAMES)  # nobody answers before the word is drawn
                 self.page.keyboard.press(key)
             self.page.wait_for_function("() => !document.querySelector('.stimulus[class*=ink-]')")
 
