@@ -25,13 +25,14 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from . import api, api_addons, api_postgres, git, router, streams  # noqa: F401 (they add routes)
+from . import api, api_addons, api_postgres, git, router, streams
 from .certificate import Certificate
 from .faults import Request
 from .platform import Platform
 from .refusals import Refusal, unauthorized
 from .routes import Call, Reply, answer
 
+APIS = (api, api_addons, api_postgres)  # each adds its routes when it is imported
 OURS = ("git.heroku.com", "localhost", "127.0.0.1")
 
 

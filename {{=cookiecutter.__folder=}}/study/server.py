@@ -4,6 +4,7 @@ This is the ``web`` process of the Procfile; `study preview` and `study dashboar
 it too.
 """
 
+import importlib
 import os
 import sys
 
@@ -28,8 +29,7 @@ def launch() -> None:
     # may be imported before it.
     import psiturk.experiment_server
 
-    import custom  # noqa: F401
-
+    importlib.import_module("custom")
     if _is_dashboard():
         from study.dashboard import refuse_weak_login
 

@@ -7,6 +7,7 @@ and having it translate takes longer than reading a thousand participants.
 import json
 import re
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Source:
         return (PostgreSQL if self.is_resumable else SQLite)(self, snapshot)
 
 
-class Reader:
+class Reader(ABC):
     """One connection. In statements, ``%s`` stands for a parameter."""
 
     connection: Any
@@ -87,13 +88,13 @@ class Reader:
     def __init__(self, source: Source):
         self.table = quoted(source.table)
 
+    @abstractmethod
     def rows(self, statement: str, *parameters: Any) -> Iterator[tuple[bytes | None, ...]]:
         """What a query gives, one row after the other. Its columns must be texts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def columns(self, table: str = "") -> list[str]:
         """The names of a table's columns (by default, psiTurk's); none if there is no table."""
-        raise NotImplementedError
 
     def of(self, ids: list[str], columns: list[str]) -> Iterator[tuple[bytes | None, ...]]:
         """These columns of these participants, in the order of their ids."""
@@ -103,9 +104,9 @@ class Reader:
             self.many(ids),
         )
 
+    @abstractmethod
     def many(self, ids: list[str]) -> Any:
         """Ids as the one parameter of ``chosen``."""
-        raise NotImplementedError
 
 
 class PostgreSQL(Reader):
