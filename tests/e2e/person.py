@@ -7,7 +7,16 @@ from playwright.sync_api import Page
 
 MOST_TABS = 25
 
-TWO_FRAMES = "() => new Promise((f) => requestAnimationFrame(() => requestAnimationFrame(f)))"
+# Nobody answers before the word is drawn. A word is gone for a moment only, which a question from
+# outside of the page can miss.
+LOOK_AT_THE_WORD = """() => {
+    const isThere = () => document.querySelector('.stimulus[class*=ink-]');
+    window.wordIsGone = new Promise((resolve) => {
+        const observer = new MutationObserver(() => isThere() || resolve(observer.disconnect()));
+        observer.observe(document, { subtree: true, childList: true, attributes: true });
+    });
+    return new Promise((f) => requestAnimationFrame(() => requestAnimationFrame(f)));
+}"""
 
 
 class Person:
@@ -91,12 +100,12 @@ class Person:
                 take_picture(self.page, "word")
             text = word.inner_text().strip().lower()
             self.seen.append({"word": text, "colour": colour, "key": key})
+            self.page.evaluate(LOOK_AT_THE_WORD)
             if trial == late_on:
                 self.seen[-1]["key"] = None
             else:
-                self.page.evaluate(TWO_FRAMES)  # nobody answers before the word is drawn
                 self.page.keyboard.press(key)
-            self.page.wait_for_function("() => !document.querySelector('.stimulus[class*=ink-]')")
+            self.page.evaluate("wordIsGone")
 
     def do_the_task(self, comes_back: bool = False) -> None:
         """Practice and both test blocks, perhaps after having been away in the first."""
