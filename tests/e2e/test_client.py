@@ -349,6 +349,25 @@ def test_reloading_during_the_instructions_keeps_what_could_not_be_saved(preview
     assert [row["current_trial"] for row in record["data"]] == [0, 1, 2, 3, 4]
 
 
+def test_what_is_recorded_while_the_journal_is_being_written_is_kept_too(preview, counting, page):
+    counting.watch(page)
+    open_task(page, preview.address, "hurries")
+    lose_saves(page)
+    page.evaluate(
+        """async () => {
+            const trials = [];
+            for (let number = 0; number < 50; number++) {
+                trials.push(nextTrial());
+                await new Promise((wake) => setTimeout(wake));
+            }
+            await Promise.all(trials);
+        }"""
+    )
+    kept = [json.loads(entry["text"]) for entry in kept_entries(page) if entry["kind"] == "trial"]
+    assert len(counting.shown) == 50
+    assert [row["trialdata"]["trial"] for [row] in kept] == counting.shown
+
+
 def test_a_save_whose_answer_is_lost_doubles_nothing(preview, counting, page):
     counting.watch(page)
     unique_id = open_task(page, preview.address, "unheard")

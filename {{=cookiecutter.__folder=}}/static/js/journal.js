@@ -129,7 +129,7 @@ export class Journal {
   }
 
   async #write() {
-    const batch = this.#pending;
+    const batch = [...this.#pending]; // what is recorded meanwhile is for the next
     try {
       const isMine = await transact(async (journals, entries) => {
         const known = await result(journals.get(this.id));
