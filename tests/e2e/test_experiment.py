@@ -5,6 +5,7 @@ The study lets people come back, and this one does, in the middle of a block.
 
 import csv
 import json
+import re
 import sqlite3
 from types import SimpleNamespace
 
@@ -153,8 +154,9 @@ def test_who_comes_back_in_the_break_goes_on_there(resumable, page, experiment):
 
 def reach_the_break(preview, page, worker: str) -> str:
     """Bring somebody to the break who has done practice and one block; gives the unique id."""
-    page.goto(f"{preview.address}/exp?hitId=H&assignmentId=A&workerId={worker}&mode=lab")
-    number = int(page.locator("body").get_attribute("data-condition"))
+    task = f"{preview.address}/exp?hitId=H&assignmentId=A&workerId={worker}&mode=lab"
+    # Without running its scripts, which would record that somebody reads the instructions.
+    number = int(re.search(r'data-condition="(\d)"', page.request.get(task).text())[1])
     condition = ["75% congruent", "25% congruent"][number]
     practice = {"phase": "PRACTICE", "block": 0, "condition": condition}
     test = {"phase": "TEST", "block": 1, "condition": condition}
@@ -164,5 +166,5 @@ def reach_the_break(preview, page, worker: str) -> str:
     record |= {"data": [{"trialdata": trial} for trial in [practice] * 8 + [test] * 20]}
     assert page.request.put(f"{sync}?writer=1&save=1000", data=record).ok
     assert page.request.post(f"{preview.address}/inexp", form={"uniqueId": unique_id}).ok
-    page.reload()
+    page.goto(task)
     return unique_id
