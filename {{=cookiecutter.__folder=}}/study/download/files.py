@@ -17,11 +17,11 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def write_at_once(path: Path, content: bytes) -> None:
+def write_at_once(path: Path, content: Iterable[bytes]) -> None:
     """A file that is there as a whole or not at all."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     with open(unfinished, "wb", opener=private) as file:
-        file.write(content)
+        file.writelines(content)
     unfinished.replace(path)
 
 

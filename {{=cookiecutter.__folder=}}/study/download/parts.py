@@ -33,9 +33,9 @@ from study.download.files import write_at_once
 from study.download.observed import Observed
 from study.download.source import DATABASE_ERRORS, Reader, Source, as_text
 
-FORMAT = 1  # of a part; with another number, all are made anew
-ABOUT_PARTICIPANTS = 64
-MOST_BYTES = 2_000_000  # of records, unless a single one is larger
+FORMAT = 2  # of a part; with another number, all are made anew
+ABOUT_PARTICIPANTS = 128
+MOST_BYTES = 4_000_000  # of records, unless a single one is larger
 MOST_PROCESSES = 4  # a small database takes 20 connections, and participants need some
 WORTH_PROCESSES = 4  # parts; fewer are made sooner than processes start
 
@@ -85,13 +85,29 @@ class Job:
             part = self.load(plan)
         else:
             part = self.make(reader, plan.ids, **self.how)
-            write_at_once(self.path(plan), msgspec.msgpack.encode(part))
+            write_at_once(self.path(plan), _packed(part))
         part.texts = {}
         return part
 
     def load(self, plan: Plan) -> Part:
-        """A part with its texts, from the disk."""
-        return msgspec.msgpack.decode(self.path(plan).read_bytes(), type=Part)
+        """A part from the disk; its texts are views of what was read."""
+        return _unpacked(memoryview(self.path(plan).read_bytes()))
+
+
+def _packed(part: Part) -> list[bytes]:
+    """All but the texts, after its own size, and then the texts as they are."""
+    sizes = {name: len(text) for name, text in part.texts.items()}
+    others = msgspec.msgpack.encode((msgspec.structs.replace(part, texts={}), sizes))
+    return [len(others).to_bytes(8), others, *part.texts.values()]
+
+
+def _unpacked(content: memoryview) -> Part:
+    end = 8 + int.from_bytes(content[:8])
+    part, sizes = msgspec.msgpack.decode(content[8:end], type=tuple[Part, dict[str, int]])
+    for name, size in sizes.items():
+        part.texts[name] = content[end : end + size]
+        end += size
+    return part
 
 
 def plan_parts(reader: Reader, where: tuple[str, list], order: str = "") -> list[Plan]:
