@@ -231,6 +231,22 @@ def test_what_cannot_be_read_is_kept_reported_and_fails(live, local, tmp_path):
     assert read(tmp_path, "questiondata")[-2]["answer"] == "\ufffd"
 
 
+def test_all_that_is_read_can_be_written_however_deep_it_is(live, local, tmp_path):
+    depths = range(9_980, 10_020)  # Python reads about as deep
+    text = json.dumps(record(1) | {"questiondata": {"deep": 0}})
+    rows = [
+        participant(n, datastring=text.replace('"deep": 0', f'"deep": {"[" * n}{"]" * n}'))
+        for n in depths
+    ]
+    done = live("data", "--local", "--out", str(tmp_path), **local(rows))
+    assert done.returncode == 1 and done.stderr == ""
+    unreadable = read_lines(tmp_path / "unreadable.jsonl")
+    assert all("recursion" in line["problem"] for line in unreadable)
+    answers = [row["answer"] for row in read(tmp_path, "questiondata")]
+    assert answers == [("[" * n) + ("]" * n) for n in depths[: len(answers)]]
+    assert 0 < len(answers) == len(depths) - len(unreadable) < len(depths)
+
+
 def test_once_everything_can_be_read_no_old_report_stays(live, local, tmp_path):
     (tmp_path / "unreadable.jsonl").write_text("old")
     live("data", "--local", "--out", str(tmp_path), **local(ROWS))

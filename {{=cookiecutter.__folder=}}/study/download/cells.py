@@ -20,39 +20,41 @@ _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _encode = msgspec.json.Encoder().encode_lines
 
 
-def as_csv(rows: Sequence[tuple]) -> bytes:
+def as_csv(rows: Sequence[tuple], missing: int) -> bytes:
     """Lines of CSV for rows that begin with a text. A cell holds what JSON can hold.
+
+    ``missing``: how many of the cells are None.
 
     JSON and CSV agree about numbers, true, false and texts without a backslash, and neither
     breaks a line inside an array. So the rows as JSON, an array on each line, are CSV but for
     the brackets. Brackets and null could also stand inside a text, so they are counted: as many
-    as there are rows, and missing cells, and no others. Rows of another kind go cell by cell.
+    as there are rows, and missing cells, and no others. If there are more, each line is looked
+    at.
     """
     if not rows:
         return b""
     try:
         text = _encode(rows)
-    except (ValueError, RecursionError):  # let _line tell which row it is
-        return b"".join(map(_line, rows))
-    missing = text.count(b",null")
-    is_csv = b"\\" not in text and b"{" not in text and text.count(b"[") == len(rows)
-    if missing:
-        is_csv &= missing == len([1 for row in rows for cell in row if cell is None])
+    except (ValueError, RecursionError):  # it takes no integers beyond 64 bits
+        return b"\r\n".join([*map(_line, rows), b""])
+    shorter = text.replace(b",null", b",")
+    if is_each_missing := len(text) - len(shorter) == missing * len(b"null"):
+        text = shorter
+    is_csv = is_each_missing and b"\\" not in text and b"{" not in text
+    is_csv = is_csv and text.count(b"[") == len(rows)
+    lines = text[1:-2].split(b"]\n[")
     if not is_csv:
-        return b"".join(map(_line_from_json, text[1:-2].split(b"]\n["), rows))
-    if missing:
-        text = text.replace(b",null", b",")
-    return text[1:-2].replace(b"]\n[", b"\r\n") + b"\r\n"
-
-
-def _line_from_json(line: bytes, row: tuple) -> bytes:
-    if b"\\" in line or b"{" in line or b"[" in line or b"null" in line:
-        return _line(row)
-    return line + b"\r\n"
+        for number, line in enumerate(lines):
+            if (
+                b"\\" in line or b"{" in line or b"[" in line
+                or (b"null" in line and not is_each_missing)
+            ):  # fmt: skip
+                lines[number] = _line(rows[number])
+    return b"\r\n".join([*lines, b""])
 
 
 def _line(row: tuple) -> bytes:
-    return b",".join([_CELL[type(value)](value) for value in row]) + b"\r\n"
+    return b",".join([_CELL[type(value)](value) for value in row])
 
 
 def _quoted(text: str) -> bytes:

@@ -93,7 +93,7 @@ def download(
         names = [f"{name}.csv" for name in report.headers]
         with files(out, [*names, "codebook.md"], [UNREADABLE, SUPERSEDED]) as to:
             for name, header in report.headers.items():
-                to.write(f"{name}.csv", as_csv([header]))
+                to.write(f"{name}.csv", as_csv([header], missing=0))
             put_together(job, plans, report, to)
             report.superseded = write_superseded(reader, choice, key, to)
             about = [f"Downloaded on {datetime.now(UTC):%Y-%m-%d at %H:%M} UTC.", *report.notes]

@@ -15,6 +15,7 @@ KINDS = {str: "text", int: "integer", float: "number", bool: "true/false", list:
          dict: "object"}  # fmt: skip
 NUMBERS = {int, float}
 NESTED = {list, dict}
+EQUAL = {bool, int, float}  # 1, 1.0 and true are the same to a set
 ODD = "NaN, Infinity or beyond 64 bits"
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 FORMULA = tuple("=+-@")  # how a text begins that a spreadsheet calculates
@@ -30,26 +31,28 @@ class Observed(msgspec.Struct):
     values: set[str] | None = msgspec.field(default_factory=set)
     formula: bool = False  # whether a text looks like one to a spreadsheet
 
-    def add(self, cells: Collection) -> None:
-        """Take these cells into account."""
-        types = set(map(type, cells))
-        if not (complete := NoneType not in types):
-            self.missing += cells.count(None)
-            types.remove(NoneType)
+    def add(self, cells: tuple) -> int:
+        """Take these cells into account; returns how many of them are missing."""
+        different = _few(cells)
+        types = set(map(type, different or ()))
+        if not types or types & EQUAL:
+            types = set(map(type, cells))
+        missing = cells.count(None) if NoneType in types else 0
+        types.discard(NoneType)
+        self.missing += missing
         self.kinds |= {KINDS[kind] for kind in types}
         if types & NESTED:
             self.values = None
-        elif len(set(cells[:SAMPLE])) <= MOST_VALUES:  # each of a few needs one look
-            # 1, 1.0 and true are the same to a set.
-            one_type = len(types) < 2
-            cells = set(cells) if one_type else [c for _, c in _typed(cells)]
+        elif different:  # each needs one look
+            cells = different if len(types) < 2 else [c for _, c in _typed(cells)]
         if types & NUMBERS:
-            only = complete and types <= NUMBERS
+            only = not missing and types <= NUMBERS
             self._measure(cells if only else [c for c in cells if type(c) in NUMBERS])
         if str in types and not self.formula:
             self.formula = any(type(cell) is str and cell[:1] in FORMULA for cell in cells)
         if self.values is not None:
             self._list(cells)
+        return missing
 
     def merge(self, other: "Observed") -> None:
         """Take what was observed elsewhere into account."""
@@ -87,6 +90,14 @@ class Observed(msgspec.Struct):
                 self.values = None
                 return
         self.values |= shown
+
+
+def _few(cells: tuple) -> set | None:
+    """The different cells, if there seem to be few; None for lists and objects."""
+    try:
+        return set(cells) if len(set(cells[:SAMPLE])) <= MOST_VALUES else None
+    except TypeError:
+        return None
 
 
 def _typed(cells: Collection) -> set[tuple[type, object]]:

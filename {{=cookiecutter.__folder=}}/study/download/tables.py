@@ -94,10 +94,7 @@ def _make_part(
             continue
         found = contents.read(who, told["datastring"])
         for name, rows in found.rows.items():
-            try:
-                lines[name].add(rows)
-            except (ValueError, RecursionError) as error:  # too deep, or a number of 4,300 digits
-                found.problems.append(f"{PARTS[name]}: {error}")
+            lines[name].add(rows)
         if found.problems:
             part.problems += (f"{who}: {problem}" for problem in found.problems)
             raw = told["datastring"].decode(errors="backslashreplace")
@@ -106,7 +103,7 @@ def _make_part(
     lines["identifiers"].add(identities)
     lines["participants"].add(people)
     part.keys = contents.keys
-    part.texts = {name: some.text for name, some in lines.items()} | {UNREADABLE: b"".join(kept)}
+    part.texts = {name: some.end() for name, some in lines.items()} | {UNREADABLE: b"".join(kept)}
     part.rows = {name: some.rows for name, some in lines.items()}
     part.counted = {name: count_rows(part.texts[name]) for name in lines}
     part.longest = max(some.longest for some in lines.values())
