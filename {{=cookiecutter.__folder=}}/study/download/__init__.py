@@ -8,6 +8,7 @@ One module for each subject:
     parts       some participants at a time, side by side; what is made is found again
     tables      the files that are made: participants, trials, events, answers
     contents    what a record holds, as rows
+    vocabulary  texts that come again and again, read sooner
     cells       rows as CSV
     observed    what columns hold, for the codebook and for Parquet
     report      what was read, written and left out

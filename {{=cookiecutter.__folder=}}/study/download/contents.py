@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
+from study.download.vocabulary import Vocabulary, Words, cell_type
+
 # Where the rows of each file are in a record, and their columns, in psiTurk's words (models.py,
 # get_trial_data and the two after it). A trial has its own columns besides.
 PARTS = {"trialdata": "data", "eventdata": "eventdata", "questiondata": "questiondata"}
@@ -57,9 +59,8 @@ class Contents:
 
     def read(self, who: str, text: bytes) -> Found:
         """The rows of a record, each beginning with the participant. Raises TooManyKeys."""
-        decode = _decode_whole if self._whole else _decoder(tuple(self.keys))
         try:
-            record = decode(text)
+            record = self._decode(text)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return self._read_carefully(who, text)
         found = Found()
@@ -71,6 +72,17 @@ class Contents:
         found.rows["eventdata"] = [(who, *astuple(event)) for event in record.eventdata]
         found.rows["questiondata"] = [(who, *answer) for answer in record.questiondata.items()]
         return found
+
+    def _decode(self, text: bytes) -> Any:
+        if self._whole:
+            return _decode_whole(text)
+        keys = tuple(self.keys)
+        try:
+            return _decoder(keys, _vocabulary.words(keys))(text)
+        except msgspec.ValidationError:
+            record = _decoder(keys, (None,) * len(keys))(text)
+        _vocabulary.learn(keys, (astuple(trial.trialdata) for trial in record.data))
+        return record
 
     def _read_carefully(self, who: str, text: bytes) -> Found:
         found = Found()
@@ -134,12 +146,14 @@ def _record(told: Any) -> Callable[[bytes], Any]:
 
 
 _decode_whole = _record(Any)
+_vocabulary = Vocabulary()  # of this process
 
 
 @lru_cache(maxsize=4)
-def _decoder(keys: tuple[str | None, ...]) -> Callable[[bytes], Any]:
-    """Reads a record that has psiTurk's form, and no keys in its trials but these."""
-    fields = [(f"f{number}", Any, None) for number in range(len(keys))]
+def _decoder(keys: tuple[str | None, ...], words: tuple[Words, ...]) -> Callable[[bytes], Any]:
+    """Reads a record that has psiTurk's form, no keys in its trials but these, and no texts but
+    these words."""
+    fields = [(f"f{number}", cell_type(each), None) for number, each in enumerate(words)]
     names = {f"f{number}": key for number, key in enumerate(keys)}
     try:
         told = msgspec.defstruct("Told", fields, rename=names, forbid_unknown_fields=True, gc=False)
