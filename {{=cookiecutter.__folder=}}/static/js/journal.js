@@ -117,7 +117,7 @@ export class Journal {
 
   /** The server has a record with this many entries of each window. */
   acknowledge(windows) {
-    this.#pending = this.#pending.filter(({ number }) => number > windows[this.window]);
+    this.#pending = this.#pending.filter(({ number }) => number > (windows[this.window] ?? 0));
     return acknowledge(this.id, windows);
   }
 
