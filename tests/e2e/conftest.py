@@ -17,6 +17,8 @@ from packages import package
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 from server import free_port
 
+pytest.register_assert_rewrite("faults")
+
 CHROMIUM_OPTIONS = [
     "--disable-gpu",
     "--disable-background-networking",
