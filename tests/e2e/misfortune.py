@@ -2,11 +2,12 @@
 
 import contextlib
 import random
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from faults import LATENCY, Participation, own_chromium
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from playwright.sync_api import Error as BrowserError
 
 Fault = Callable[[Participation], contextlib.AbstractContextManager]
@@ -118,15 +119,17 @@ class Story:
         self.participant.see_more(self.chance.randint(1, 8))
 
     @property
-    def page(self):
+    def page(self) -> Page:
+        """The window in which the study goes on."""
         return self.participant.page
 
-    def _open(self):
+    def _open(self) -> subprocess.Popen:
         page, process = self._chromium.enter_context(own_chromium(self._browser, self._profile))
         self.participant.page = page
         return process
 
     def browser_killed(self) -> Callable[[], None]:
+        """Gives what opens it again."""
         self._chromium.close()
 
         def reopen() -> None:
@@ -136,6 +139,7 @@ class Story:
         return reopen
 
     def window_closed(self) -> Callable[[], None]:
+        """Gives what opens another one."""
         context = self.page.context
         with self.page.expect_event("close"):
             self.page.close(run_before_unload=True)
