@@ -40,10 +40,10 @@ def stored_twice():
         db_session.commit()
 
 
-@custom_code.route("/psiturks-error")
-def psiturks_error():
+@custom_code.route("/psiturks-error/<reason>")
+def psiturks_error(reason):
     from psiturk.experiment_errors import ExperimentError
-    raise ExperimentError("unknown_error")
+    raise ExperimentError(reason)
 """
 
 
@@ -227,9 +227,23 @@ def test_a_mistake_with_the_database_tells_no_value(cloud):
     assert "duplicate key value violates unique constraint" in cloud.output
 
 
-def test_psiturks_own_error_shows_the_error_page(cloud):
-    assert 'id="errornum">9999<' in ask(cloud, f"/psiturks-error?{WHO}").text
-    assert "unknown_error" in cloud.output
+@pytest.mark.parametrize(
+    ("reason", "number", "status"),
+    [
+        ("unknown_error", 9999, 500),
+        ("improper_inputs", 1013, 400),
+        ("already_did_exp_hit", 1010, 403),
+        ("insert_mode_failed", 1020, 500),
+    ],
+)
+def test_psiturks_own_errors_show_the_error_page_with_a_status(cloud, reason, number, status):
+    path = f"/psiturks-error/{reason}?{WHO}&errornum=1"  # psiTurk stumbles over errornum
+    page = ask(cloud, path)
+    assert page.status == status
+    assert f'id="errornum">{number}<' in page.text
+    script = ask(cloud, path, Accept="application/json")
+    assert (script.status, script.headers["Content-Type"]) == (status, "application/json")
+    assert reason in cloud.output and "WORKERXYZ" not in cloud.output
 
 
 def test_a_wrong_method_is_refused_with_the_right_ones(cloud):

@@ -7,6 +7,7 @@ database that is away.
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, jsonify, render_template, request
+from psiturk.experiment_errors import ExperimentError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
@@ -39,6 +40,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(DBAPIError, answer_database_error)
     app.register_error_handler(TimeoutError, answer_database_error)
     app.register_error_handler(Exception, answer_mistake)
+    # psiTurk registers a handler of its own later, and that asks the error for its page.
+    ExperimentError.error_page = answer_psiturks_error
 
 
 def answer_refusal(refusal: Refusal) -> Response:
@@ -47,6 +50,11 @@ def answer_refusal(refusal: Refusal) -> Response:
     if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
         response.headers["Retry-After"] = throttle.SECONDS
     return response
+
+
+def answer_psiturks_error(error: ExperimentError, *_) -> Response:
+    """Code written for psiTurk, such as a route in custom.py, refuses in its words."""
+    return answer_refusal(Refusal(error.errornum))
 
 
 def answer_refused_request(error: HTTPException) -> Response:
