@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -190,3 +191,23 @@ def test_with_the_scheduler_a_campaign_publishes_hits(study, database, tmp_path)
         assert "https://study.example.edu:443/pub?mode=sandbox" in hit["Question"]
         wait_for(lambda: len(dashboard.api("hits/")) == 1)
         dashboard.api(f"campaigns/{campaign['id']}", "PATCH", {"is_active": False})
+
+
+@pytest.mark.parametrize("password", ["short", "Password1"])
+def test_the_dashboard_does_not_start_with_a_password_that_is_easy_to_guess(study, password):
+    done = study.run("study", "dashboard", env=os.environ | KEYS | {"PSITURK_LOGIN_PW": password})
+    assert done.returncode == 1
+    assert "password is easy to guess" in done.stderr
+    assert "PSITURK_LOGIN_PW" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nor_does_its_server_started_by_hand(study):
+    settings = {"PSITURK_ENABLE_DASHBOARD": "true", "STUDY_DASHBOARD": "1"}
+    settings |= {"PSITURK_LOGIN_USERNAME": "admin", "PSITURK_SECRET_KEY": "k" * 30}
+    done = subprocess.run(
+        [study.python, "-m", "study.server"],
+        cwd=study.path, env=os.environ | settings, text=True, timeout=60, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "password is easy to guess" in done.stderr

@@ -207,7 +207,7 @@ def test_a_failed_release_phase_is_told_and_the_old_version_goes_on(scene):
 
 
 def test_a_server_that_does_not_start_is_told_with_the_end_of_its_log(scene):
-    scene.commit(custom__py=scene.text("custom.py") + "\nimport reqeusts  # noqa\n")
+    scene.commit(custom__py=scene.text("custom.py") + "\nimport reqeusts\n")
     failed = scene.study("deploy")
     assert failed.code == 1
     assert "The new version does not serve: the server did not start" in failed.out

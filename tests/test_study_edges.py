@@ -1,16 +1,12 @@
-"""The edges of a study's server: https, headers, addresses that exist, failures, logs, login."""
+"""The edges of a study's server: https, headers, addresses that exist, failures, logs."""
 
-import importlib.util
-import os
 import re
 import shutil
 import socket
-import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from server import Server, cloud_server, free_port, wait_for
 from wire import ask
 
@@ -284,85 +280,3 @@ def test_after_all_this_the_log_names_nobody(cloud):
     assert "The database is away" in cloud.output
     for private in ("WORKERXYZ", "ASSIGNXYZ", "HITXYZ", "OTHERXYZ", "NONSENSE", "ip="):
         assert private not in cloud.output
-
-
-@pytest.fixture(scope="module")
-def throttle(study):
-    """The module study/web/throttle.py, which needs nothing of the study."""
-    path = study.path / "study" / "web" / "throttle.py"
-    spec = importlib.util.spec_from_file_location("throttle", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-class Clock:
-    """A clock that goes on only when told to."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_a_client_may_fail_a_number_of_times_in_each_window(throttle):
-    clock = Clock()
-    limit = throttle.Throttle(failures=3, seconds=60, clock=clock)
-    assert [limit.allow_failure("192.0.2.1") for _ in range(5)] == [True] * 3 + [False] * 2
-    assert limit.allow_failure("192.0.2.2"), "another client is not concerned"
-    clock.now += 59
-    assert not limit.allow_failure("192.0.2.1")
-    clock.now += 1
-    assert limit.allow_failure("192.0.2.1")
-
-
-def test_a_client_with_many_addresses_of_one_network_is_one_client(throttle):
-    limit = throttle.Throttle(failures=1, clock=Clock())
-    assert limit.allow_failure("2001:db8:1:2:aaaa::1")
-    assert not limit.allow_failure("2001:db8:1:2:bbbb::1")
-    assert limit.allow_failure("2001:db8:1:3::1")
-    assert limit.allow_failure("::ffff:192.0.2.1")
-    assert not limit.allow_failure("192.0.2.1")
-    assert limit.allow_failure(None)
-
-
-def test_the_memory_of_clients_is_limited(throttle):
-    limit = throttle.Throttle(clock=Clock())
-    for number in range(throttle.CLIENTS + 50):
-        limit.allow_failure(f"10.0.{number // 250}.{number % 250}")
-    assert len(limit._windows) == throttle.CLIENTS
-
-
-@pytest.mark.parametrize("password", ["short", "Password1"])
-def test_the_dashboard_does_not_start_with_a_password_that_is_easy_to_guess(study, password):
-    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-    done = study.run("study", "dashboard", env=os.environ | keys | {"PSITURK_LOGIN_PW": password})
-    assert done.returncode == 1
-    assert "password is easy to guess" in done.stderr
-    assert "PSITURK_LOGIN_PW" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_nor_does_its_server_started_by_hand(study):
-    settings = {"PSITURK_ENABLE_DASHBOARD": "true", "STUDY_DASHBOARD": "1"}
-    settings |= {"PSITURK_LOGIN_USERNAME": "admin", "PSITURK_SECRET_KEY": "k" * 30}
-    done = subprocess.run(
-        [study.python, "-m", "study.server"],
-        cwd=study.path, env=os.environ | settings, text=True, timeout=60, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "password is easy to guess" in done.stderr
-
-
-def test_the_audit_of_packages_gets_each_with_its_version_and_hashes(study, tmp_path):
-    workflow = yaml.safe_load((study.path / ".github/workflows/ci.yml").read_text())
-    steps = [step.get("run", "") for step in workflow["jobs"]["audit"]["steps"]]
-    (export,) = [step for step in steps if step.startswith("uv export")]
-    packages = tmp_path / "packages.txt"
-    command = export.replace("packages.txt", str(packages)).split()
-    subprocess.run(command, cwd=study.path, check=True)
-    with_hash = r"^(\S+?)==\S+(?: ; .*)? \\\n    --hash=sha256:"
-    listed = re.findall(with_hash, packages.read_text(), re.MULTILINE)
-    for name in ("psiturk", "flask", "werkzeug", "psycopg-binary", "boto3"):
-        assert name in listed
-    assert f"--requirement {packages.name}" in steps[-1]

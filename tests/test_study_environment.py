@@ -1,12 +1,14 @@
 """What Heroku installs for a study: enough to serve it, and nothing that it never uses."""
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from participant import Participant
 from server import cloud_server
 
@@ -126,3 +128,18 @@ def test_the_environment_is_what_uv_shows(slug, distributions):
 def test_a_first_start_prints_no_warning(server, distributions):
     assert "Warning" not in server.output
     assert "Traceback" not in server.output
+
+
+def test_the_audit_of_packages_gets_each_with_its_version_and_hashes(studies, tmp_path):
+    study = studies(recruitment="mturk", heroku_app="later")
+    workflow = yaml.safe_load((study.path / ".github/workflows/ci.yml").read_text())
+    steps = [step.get("run", "") for step in workflow["jobs"]["audit"]["steps"]]
+    (export,) = [step for step in steps if step.startswith("uv export")]
+    packages = tmp_path / "packages.txt"
+    command = export.replace("packages.txt", str(packages)).split()
+    subprocess.run(command, cwd=study.path, check=True)
+    with_hash = r"^(\S+?)==\S+(?: ; .*)? \\\n    --hash=sha256:"
+    listed = re.findall(with_hash, packages.read_text(), re.MULTILINE)
+    for name in ("psiturk", "flask", "werkzeug", "psycopg-binary", "boto3"):
+        assert name in listed
+    assert f"--requirement {packages.name}" in steps[-1]

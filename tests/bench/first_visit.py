@@ -7,14 +7,13 @@ rate to each request (DevTools); opening a connection is free there, and takes t
 more (TCP, TLS) in the field, once, before the invitation.
 """
 
-import os
-import shutil
 import statistics
 import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import chromium
 from tests.bench.installation import generated_study
 from tests.bench.servers import serving
 from tests.first_visit import SLOW_4G, Line, Step, visit
@@ -28,10 +27,8 @@ READING = (0, 2)
 def main() -> None:
     cluster = Cluster()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, sync_playwright() as playwright:
-        program = shutil.which("chromium") or shutil.which("google-chrome")
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(
-            executable_path=program, args=["--disable-gpu", *sandbox]
+            executable_path=chromium.program(), args=chromium.OPTIONS
         )
         try:
             study, _ = generated_study(Path(folder))

@@ -4,13 +4,13 @@ import contextlib
 import mimetypes
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import chromium
 import pytest
 from generated import Study
 from packages import package
@@ -19,23 +19,13 @@ from server import free_port
 
 pytest.register_assert_rewrite("faults")
 
-CHROMIUM_OPTIONS = [
-    "--disable-gpu",
-    "--disable-background-networking",
-    # A page of MTurk, played by a test, frames a page of this machine.
-    "--disable-features=LocalNetworkAccessChecks",
-]
-
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's Chromium; a machine without it fails these tests."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    assert program, "These tests need Chromium: apt-get install chromium"
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program, args=CHROMIUM_OPTIONS + sandbox
+            executable_path=chromium.program(), args=chromium.OPTIONS
         )
         yield browser
         browser.close()

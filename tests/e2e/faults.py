@@ -3,14 +3,13 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from conftest import CHROMIUM_OPTIONS
+import chromium
 from counting import Count, open_task, until
 from generated import Study
 from heroku.postgres import Cluster
@@ -134,26 +133,23 @@ def own_chromium(browser: Browser, profile: Path):
     """A window of a Chromium with this profile, and its process, in the end killed with kill -9."""
     address = profile / "DevToolsActivePort"
     address.unlink(missing_ok=True)
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     options = ["--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
-    chromium = subprocess.Popen(
-        [program, *options, *CHROMIUM_OPTIONS, *sandbox, "about:blank"],
+    process = subprocess.Popen(
+        [chromium.program(), *options, *chromium.OPTIONS, "about:blank"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
     try:
         deadline = time.monotonic() + 60
         while not address.exists() or "\n" not in address.read_text():
-            assert time.monotonic() < deadline and chromium.poll() is None
+            assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)
         port = address.read_text().split()[0]
         opened = browser.browser_type.connect_over_cdp(f"http://127.0.0.1:{port}")
-        yield opened.contexts[0].new_page(), chromium
+        yield opened.contexts[0].new_page(), process
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(chromium.pid, signal.SIGKILL)
-        chromium.wait()
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -6,15 +6,13 @@ tests/heroku. Prints how long each step took.
 
 import csv
 import json
-import os
 import re
-import shutil
 import sys
 import time
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
-from conftest import CHROMIUM_OPTIONS
+import chromium
 from participant import Participant
 from person import Person
 
@@ -50,10 +48,9 @@ def test_a_study_from_its_first_question_to_its_end(
     assert debug_link.startswith(app.web_url)
 
     with step("a person in Chromium"):
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         window = browser.browser_type.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=[*CHROMIUM_OPTIONS, *sandbox, *machine.chromium_flags],
+            executable_path=chromium.program(),
+            args=[*chromium.OPTIONS, *machine.chromium_flags],
         )
         page = window.new_page()
         problems = []
