@@ -128,7 +128,7 @@ def new(live):
     """A new study with an app, before any work on it, and with some mistakes made."""
     before = (live.folder / "config.txt").read_text()
     for name, value in (("host", "localhost"), ("threads", "auto"), ("secret_key", "s3cret")):
-        edit(live.folder / "config.txt", rf"^#{name} =.*?$", f"{name} = {value}")
+        edit(live.folder / "config.txt", rf"^;{name} =.*?$", f"{name} = {value}")
     extra = buy(live.app, PLAN, by=live.platform.account)
     live.fill([participant(1, mode="debug"), participant(2)])
     found = checked(live)
@@ -140,7 +140,7 @@ def new(live):
 @pytest.mark.parametrize(
     ("colour", "about", "words"),
     [
-        ("red", "files", "line 103 sets host"),
+        ("red", "files", "sets host"),
         ("red", "files", "sets threads"),
         ("red", "files", "a secret setting in config.txt line"),
         ("yellow", "files", "config.txt. Commit"),

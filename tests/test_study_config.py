@@ -30,7 +30,7 @@ def shown(study) -> dict[str, dict[str, str]]:
     for line in (study.path / "config.txt").read_text(encoding="utf-8").splitlines():
         if found := re.fullmatch(r"\[(.+)\]", line):
             section = believed.setdefault(found[1], {})
-        elif found := re.fullmatch(r"#?([a-z_]+) =(?: (.*))?", line):
+        elif found := re.fullmatch(r";?([a-z_]+) =(?: (.*))?", line):
             assert found[1] not in section, f"{found[1]} is there twice"
             section[found[1]] = (found[2] or "").replace("%%", "%")
     return believed
@@ -75,6 +75,6 @@ def test_the_answers_are_set_and_what_the_host_decides_is_not(study, shown):
 def test_every_setting_has_a_note(study):
     text = (study.path / "config.txt").read_text(encoding="utf-8")
     for block in re.split(r"\n\s*\n", text):
-        settings = re.findall(r"^#?[a-z_]+ =", block, re.MULTILINE)
+        settings = re.findall(r"^;?[a-z_]+ =", block, re.MULTILINE)
         notes = re.findall(r"^# \S", block, re.MULTILINE)
         assert not settings or notes, block

@@ -89,7 +89,7 @@ CHECKS = (
     ("uv.lock fits pyproject.toml", find_old_lock,
      'Lock and commit: uv lock, then git commit -m "Lock" uv.lock'),
     ("config.txt leaves to Heroku what Heroku decides", find_cloud_defaults,
-     "Put a # before that line of config.txt. For your own machine, use .env (see .env.example)."),
+     "Put a ; before that line of config.txt. For your own machine, use .env (see .env.example)."),
     ("no password or key is in git", find_secrets,
      "Take it out, commit, and put it into .env or, for the app, into heroku config:set. "
      "git's history still holds it, so replace it by a new one."),

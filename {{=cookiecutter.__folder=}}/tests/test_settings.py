@@ -21,7 +21,7 @@ def written() -> configparser.ConfigParser:
 @pytest.mark.parametrize("name", CLOUD_DEFAULTS)
 def test_the_host_decides_what_it_must_decide(written, name):
     section = "Database Parameters" if name == "database_url" else "Server Parameters"
-    assert not written.has_option(section, name), f"switch `{name}` off in config.txt with a #"
+    assert not written.has_option(section, name), f"switch `{name}` off in config.txt with a ;"
 
 
 def test_no_secret_is_written_down(written):
