@@ -1,16 +1,24 @@
-"""What this template adds to cookiecutter: a check of the answers, and their ways into files.
+"""What this template adds to cookiecutter: a check of each answer, and their ways into files.
 
 cookiecutter and cruft load this module because cookiecutter.json names it under
-``_extensions``. The check runs while the last, hidden question is rendered: after the
-answers are known and before any folder exists.
+``_extensions``. Behind each question stands a hidden one, whose value is the answer once it
+was found usable: so a wrong answer ends the questions before the next one is asked.
 """
 
 import html
+import os
 import random
 import re
+import shlex
+import shutil
 import string
+import subprocess
+import sys
 import unicodedata
+from pathlib import Path
 
+import click
+from cookiecutter.cli import main as cookiecutter_command
 from cookiecutter.exceptions import FailedHookException
 from jinja2.ext import Extension
 from slugify import slugify
@@ -50,12 +58,15 @@ class AnswerExtension(Extension):
 
     def __init__(self, environment):
         super().__init__(environment)
+        environment.globals["is_asking"] = is_asking
         environment.filters |= {
             "app_name": app_name,
-            "checked_folder": checked_folder,
+            "checked": checked,
+            "checked_all": checked_all,
             "config": config,
             "folder_name": folder_name,
             "markdown": markdown,
+            "new_folder": new_folder,
         }
 
 
@@ -71,37 +82,62 @@ def app_name(folder: str) -> str:
     return f"{folder[:24].strip('-')}-{suffix}"
 
 
-def checked_folder(answers: dict) -> str:
-    """The name of the study's folder, once all answers are found usable.
+def checked(answers: dict, question: str) -> str:
+    """The answer to a question, once it is found usable.
 
-    Raises FailedHookException, which cookiecutter prints without a traceback, naming
-    each question, its answer and what is allowed.
+    Raises FailedHookException, which cookiecutter prints without a traceback: it names the
+    question, the answer and what is allowed, and how to go on with the other answers.
     """
-    problems = {
-        question: problem
-        for question in (*TEXTS, *PATTERNS)
-        if (problem := problem_with(question, str(answers[question]), answers))
-    }
-    if "project_slug" in problems:  # the app's default name is derived from it
-        problems.pop("heroku_app_name", None)
-    if problems:
-        lines = [f"{name}: {answers[name]!r} cannot be used. {problems[name]}" for name in problems]
-        advice = "Nothing was made. Run the command again with another answer."
-        raise FailedHookException("\n".join([*lines, advice]))
+    answer = str(answers[question])
+    if question in TEXTS:
+        problem = problem_with_text(answer, TEXTS[question])
+    elif question == "recruitment":
+        return checked_recruitment(answers)
+    else:
+        pattern, rule = PATTERNS[question]
+        problem = "" if re.fullmatch(pattern, answer, re.ASCII) else rule
+        if question == "project_slug" and answer in DEVICES:
+            problem = "Windows reserves this name."
+    if problem:
+        raise refusal(answers, question, problem)
+    return answer
+
+
+def checked_recruitment(answers: dict) -> str:
+    """The recruiter. Raises FailedHookException for texts that would reach MTurk changed."""
+    for question in TEXTS:
+        if answers["recruitment"] == "mturk" and "%" in answers[question]:
+            # psiTurk reads them without undoing what config.txt needs (amt_services_wrapper.py).
+            problem = "MTurk would show its percent sign doubled; write the word instead."
+            raise refusal(answers, question, problem)
+    return answers["recruitment"]
+
+
+def checked_all(answers: dict) -> str:
+    """Nothing, once every answer is found usable. Raises FailedHookException."""
+    for question in (*TEXTS, *PATTERNS, "recruitment"):
+        checked(answers, question)
+    return ""
+
+
+def new_folder(answers: dict) -> str:
+    """The folder to make. Raises FailedHookException if it is there and cookiecutter's command,
+    which tells where, was not told to write over it."""
+    options = command_line()
+    folder = Path(options.get("output_dir", ""), answers["project_slug"]).absolute()
+    writes_over = options.get("overwrite_if_exists") or options.get("skip_if_file_exists")
+    if options and not writes_over and folder.exists():
+        raise refusal(answers, "project_slug", f"A folder of this name already exists: {folder}")
     return answers["project_slug"]
 
 
-def problem_with(question: str, answer: str, answers: dict) -> str:
-    """Why an answer cannot be used, in a sentence; empty if it can."""
-    if question in TEXTS:
-        return problem_with_text(answer, TEXTS[question], answers["recruitment"])
-    pattern, rule = PATTERNS[question]
-    if question == "project_slug" and answer in DEVICES:
-        return "Windows reserves this name."
-    return "" if re.fullmatch(pattern, answer, re.ASCII) else rule
+def refusal(answers: dict, question: str, problem: str) -> FailedHookException:
+    """What to raise for an answer that cannot be used."""
+    cause = f"{question}: {str(answers[question])!r} cannot be used. {problem}"
+    return FailedHookException(f"{cause}\nNothing was made. {how_to_go_on(answers, question)}")
 
 
-def problem_with_text(answer: str, longest: int, recruitment: str) -> str:
+def problem_with_text(answer: str, longest: int) -> str:
     """Why a line of free text cannot be used, in a sentence; empty if it can."""
     if not answer.strip():
         return "It must not be empty."
@@ -109,9 +145,41 @@ def problem_with_text(answer: str, longest: int, recruitment: str) -> str:
         return "It must be one line without line breaks or other control characters."
     if len(answer) > longest:
         return f"It has {len(answer)} characters; {longest} are allowed."
-    if recruitment == "mturk" and "%" in answer:
-        return "psiTurk would send a percent sign to MTurk doubled; write the word instead."
     return ""
+
+
+def how_to_go_on(answers: dict, wrong: str) -> str:
+    """One command that holds the answers so far and asks for the rest."""
+    options = command_line()
+    if not options or options["replay"] or options["replay_file"]:
+        return "Run the command again with another answer."
+    given = {name: answer for name, answer in answers.items() if name[0] != "_" and name != wrong}
+    if options["no_input"]:
+        given[wrong] = "…"
+    typed = [word for word in sys.argv[1:] if word.partition("=")[0] not in answers]
+    words = [*launcher(), *typed, *(f"{name}={answer}" for name, answer in given.items())]
+    again = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return f"To go on from here, with another {wrong}:\n  {again}"
+
+
+def launcher() -> list[str]:
+    """How cookiecutter was started, as far as it can be told from inside."""
+    if os.environ.get("UV"):
+        return ["uvx", "cookiecutter"]
+    if Path(sys.argv[0]).name == "__main__.py":
+        return [Path(sys.executable).name, "-m", "cookiecutter"]
+    return ["cookiecutter"] if shutil.which("cookiecutter") else ["pipx", "run", "cookiecutter"]
+
+
+def command_line() -> dict:
+    """The options of the cookiecutter command; empty where another program makes the study."""
+    context = click.get_current_context(silent=True)
+    return context.params if context and context.command is cookiecutter_command else {}
+
+
+def is_asking() -> bool:
+    """Whether somebody answers the questions, and could answer one more."""
+    return command_line().get("no_input") is False
 
 
 def config(answer: str) -> str:

@@ -2,6 +2,7 @@
 
 import html
 import json
+import shlex
 import string
 import subprocess
 from configparser import ConfigParser
@@ -159,16 +160,53 @@ def test_a_percent_sign_is_refused_where_mturk_would_see_it_doubled(template):
         list(render(template, study_title="100% fun", recruitment="mturk"))
 
 
-def test_the_command_line_shows_one_message_and_no_traceback(template, tmp_path):
-    command = ["cookiecutter", "--no-input", str(template), "num_conditions=two"]
-    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert shown.returncode == 1
-    assert shown.stdout.splitlines() == [
-        "num_conditions: 'two' cannot be used. It must be a whole number from 1 to 100.",
-        "Nothing was made. Run the command again with another answer.",
+@pytest.fixture
+def refused(template, tmp_path, monkeypatch):
+    """What cookiecutter prints for answers that it refuses, without a traceback; it makes
+    nothing."""
+    monkeypatch.delenv("UV", raising=False)  # it was not started by `uvx`
+
+    def run(*answers: str) -> list[str]:
+        before = sorted(tmp_path.iterdir())
+        command = ["cookiecutter", "--no-input", str(template), *answers]
+        shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert (shown.returncode, shown.stderr) == (1, "")
+        assert sorted(tmp_path.iterdir()) == before
+        return shown.stdout.splitlines()
+
+    return run
+
+
+def test_a_refusal_names_the_answer_and_a_command_that_goes_on(refused, template):
+    cause, advice, again = refused("study_title=It's fun", "num_conditions=two")
+    assert cause == (
+        "num_conditions: 'two' cannot be used. It must be a whole number from 1 to 100."
+    )
+    assert advice == "Nothing was made. To go on from here, with another num_conditions:"
+    words = shlex.split(again)
+    assert words[:3] == ["cookiecutter", "--no-input", str(template)]
+    assert words[3:] == [
+        "study_title=It's fun",
+        "project_slug=it-s-fun",
+        "study_description=Name the colour in which words are printed.",
+        "institution=My University",
+        "contact_email=you@example.edu",
+        "experiment=stroop",
+        "num_conditions=…",
     ]
-    assert "Traceback" not in shown.stderr
-    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_there_is_refused_at_once(refused, template, tmp_path):
+    folder = tmp_path / "fun"
+    folder.mkdir()
+    cause, _, again = refused("project_slug=fun")
+    assert cause == (
+        f"project_slug: 'fun' cannot be used. A folder of this name already exists: {folder}"
+    )
+    assert shlex.split(again) == [
+        *("cookiecutter", "--no-input", str(template)),
+        *("study_title=Stroop Task", "project_slug=…"),
+    ]
 
 
 def test_answers_of_a_replay_file_are_checked_too(template, tmp_path):
