@@ -134,6 +134,15 @@ def test_the_template_itself_is_clean():
     assert ruff.returncode == 0, ruff.stdout
 
 
+def test_nothing_needs_a_newer_python_than_a_study_declares():
+    template = next(REPOSITORY.glob("{{*}}"))
+    project = (template / "pyproject.toml").read_text(encoding="utf-8")
+    oldest = re.search(r'requires-python = ">=(.+)"', project)[1]
+    command = ["vermin", "--no-tips", "--violations", f"--target={oldest}-", template]
+    looked = subprocess.run([*command, REPOSITORY / "tests"], capture_output=True, text=True)
+    assert looked.returncode == 0, looked.stdout
+
+
 def test_the_version_is_the_same_everywhere():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     newest = re.search(r"^## (\S+)", (REPOSITORY / "CHANGELOG.md").read_text("utf-8"), re.M)[1]

@@ -51,7 +51,8 @@ def test_the_end_says_where_the_study_is_and_what_to_type(bake, tmp_path):
         "Next:",
         "  cd stroop-task",
         "  uv run study preview",
-        "  uv run study up    # makes the app on Heroku, which is not done yet",
+        "  uv run study up        # its app on Heroku; asks before anything is bought",
+        "  uv run study deploy    # puts it online",
     ]
     assert made.stderr == ""
 
@@ -122,9 +123,7 @@ def test_without_uv_the_files_are_made_and_the_rest_is_explained(bake, tmp_path)
 
 
 def test_without_git_the_files_are_made_and_the_rest_is_explained(bake, tmp_path):
-    find = ["uv", "python", "find", "3.13"]
-    python = subprocess.run(find, capture_output=True, text=True, check=True).stdout.strip()
-    made = bake(PATH=path_with(tmp_path, "uv"), UV_PYTHON=python)
+    made = bake(PATH=path_with(tmp_path, "uv", "python3"))
     assert made.returncode == 0
     assert "git is not installed. Get it from https://git-scm.com/" in made.stderr
     assert "  git init -b main" in made.stdout
@@ -142,24 +141,28 @@ def test_offline_the_study_is_made_and_told_how_to_finish(bake, tmp_path):
     assert git(study, "status", "--porcelain") == "A  uv.lock"
 
 
-def test_cruft_makes_a_study_and_compares_it(template, index, tmp_path):
-    cruft = [BIN / "cruft"]
-    options = {"cwd": tmp_path, "capture_output": True, "text": True, "env": os.environ | index}
-    make = ["create", "--no-input", "--extra-context", '{"heroku_app": "later"}', template]
-    subprocess.run(cruft + make, **options, check=True)
+def test_cruft_makes_a_study_and_compares_it(template, index, machine, tmp_path):
+    environment = os.environ | machine.environment | index
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "env": environment}
+    make = ["create", "--no-input", template]
+    made = subprocess.run([BIN / "cruft", *make], **options, check=True)
+    assert "  git init -b main" in made.stdout
     study = tmp_path / "stroop-task"
-    assert git(study, "status", "--porcelain") == ""
-    assert ".cruft.json" in git(study, "ls-files").splitlines()
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "Start"]):
+        subprocess.run(["git", *command], **options | {"cwd": study}, check=True)
 
-    options["cwd"] = study
     (study / "custom.py").write_text("# mine\n")
-    compared = subprocess.run([*cruft, "diff"], **options)
+    compared = subprocess.run([BIN / "cruft", "diff"], **options | {"cwd": study})
     changed = [line for line in compared.stdout.splitlines() if line.startswith("diff ")]
     assert len(changed) == 1 and "custom.py" in changed[0]
+    assert machine.calls == []
 
 
 class TestTheAppOnHeroku:
-    NOT_YET = "  uv run study up    # makes the app on Heroku, which is not done yet"
+    NEXT = [
+        "  uv run study up        # its app on Heroku; asks before anything is bought",
+        "  uv run study deploy    # puts it online",
+    ]
 
     @pytest.fixture
     def create(self, bake, machine):
@@ -171,21 +174,24 @@ class TestTheAppOnHeroku:
 
         return run
 
-    def test_it_is_made_with_the_study(self, create, platform, tmp_path):
+    def test_without_questions_it_is_made_and_nothing_is_bought(self, create, platform, tmp_path):
         made, study = create(), tmp_path / "stroop-task"
-        host = platform.apps["my-study"].host
+        app = platform.apps["my-study"]
         assert (made.returncode, made.stderr) == (0, "")
-        assert "about 12 USD a month (prices of" in made.stdout
-        assert made.stdout.splitlines()[-6:] == [
-            f"Done. The study's address will be https://{host}",
+        assert "In all about 12 USD a month (prices of" in made.stdout
+        assert made.stdout.splitlines()[-9:] == [
+            "Nothing was bought. To go on: uv run study up --yes",
+            f"The study's address will be https://{app.host}",
             "",
             f"Your study is in {study}",
             "Next:",
             "  cd stroop-task",
             "  uv run study preview",
+            *self.NEXT,
         ]
+        assert app.addons == [] and sorted(app.config) == ["ON_CLOUD", "PSITURK_SECRET_KEY"]
         assert git(study, "remote", "get-url", "heroku") == "https://git.heroku.com/my-study.git"
-        assert f"ad_url_domain = {host}" in git(study, "show", "HEAD:config.txt")
+        assert f"ad_url_domain = {app.host}" in git(study, "show", "HEAD:config.txt")
         assert git(study, "status", "--porcelain") == ""
 
     def test_a_refusal_leaves_the_study_whole(self, create, platform, tmp_path):
@@ -193,33 +199,22 @@ class TestTheAppOnHeroku:
         made = create()
         assert made.returncode == 0
         assert "Enter one: https://heroku.com/verify\n" in made.stderr
-        assert made.stdout.splitlines()[-1] == self.NOT_YET
+        assert made.stdout.splitlines()[-2:] == self.NEXT
         assert git(tmp_path / "stroop-task", "status", "--porcelain") == ""
 
     def test_without_the_heroku_command_the_study_is_whole(self, bake, tmp_path):
         made = bake("heroku_app=create")
         assert made.returncode == 0
         assert "The heroku command is not installed." in made.stderr
-        assert made.stdout.splitlines()[-1] == self.NOT_YET
+        assert made.stdout.splitlines()[-2:] == self.NEXT
         assert git(tmp_path / "stroop-task", "rev-list", "--count", "HEAD") == "1"
 
     def test_without_a_lock_it_is_not_made(self, create, machine, tmp_path):
         made = create(UV_OFFLINE="1", UV_CACHE_DIR=str(tmp_path / "empty"))
         assert made.returncode == 0
         assert "  uv lock    # could not be done now" in made.stdout
-        assert made.stdout.splitlines()[-1] == self.NOT_YET
+        assert made.stdout.splitlines()[-2:] == self.NEXT
         assert machine.calls == []
-
-    def test_cruft_makes_none_to_compare(self, template, index, machine, tmp_path):
-        environment = os.environ | machine.environment | index
-        options = {"env": environment, "capture_output": True}
-        answers = '{"heroku_app": "create", "heroku_app_name": "my-study"}'
-        make = ["create", "--no-input", "--extra-context", answers, template]
-        subprocess.run([BIN / "cruft", *make], cwd=tmp_path, check=True, **options)
-        calls = len(machine.calls)
-        assert calls > 0
-        subprocess.run([BIN / "cruft", "diff"], cwd=tmp_path / "stroop-task", **options)
-        assert len(machine.calls) == calls
 
 
 @pytest.mark.parametrize("runner", [["uvx", "cookiecutter"], ["python", "-m", "cookiecutter"]])

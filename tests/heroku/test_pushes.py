@@ -53,14 +53,15 @@ def locked_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smallest study that Heroku builds, with its lock."""
     folder = tmp_path_factory.mktemp("study")
     (folder / "pyproject.toml").write_text(
-        '[project]\nname = "tiny"\nversion = "1"\nrequires-python = ">=3.13"\n'
+        '[project]\nname = "tiny"\nversion = "1"\nrequires-python = ">=3.11"\n'
         'dependencies = ["gunicorn==23.0.0"]\n\n[tool.uv]\npackage = false\n'
     )
-    (folder / ".python-version").write_text("3.13\n")
+    version = next(v for v in ("3.13", "3.12", "3.11") if find_python(v))
+    (folder / ".python-version").write_text(f"{version}\n")
     (folder / "Procfile").write_text(PROCFILE)
     (folder / "web.py").write_text(WEB)
     subprocess.run(
-        [uv(), "lock", "--quiet", "--python", find_python("3.13")], cwd=folder, check=True
+        [uv(), "lock", "--quiet", "--python", find_python(version)], cwd=folder, check=True
     )
     return folder
 
@@ -132,7 +133,7 @@ class TestPushing:
         assert pushed.returncode == 0, pushed.stderr
         assert "deployed to Heroku" in pushed.stderr
         app.wait_until_up()
-        page = machine.run("curl", "-sS", app.web_url)
+        page = machine.open(app.web_url)
         seen = json.loads(page.stdout)
         environment, headers = seen["environment"], seen["headers"]
         assert environment["GREETING"] == "hello"

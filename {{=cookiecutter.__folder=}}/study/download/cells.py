@@ -8,6 +8,7 @@ Nothing is shortened, rounded or masked.
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from types import NoneType
 
@@ -16,7 +17,7 @@ import msgspec
 CELL = re.compile(rb'("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(,|\r\n)')
 NOT_IN_STRUCTURE = bytes(set(range(256)) - set(b'"\n'))
 
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _encode = msgspec.json.Encoder().encode_lines
 
 
@@ -55,6 +56,19 @@ def as_csv(rows: Sequence[tuple], missing: int) -> bytes:
 
 def _line(row: tuple) -> bytes:
     return b",".join([_CELL[type(value)](value) for value in row])
+
+
+def _as_json(value: object) -> str:
+    try:
+        return _to_json(value)
+    except RecursionError:
+        # Python 3.11 counts the calls above it, and it was read from fewer: see that it fits again.
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(2 * limit)
+        try:
+            return _to_json(value)
+        finally:
+            sys.setrecursionlimit(limit)
 
 
 def _quoted(text: str) -> bytes:

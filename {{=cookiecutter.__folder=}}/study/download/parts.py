@@ -134,7 +134,7 @@ def plan_parts(reader: Reader, where: tuple[str, list], order: str = "") -> list
 
 def make_parts(job: Job, plans: list[Plan], reader: Reader) -> Iterator[Part]:
     """The parts without their texts, one after the other."""
-    processes = min(os.process_cpu_count() or 1, MOST_PROCESSES)
+    processes = min(getattr(os, "process_cpu_count", os.cpu_count)() or 1, MOST_PROCESSES)
     missing = [plan for plan in plans if not job.path(plan).exists()]
     if not reader.snapshot or processes < 2 or len(missing) < WORTH_PROCESSES:
         yield from (job.part(plan, reader) for plan in plans)

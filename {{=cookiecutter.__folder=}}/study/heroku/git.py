@@ -1,4 +1,4 @@
-"""The study's repository as `study up` needs it: the remote `heroku` and the study's address.
+"""The study's repository: its first commit, the remote `heroku` and the study's address.
 
 The address is written into config.txt in a commit of its own. Whatever is the user's, a
 change in that file or a remote that leads elsewhere, is reported and left alone.
@@ -13,7 +13,8 @@ from pathlib import Path
 from study.errors import StudyError
 
 ADDRESS_LINE = re.compile(r"^ad_url_domain[ \t]*=[^\r\n]*", re.MULTILINE)
-ADDRESS_COMMIT = ("commit", "--quiet", "-m", "Write the app's address into config.txt")
+COMMIT = ("commit", "--quiet", "-m")
+ADDRESS_COMMIT = (*COMMIT, "Write the app's address into config.txt")
 # In a git hook these would lead to the repository that the hook belongs to.
 MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
@@ -41,6 +42,27 @@ class Repository:
             raise StudyError(
                 "git is not installed.", "Get it from https://git-scm.com/downloads"
             ) from error
+
+    def start(self, message: str, contact: str) -> bool:
+        """Make the folder a repository with one commit; whether that succeeded.
+
+        The user's git settings do not get in the way, and need not be there.
+        """
+        try:
+            self.git("init", "--quiet", "--initial-branch=main")
+            settings = [*self._settings(contact), "-c", "core.excludesFile="]
+            self.git(*settings, "add", "--all")
+            return not self.git(*settings, *COMMIT, message, "--no-verify").returncode
+        except StudyError:
+            return False
+
+    @property
+    def outer(self) -> str:
+        """The repository in whose folder this one is; empty if there is none."""
+        try:
+            return self.git("-C", "..", "rev-parse", "--show-toplevel").stdout.strip()
+        except StudyError:
+            return ""
 
     def check(self, remote: str) -> None:
         """Raise StudyError if a remote or the address could not be set here."""
@@ -102,10 +124,9 @@ class Repository:
                 f"Write into its part [HIT Configuration], and commit: {line}",
             )
         self.config.write_bytes(text.encode("utf-8"))
-        settings = ["-c", "commit.gpgsign=false"]  # nobody may be there to type a passphrase
-        if self.git("config", "user.email").returncode:
-            contact = settings_in(text).get("Task Parameters", "contact_email_on_error")
-            settings += ["-c", "user.name=psiturk-heroku", "-c", f"user.email={contact}"]
+        settings = self._settings(
+            settings_in(text).get("Task Parameters", "contact_email_on_error")
+        )
         done = self.git(*settings, *ADDRESS_COMMIT, "--no-verify", "--", "config.txt")
         if done.returncode:
             reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
@@ -113,6 +134,13 @@ class Repository:
                 f"git could not commit the study's address: {reason[0]}",
                 "Commit it yourself: git commit -m Address config.txt",
             )
+
+    def _settings(self, contact: str) -> list[str]:
+        """Options of git with which a commit succeeds, in the name of its user if git knows it."""
+        settings = ["-c", "commit.gpgsign=false"]  # nobody may be there to type a passphrase
+        if self.git("config", "user.email").returncode:
+            settings += ["-c", "user.name=psiturk-heroku", "-c", f"user.email={contact}"]
+        return settings
 
 
 def settings_in(text: str) -> configparser.ConfigParser:
