@@ -28,8 +28,12 @@ class Study:
     path: Path
     machine: Machine
 
-    def up(self, *options: str, python: tuple[str, ...] = ("-m", "study.heroku")):
-        """Run `study up`; whatever it says, it tells no secret and shows no traceback."""
+    def up(self, *options: str, python: tuple[str, ...] = ("-m", "study.heroku"), yes=True):
+        """Run `study up`; whatever it says, it tells no secret and shows no traceback.
+
+        There is no terminal: ``yes`` says whether the command itself agrees to the price.
+        """
+        options = ("--yes", *options) if yes else options
         done = self.machine.run(sys.executable, *python, *options, cwd=self.path)
         said = done.stdout + done.stderr
         assert "Traceback" not in said, said
@@ -82,7 +86,10 @@ WHOLE = {
     "databases": [(PLAN, "provisioned")],
     "config": ["COMPLETION_CODE", "DATABASE_URL", "ON_CLOUD", "PSITURK_SECRET_KEY"],
     "secret": 64,
-    "config changes": ["Set ON_CLOUD, PSITURK_SECRET_KEY, COMPLETION_CODE config vars"],
+    "config changes": [
+        "Set ON_CLOUD, PSITURK_SECRET_KEY config vars",
+        "Set COMPLETION_CODE config vars",
+    ],
     "remote": REMOTE,
     "address": 1,
     "commits": [

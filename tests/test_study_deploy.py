@@ -5,6 +5,7 @@ One study goes through its life here, so the tests run in the order of the file.
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -64,19 +65,34 @@ def scene(
         yield Scene(folder=study.path, platform=platform, machine=machine)
 
 
+def test_before_the_yes_to_its_price_no_server_starts(scene, tmp_path):
+    early = Scene(**vars(scene) | {"folder": tmp_path / "early"})
+    shutil.copytree(scene.folder, early.folder, ignore=shutil.ignore_patterns(".venv"))
+    early.commit(pyproject__toml=early.text("pyproject.toml").replace(APP, "early-abcde"))
+    assert early.study("up").code == 1
+    app = scene.platform.apps["early-abcde"]
+    refused = early.study("deploy")
+    assert refused.code == 1
+    assert "NO   the app early-abcde has no database yet" in refused.out
+    assert "- Get one: uv run study up\n" in refused.out
+    pushed = early.run("git", "push", "heroku", "main")
+    assert "On Heroku: uv run study up" in pushed.out
+    assert app.releases[-1].status == "failed" and not app.dynos.running
+
+
 def test_without_an_app_it_says_how_to_make_one(scene):
     refused = scene.study("deploy")
     assert refused.code == 1
     assert f"NO   the app {APP} is not there" in refused.out
     assert "uv run study up" in refused.out
-    made = scene.study("up")
+    made = scene.study("up", "--yes")
     assert made.code == 0, made.out
 
 
 def test_every_problem_is_told_at_once_with_its_remedy_and_nothing_is_pushed(scene):
-    config = scene.text("config.txt").replace("#port = 22362", "port = 5000")
+    config = scene.text("config.txt").replace(";port = 22362", "port = 5000")
     scene.commit(
-        config__txt=config.replace("#login_pw =", f"login_pw = {SECRET}"),
+        config__txt=config.replace(";login_pw =", f"login_pw = {SECRET}"),
         notes__md=f"postgres://me:{SECRET}@db.example.edu/x\nAKIAIOSFODNN7EXAMPLE\n"
         f"https://app.prolific.com/submissions/complete?cc={CODE}\nCOMPLETION_CODE={CODE}\n",
         excluded__txt="60ffe5c8371090c7041d43f8\n",
@@ -206,12 +222,22 @@ def test_a_failed_release_phase_is_told_and_the_old_version_goes_on(scene):
     scene.app.set_config({"PSITURK_DATABASE_URL": None}, scene.platform.account)
 
 
-def test_a_server_that_does_not_start_is_told_with_the_end_of_its_log(scene):
+def test_a_mistake_in_custom_py_fails_the_release_phase(scene):
     scene.commit(custom__py=scene.text("custom.py") + "\nimport reqeusts\n")
     failed = scene.study("deploy")
     assert failed.code == 1
+    assert f"The release phase of v{scene.app.releases[-1].version} failed" in failed.out
+    assert "  custom.py, line 38: ModuleNotFoundError: No module named 'reqeusts'\n" in failed.out
+    scene.run("git", "revert", "--no-edit", "HEAD")
+
+
+def test_a_server_that_does_not_start_is_told_with_the_end_of_its_log(scene):
+    mistake = "\n\ndef init_app(app):\n    app.nonsense()\n"
+    scene.commit(custom__py=scene.text("custom.py") + mistake)
+    failed = scene.study("deploy")
+    assert failed.code == 1
     assert "The new version does not serve: the server did not start" in failed.out
-    assert "No module named 'reqeusts'" in failed.out
+    assert "custom.py, line 40: AttributeError: 'Flask' object has no attribute" in failed.out
     assert f"heroku rollback --app {APP}" in failed.out
     scene.run("git", "revert", "--no-edit", "HEAD")
 

@@ -171,7 +171,7 @@ class TestWeb:
     def test_the_scheduler_forces_one_worker_wherever_it_is_switched_on(self, serve, study):
         config = study.path / "config.txt"
         text = config.read_text(encoding="utf-8")
-        config.write_text(text.replace("#do_scheduler = false", "do_scheduler = true"), "utf-8")
+        config.write_text(text.replace(";do_scheduler = false", "do_scheduler = true"), "utf-8")
         try:
             with serve(WEB_CONCURRENCY="2") as server:
                 assert len(server.wait().started_workers(1)) == 1
@@ -246,7 +246,7 @@ def test_app_json_asks_for_what_study_up_makes(new_folder, platform, machine):
         "AWS_SECRET_ACCESS_KEY": "a" * 40,
         "DATABASE_URL": "postgres://me:it@db.example.edu/study",
     }
-    up = machine.run("python3", "-m", "study.heroku", cwd=folder)
+    up = machine.run("python3", "-m", "study.heroku", "--yes", cwd=folder)
     assert up.returncode == 0, up.stdout + up.stderr
     asked = json.loads((folder / "app.json").read_text(encoding="utf-8"))
     assert_same_app(asked, platform.apps["study-to-be"])

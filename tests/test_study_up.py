@@ -6,28 +6,32 @@ import subprocess
 import pytest
 from new_study import APP, AWS, PLAN, REMOTE, WHOLE, Study
 
-CHANGES = ("apps:create", "addons:create", "config:set")  # all else that it runs only looks
+PARTS = ("app", "git remote", "address", "config vars", "database", "code")
+# All else that it runs only looks.
+CHANGES = ("apps:create", "config:set", "addons:create", "config:set")
 
 
 def test_a_first_up_makes_everything_and_a_second_one_nothing(study, platform):
     first = study.up()
     assert (first.returncode, first.stderr) == (0, "")
     assert study.state() == WHOLE
-    assert len(study.machine.calls) <= 8
+    assert len(study.machine.calls) <= 10
     changes = [request for request in platform.requests if request.method != "GET"]
     assert len(changes) == len(CHANGES)
     progress = "  database: Heroku is making it"  # on a slow machine
     lines = [line for line in first.stdout.splitlines() if not line.startswith(progress)]
     assert lines == [
         f"Heroku app {APP} of researcher@example.edu. To be made:",
-        "  app          about 7 USD a month",
+        "  app          no cost",
         "  git remote   no cost",
         "  address      no cost",
-        "  database     about 5 USD a month",
         "  config vars  no cost",
-        "With all its parts the app costs about 12 USD a month (prices of 24 November 2026), "
-        "by the second: the server from the first push, a database at once.",
-        *(f"  {part} …" for part in ("app", "git remote", "address", "database", "config vars")),
+        "  database     about 5 USD a month, from now on",
+        "  code         no cost",
+        "  server       about 7 USD a month, from the first deploy on",
+        "In all about 12 USD a month (prices of 24 November 2026), by the second, until "
+        "`study down`.",
+        *(f"  {part} …" for part in PARTS),
         "Note: A completion code was made, and Prolific's form must have the same one. To see it: "
         f"heroku config:get COMPLETION_CODE --app {APP}",
         f"To take Prolific's instead: heroku config:set COMPLETION_CODE=… --app {APP}",
@@ -47,18 +51,37 @@ def test_a_first_up_makes_everything_and_a_second_one_nothing(study, platform):
     assert "nothing to do" in second.stderr
 
 
+def test_without_a_terminal_nothing_is_bought_unless_the_command_says_so(study, platform):
+    first = study.up(yes=False)
+    app = platform.apps[APP]
+    assert (first.returncode, first.stderr) == (1, "")
+    assert first.stdout.splitlines()[-2:] == [
+        "Nothing was bought. To go on: uv run study up --yes",
+        f"The study's address will be https://{app.host}",
+    ]
+    assert app.addons == [] and sorted(app.config) == ["ON_CLOUD", "PSITURK_SECRET_KEY"]
+    asked = study.up("--json", yes=False)
+    assert asked.returncode == 1
+    assert json.loads(asked.stdout)["missing"] == ["database", "code"]
+    assert app.addons == []
+    assert study.up().returncode == 0
+    assert study.state() == WHOLE
+    again = study.up(yes=False)  # all is bought
+    assert again.returncode == 0 and "nothing to do" in again.stdout
+
+
 def test_a_dry_run_prints_every_command_and_makes_nothing(study, platform):
     done = study.up("--dry-run")
     assert done.returncode == 0
     assert "about 12 USD a month (prices of 24 November 2026)" in done.stdout
-    assert done.stdout.splitlines()[-5:] == [
+    assert done.stdout.splitlines()[-6:] == [
         f"  would run: heroku apps:create {APP} --region us --no-remote --json",
         f"  would run: git remote add heroku {REMOTE}",
         '  would run: git commit --quiet -m "Write the app\'s address into config.txt" '
         "-- config.txt",
+        f"  would run: heroku config:set ON_CLOUD=… PSITURK_SECRET_KEY=… --app {APP}",
         f"  would run: heroku addons:create {PLAN} --wait --app {APP}",
-        "  would run: heroku config:set ON_CLOUD=… PSITURK_SECRET_KEY=… COMPLETION_CODE=… "
-        f"--app {APP}",
+        f"  would run: heroku config:set COMPLETION_CODE=… --app {APP}",
     ]
     assert {request.method for request in platform.requests} == {"GET"}
     assert study.git("remote") == "" and study.git("rev-list", "--count", "HEAD") == "1"
@@ -163,11 +186,15 @@ class TestADatabaseOfOnesOwn:
 
     def test_its_address_becomes_a_config_var(self, study, platform):
         study.machine.environment["DATABASE_URL"] = self.URL
+        # Without a database no deploy starts a server, and that costs money too.
+        asked = study.up(yes=False)
+        app = platform.apps[APP]
+        assert "  database     your own, by its address in DATABASE_URL\n" in asked.stdout
+        assert "DATABASE_URL" not in app.config
         done = study.up()
         assert done.returncode == 0
-        app = platform.apps[APP]
         assert app.config["DATABASE_URL"] == self.URL and app.addons == []
-        assert "the app costs about 7 USD a month" in done.stdout
+        assert "In all about 7 USD a month" in done.stdout
         assert "The database at db.invalid does not answer from here." in done.stdout
         del study.machine.environment["DATABASE_URL"]
         assert "nothing to do" in study.up().stdout

@@ -7,7 +7,7 @@ from heroku import refusals
 from new_study import APP, IN_PYPROJECT, PLAN, WHOLE, fails, goes_on, succeeds
 
 APP_EXISTS = f"""\
-The app {APP} exists; it costs about 7 USD a month once pushed to.
+The app {APP} exists; it costs nothing until the first deploy.
 To remove all of it: heroku apps:destroy --app {APP}"""
 
 

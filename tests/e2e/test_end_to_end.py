@@ -41,6 +41,9 @@ def test_a_study_from_its_first_question_to_its_end(
         cookiecutter = [sys.executable, "-m", "cookiecutter", "--no-input", str(template)]
         run(*cookiecutter, *answers, cwd=tmp_path)
     app = platform.apps[APP]
+    assert app.addons == []
+    with step("study up --yes"):
+        run("uv", "run", "study", "up", "--yes")
     with step("study deploy"):
         printed = run("uv", "run", "study", "deploy")
     debug_link = re.search(r"https://\S+mode=debug", printed)[0]

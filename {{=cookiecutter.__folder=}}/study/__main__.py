@@ -37,12 +37,13 @@ def preview(port: int | None, browser: bool) -> None:
 
 @app.command()
 @click.option("--dry-run", is_flag=True, help="Print the commands and make nothing.")
+@click.option("--yes", is_flag=True, help="Agree to the price, to be used without a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
-def up(dry_run: bool, as_json: bool) -> None:
-    """Make the app on Heroku, or complete it. Shows the price before it makes anything."""
+def up(dry_run: bool, yes: bool, as_json: bool) -> bool:
+    """Make the app on Heroku, or complete it. Asks before it buys anything."""
     from study.heroku.up import run_up
 
-    run_up(dry_run, as_json)
+    return run_up(dry_run, yes, as_json)
 
 
 @app.command()

@@ -90,10 +90,13 @@ def check_everything(folder: Path, heroku: Heroku, remote: str) -> str:
 
 
 def read_address(folder: Path, heroku: Heroku, remote: str) -> str:
-    """The app's address. Raises StudyError if it is missing or `heroku` leads elsewhere."""
+    """The app's address. Raises StudyError if the app is missing, has no database (which `study
+    up` buys after a yes to the price of both), or `heroku` leads elsewhere."""
     app, _ = look(heroku)
     if not app:
         raise StudyError(f"the app {heroku.app} is not there", "Make it: uv run study up")
+    if not app.config.get("DATABASE_URL"):
+        raise StudyError(f"the app {heroku.app} has no database yet", "Get one: uv run study up")
     leads_to = run(folder, "git", "remote", "get-url", "heroku").stdout.strip()
     if leads_to != remote:
         raise StudyError(

@@ -6,6 +6,7 @@ says 0 without having done what was asked. So every change is read back, and a f
 believed only if its part is not there afterwards.
 """
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from study.errors import StudyError
 from study.heroku.cli import PAUSES_BEFORE_RETRY, Answer, Heroku, check_version, problem
+from study.heroku.codes import needed_codes
 from study.heroku.git import ADDRESS_COMMIT, Repository, domain_in, is_herokus
 from study.heroku.wanted import DYNO_PRICE, IN_PYPROJECT, PLAN_PRICES, needed_config, read_wanted
 
@@ -106,10 +108,9 @@ class Provisioning:
             raise problem(answer, "reading the config vars")
         self.found.config = answer.json()
 
-    def missing_config(self) -> dict[str, str]:
-        """The config vars that the study needs and the app lacks; set ones are never replaced."""
+    def unset(self, needed: dict[str, str]) -> dict[str, str]:
+        """Those of the needed config vars that the app lacks; set ones are never replaced."""
         present = self.found.config or {}
-        needed = needed_config(self.wanted.database, self.wanted.recruitment) | self.given
         return {name: value for name, value in needed.items() if value and not present.get(name)}
 
     def insist(
@@ -145,10 +146,10 @@ class Provisioning:
         if not self.found.app:
             return doubt or "Nothing on Heroku was made, and nothing costs money."
         app = self.wanted.app
-        costs = f"costs about {DYNO_PRICE} USD a month"
-        lines = [
-            f"The app {app} exists; it {costs}{'' if self.found.is_live else ' once pushed to'}."
-        ]
+        costs = "costs nothing until the first deploy"
+        if self.found.is_live:
+            costs = f"costs about {DYNO_PRICE} USD a month"
+        lines = [f"The app {app} exists; it {costs}."]
         for addon in self.found.databases:
             price = PLAN_PRICES.get(addon["plan"]["name"])
             costs = f"about {price} USD a month" if price else "money"
@@ -179,14 +180,12 @@ def refuse_foreign_app(run: Provisioning, app: dict, account: str) -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """One part of the wanted state: is it so already, what makes it so, what it costs."""
+    """One part of the wanted state: is it so already, what makes it so, and by which command."""
 
     name: str
     is_done: Callable[["Provisioning"], bool]
     make: Callable[["Provisioning"], None]
     command: Callable[["Provisioning"], list[str]]  # for the dry run, without secrets
-    # None: a plan that is not in our list.
-    monthly_price: Callable[["Provisioning"], int | None] = lambda run: 0
 
 
 def app_is_made(run: Provisioning) -> bool:
@@ -253,7 +252,7 @@ def write_address(run: Provisioning) -> None:
 
 def database_is_ready(run: Provisioning) -> bool:
     if run.wanted.database == "existing":
-        return True  # its address is one of the config vars
+        return bool((run.found.config or {}).get("DATABASE_URL"))
     return any(
         addon["state"] == "provisioned" and "DATABASE_URL" in addon["config_vars"]
         for addon in run.found.databases
@@ -261,14 +260,23 @@ def database_is_ready(run: Provisioning) -> bool:
 
 
 def database_command(run: Provisioning) -> list[str]:
+    if run.wanted.database == "existing":
+        return config_command(run, own_database())
     wanted = ["addons:create", run.wanted.database, "--wait"]
     if run.found.databases:
         wanted = ["addons:wait"]
     return ["heroku", *wanted, "--app", run.wanted.app]
 
 
+def own_database() -> dict[str, str]:
+    """The config var that leads to a database of one's own."""
+    return {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
+
+
 def make_database(run: Provisioning) -> None:
-    """Buy the database, or wait for one that is being made."""
+    """Buy the database, wait for one that is being made, or connect one's own."""
+    if run.wanted.database == "existing":
+        return set_config(run, own_database())
     what = f"the database {run.wanted.database}"
     started = time.monotonic()
 
@@ -303,38 +311,42 @@ def make_database(run: Provisioning) -> None:
     )
 
 
-def config_is_set(run: Provisioning) -> bool:
-    return run.found.config is not None and not run.missing_config()
-
-
-def config_command(run: Provisioning) -> list[str]:
-    pairs = [f"{name}=…" for name in run.missing_config()]
+def config_command(run: Provisioning, needed: dict[str, str]) -> list[str]:
+    pairs = [f"{name}=…" for name in run.unset(needed)]
     return ["heroku", "config:set", *pairs, "--app", run.wanted.app]
 
 
-def set_config(run: Provisioning) -> None:
+def set_config(run: Provisioning, needed: dict[str, str]) -> None:
     """Set what is missing, in one call: each call restarts the app."""
-    missing = run.missing_config()
+    missing = run.unset(needed)
     what = f"the config vars {', '.join(missing)}"
     run.insist(
         what,
         lambda: run.heroku.on_app("config:set", *(f"{k}={v}" for k, v in missing.items())),
         lambda _: run.read_config(),
-        lambda: config_is_set(run),
+        lambda: not run.unset(missing),
         lambda answer: problem(answer, f"setting {what}"),
     )
 
 
-STEPS = (
-    Step("app", app_is_made, make_app, app_command, lambda run: DYNO_PRICE),
+def config_step(name: str, needed: Callable[[Provisioning], dict[str, str]]) -> Step:
+    """The step that sets the needed config vars."""
+    return Step(
+        name,
+        lambda run: not run.unset(needed(run)),
+        lambda run: set_config(run, needed(run)),
+        lambda run: config_command(run, needed(run)),
+    )
+
+
+# These cost nothing.
+FREE_STEPS = (
+    Step("app", app_is_made, make_app, app_command),
     Step("git remote", remote_is_set, set_remote, remote_command),
     Step("address", address_is_committed, write_address, address_command),
-    Step(
-        "database",
-        database_is_ready,
-        make_database,
-        database_command,
-        lambda run: PLAN_PRICES.get(run.wanted.database),
-    ),
-    Step("config vars", config_is_set, set_config, config_command),
+    config_step("config vars", lambda run: needed_config(run.wanted.recruitment)),
 )
+# These wait for a yes: the database costs money and, once there is one, so does a deploy.
+DATABASE = Step("database", database_is_ready, make_database, database_command)
+CODE = config_step("code", lambda run: needed_codes(run.wanted.recruitment) | run.given)
+STEPS = (*FREE_STEPS, DATABASE, CODE)

@@ -1,7 +1,8 @@
 """Brings the study's app on Heroku to the wanted state: `study up`.
 
 Every step first looks whether its part is there, so the command can be stopped anywhere
-and run again: it ends in the same state and buys nothing twice.
+and run again: it ends in the same state and buys nothing twice. What costs nothing is made at
+once. What costs money waits until somebody has seen the price and said yes.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 from study.errors import StudyError
 from study.heroku.codes import QUESTIONS, ask_for_codes, question_of
 from study.heroku.git import domain_in, is_herokus
-from study.heroku.steps import STEPS, Provisioning, Step
+from study.heroku.steps import CODE, DATABASE, FREE_STEPS, STEPS, Provisioning, Step
 from study.heroku.wanted import (
     DYNO_PRICE,
     IN_PYPROJECT,
@@ -22,18 +23,22 @@ from study.heroku.wanted import (
     check_database_url,
 )
 
+Ask = Callable[[str], str]
+
 
 def up(
     folder: Path,
     dry_run: bool = False,
+    agreed: bool = False,
     say: Callable[[str], None] = print,
-    ask: Callable[[str], str] | None = None,
+    ask: Ask | None = None,
 ) -> dict:
     """Bring the app to the wanted state; returns that state, without secrets.
 
-    With ``dry_run`` the commands are printed and nothing is made. ``ask`` puts a question
-    to the researcher; without it, a code that is missing is made up. Raises StudyError,
-    which also says what exists and costs money.
+    With ``dry_run`` the commands are printed and nothing is made. ``agreed``: to the price,
+    unseen. ``ask`` puts a question to the researcher; without it nothing is bought that was
+    not agreed to, and a code that is missing is made up. Raises StudyError, which also says
+    what exists and costs money.
     """
     run = Provisioning(folder, say)
     try:
@@ -41,25 +46,42 @@ def up(
         run.look()
         check_before_buying(run)
         before = run.found.config or {}
-        if ask and not dry_run:
-            run.given = ask_for_codes(run.wanted.recruitment, before, ask)
         missing = [step for step in STEPS if not step.is_done(run)]
-        show_bill(run, missing)
-        for step in missing:
-            if dry_run:
+        show_plan(run, missing)
+        if dry_run:
+            for step in missing:
                 say(f"  would run: {' '.join(step.command(run))}")
-            else:
-                say(f"  {step.name} …")
-                step.make(run)
+        else:
+            make_missing(run, missing, agreed, ask)
     except StudyError as error:
         remedy = f"{error.remedy}\nThen run again: uv run study up"
         raise StudyError(error.cause, remedy, run.left()) from error
+    except KeyboardInterrupt:
+        raise StudyError("\nStopped.", "To go on: uv run study up", run.left()) from None
     note_differences(run)
-    if not dry_run:
+    if not dry_run and DATABASE.is_done(run):
         note_code(run, before)
     for note in run.notes:
         say(f"Note: {note}")
     return describe(run)
+
+
+def make_missing(run: Provisioning, missing: list[Step], agreed: bool, ask: Ask | None) -> None:
+    """Make what costs nothing and, after a yes to the price, the rest."""
+    make(run, [step for step in missing if step in FREE_STEPS])
+    if costs_more(run) and not agreed and not (ask and agrees(run, ask)):
+        run.say(f"Nothing was bought. To go on: uv run study up{'' if ask else ' --yes'}")
+        return
+    if ask and CODE in missing:
+        run.given = ask_for_codes(run.wanted.recruitment, run.found.config, ask)
+    make(run, [step for step in missing if step not in FREE_STEPS])
+
+
+def make(run: Provisioning, steps: list[Step]) -> None:
+    """Take these steps, one after the other. Raises StudyError if one fails."""
+    for step in steps:
+        run.say(f"  {step.name} …")
+        step.make(run)
 
 
 def check_before_buying(run: Provisioning) -> None:
@@ -77,7 +99,7 @@ def check_before_buying(run: Provisioning) -> None:
         )
 
 
-def show_bill(run: Provisioning, missing: list[Step]) -> None:
+def show_plan(run: Provisioning, missing: list[Step]) -> None:
     """Say what will be made and what it will cost, before anything is made."""
     wanted = run.wanted
     if not missing:
@@ -86,15 +108,49 @@ def show_bill(run: Provisioning, missing: list[Step]) -> None:
     owner = f"team {wanted.team}" if wanted.team else run.found.account
     run.say(f"Heroku app {wanted.app} of {owner}. To be made:")
     for step in missing:
-        price = step.monthly_price(run)
-        cost = f"about {price} USD a month" if price else "no cost"
-        if price is None:
-            cost = "see the plans: heroku addons:plans heroku-postgresql"
-        run.say(f"  {step.name:<12} {cost}")
-    run.say(
-        f"With all its parts the app costs about {monthly_price(run)} USD a month (prices of "
-        f"{PRICES_CHECKED}), by the second: the server from the first push, a database at once."
-    )
+        price = database_price(run) if step is DATABASE else "no cost"
+        run.say(f"  {step.name:<12} {price}")
+    if costs_more(run):
+        if not run.found.is_live:
+            price = f"about {DYNO_PRICE} USD a month, from the first deploy on"
+            run.say(f"  {'server':<12} {price}")
+        run.say(
+            f"In all about {monthly_price(run)} USD a month (prices of {PRICES_CHECKED}), "
+            "by the second, until `study down`."
+        )
+
+
+def database_price(run: Provisioning) -> str:
+    """What the database will cost that is still missing."""
+    if run.wanted.database == "existing":
+        return "your own, by its address in DATABASE_URL"
+    if run.found.databases:
+        return "bought before; Heroku is making it"
+    price = PLAN_PRICES.get(run.wanted.database)
+    if price is None:
+        return "see the plans: heroku addons:plans heroku-postgresql"
+    return f"about {price} USD a month, from now on"
+
+
+def costs_more(run: Provisioning) -> bool:
+    """Whether money will be spent that nobody has agreed to yet.
+
+    Without a database no server starts (release phase), so it stands for both.
+    """
+    return not DATABASE.is_done(run) and not run.found.databases
+
+
+def agrees(run: Provisioning, ask: Ask) -> bool:
+    """Whether somebody types yes; whatever else they type is a no."""
+    what = "Connect" if run.wanted.database == "existing" else "Buy"
+    if not run.found.is_live:
+        question = f"{what} the database, and let the first deploy start the server? [y/N] "
+    else:
+        question = f"{what} the database? [y/N] "
+    try:
+        return ask(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def monthly_price(run: Provisioning) -> int:
@@ -155,29 +211,33 @@ def describe(run: Provisioning) -> dict:
     }
 
 
-def run_up(dry_run: bool, as_json: bool) -> None:
-    """`study up` for people and, with ``as_json``, for scripts; raises StudyError."""
+def run_up(dry_run: bool, agreed: bool, as_json: bool) -> bool:
+    """`study up` for people and, with ``as_json``, for scripts; whether nothing is missing.
+
+    Raises StudyError.
+    """
 
     def say(line: str) -> None:  # at once, even if the hook's output goes to a file
         print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
     ask = input if sys.stdin.isatty() and not as_json else None
-    state = up(Path.cwd(), dry_run, say, ask)
+    state = up(Path.cwd(), dry_run, agreed, say, ask)
     if as_json:
         print(json.dumps(state, indent=2))
     elif not dry_run:
-        print(f"Done. The study's address will be {state['address']}")
+        done = "" if state["missing"] else "Done. "
+        print(f"{done}The study's address will be {state['address']}")
+    return dry_run or not state["missing"]
 
 
 def main() -> None:
     """`python -m study.heroku`, for when the study is not installed yet."""
     parser = argparse.ArgumentParser(description="Make this study's app on Heroku.")
     parser.add_argument("--dry-run", action="store_true", help="print the commands only")
+    parser.add_argument("--yes", action="store_true", help="agree to the price")
     parser.add_argument("--json", action="store_true", help="print the state as JSON")
     options = parser.parse_args()
     try:
-        run_up(options.dry_run, options.json)
+        sys.exit(not run_up(options.dry_run, options.yes, options.json))
     except StudyError as error:
         sys.exit(f"\n{error}")
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. To carry on: uv run study up")

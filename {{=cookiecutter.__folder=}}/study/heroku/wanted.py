@@ -15,7 +15,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from study.errors import StudyError
-from study.heroku.codes import needed_codes
 from study.heroku.git import settings_in
 
 # US dollars a month, from Heroku's price list.
@@ -80,15 +79,10 @@ def read_wanted(folder: Path) -> Wanted:
     return wanted
 
 
-def needed_config(database: str, recruitment: str) -> dict[str, str]:
-    """What the app needs. Keys and codes that are made here are new each time: set them once."""
+def needed_config(recruitment: str) -> dict[str, str]:
+    """The config vars that every app needs. The key is new each time: set it once."""
     needed = {"ON_CLOUD": "1", "PSITURK_SECRET_KEY": secrets.token_hex(32)}
-    needed |= needed_codes(recruitment)
-    if database == "existing":
-        needed["DATABASE_URL"] = os.environ.get("DATABASE_URL", "")
-    if recruitment == "mturk":
-        needed |= aws_keys()
-    return needed
+    return needed | aws_keys() if recruitment == "mturk" else needed
 
 
 def aws_keys() -> dict[str, str]:
