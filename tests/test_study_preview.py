@@ -1,10 +1,13 @@
 """`study preview`: what it refuses, and in which words. That it works, browser tests show."""
 
 import os
+import re
+import signal
 import socket
 
 import pytest
-from server import free_port
+from participant import Participant
+from server import Server, free_port, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -61,23 +64,84 @@ def test_a_busy_port_is_named_with_a_way_out(preview):
     assert f"uv run study preview --port {port + 1}" in refused.stderr
 
 
-def test_a_mistake_in_custom_py_is_shown(preview, study):
-    custom = study.path / "custom.py"
-    original = custom.read_text(encoding="utf-8")
-    custom.write_text("import nosuchmodule\n" + original, encoding="utf-8")
+# What is changed in a file of the study, and what it is to say about that.
+MISTAKES = [
+    ("config.txt", "num_conds = 2", "num_conds = two", "'two' is not a whole number"),
+    ("config.txt", "title = Stroop", "title = 100% Stroop", "a percent sign is written %% there"),
+    ("config.txt", "allow_resume = false", "allow_resume = perhaps", "Not a boolean: perhaps"),
+    ("config.txt", "recruitment = prolific", "recruitment = profilic", "'profilic' is none of"),
+    ("config.txt", "currency = USD", "currency USD", "this is no setting, no note and no [part]"),
+    ("config.txt", "store_address = false", "allow_resume = true", "is there twice in [Study]"),
+    ("custom.py", "from flask", "import nosuchmodule\nfrom flask", "uv add nosuchmodule"),
+    ("custom.py", "custom_code = B", "custom_code == B", "NameError: name 'custom_code'"),
+    ("custom.py", "__all__ =", "__all__ = (", "SyntaxError: '(' was never closed"),
+]
+
+
+@pytest.mark.parametrize(("file", "right", "wrong", "told"), MISTAKES)
+def test_a_mistake_is_told_with_its_line_by_preview_tests_and_release(
+    preview, study, file, right, wrong, told
+):
+    path = study.path / file
+    original = path.read_text(encoding="utf-8")
+    line = original[: original.index(right)].count("\n") + 1
+    path.write_text(original.replace(right, wrong, 1), encoding="utf-8")
+    try:
+        release = {"ON_CLOUD": "1", "DATABASE_URL": "postgres://u:p@db.invalid/d"}
+        runs = [
+            preview("--port", str(free_port())),
+            study.run("pytest", "-q"),
+            study.run("python", "-m", "study.database", env=os.environ | release),
+        ]
+    finally:
+        path.write_text(original, encoding="utf-8")
+    for run in runs:
+        said = run.stdout + run.stderr
+        assert run.returncode == 1
+        assert told in said and f"{file}, line {line}" in said
+        assert "Traceback" not in said
+        assert len(said.splitlines()) <= 8, said
+
+
+def test_a_mistake_in_the_study_s_own_init_app_is_told_without_gunicorns_words(preview, study):
+    path = study.path / "custom.py"
+    original = path.read_text(encoding="utf-8")
+    mistake = "\n\ndef init_app(app):\n    app.nonsense()\n"
+    path.write_text(original + mistake, encoding="utf-8")
     shown = preview("--port", str(free_port()))
-    custom.write_text(original, encoding="utf-8")
+    path.write_text(original, encoding="utf-8")
     assert shown.returncode == 1
-    assert "No module named 'nosuchmodule'" in shown.stderr
-    assert "The server did not start." in shown.stderr
-
-
-def test_unreadable_settings_are_explained(preview, study):
-    config = study.path / "config.txt"
-    original = config.read_text(encoding="utf-8")
-    config.write_text(original + "recruitment = twice\n", encoding="utf-8")
-    shown = preview()
-    config.write_text(original, encoding="utf-8")
-    assert shown.returncode == 1
-    assert "The settings cannot be read" in shown.stderr
+    line = len((original + mistake).splitlines())
+    assert f"custom.py, line {line}: AttributeError: 'Flask' object has no" in shown.stderr
     assert "Traceback" not in shown.stderr
+
+
+def test_the_terminal_tells_what_participants_do(study, tmp_path):
+    port = free_port()
+    command = (study.python, "-m", "study", "preview", "--no-browser")
+    settings = {
+        "PSITURK_PORT": str(port),
+        "PSITURK_DATABASE_URL": f"sqlite:///{tmp_path}/participants.db",
+    }
+    with Server(study.path, *command, port=port, **settings) as server:
+        visitor = Participant(server.wait().address, mode="debug")
+        visitor.open("/exp")
+        visitor.start()
+        row = {"uniqueid": visitor.uniqueid, "current_trial": 0, "dateTime": 1, "trialdata": {}}
+        visitor.save({"data": [row] * 3, "questiondata": {"age": "30"}})
+        visitor.save([])
+        visitor.complete()
+        wait_for(lambda: "reached the end" in server.output)
+        server.process.send_signal(signal.SIGINT)
+        server.process.wait(20)
+        shown = server.output
+    lines = [line[10:] for line in shown.splitlines() if " participant 1 " in line]
+    assert re.fullmatch("participant 1 arrived: condition [01], counterbalance 0", lines[0])
+    assert lines[1:] == [
+        "participant 1 began the task",
+        "participant 1 saved: 3 lines of data, 1 answer",
+        "participant 1 could not save (status 400)",
+        "participant 1 reached the end",
+    ]
+    assert f"The study:  http://localhost:{port} " in shown
+    assert shown.endswith("\nStopped.\n") and "Traceback" not in shown

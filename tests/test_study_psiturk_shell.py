@@ -179,7 +179,7 @@ def test_hit_create_takes_the_whole_address_of_ad_url(shell, tmp_path):
     """A study behind a domain of one's own; ad_url has no default, so config.txt must name it."""
     config = shell.study.path / "config.txt"
     text = config.read_text(encoding="utf-8")
-    config.write_text(text.replace("#ad_url =", "ad_url = https://lab.example.edu/stroop/pub"))
+    config.write_text(text.replace(";ad_url =", "ad_url = https://lab.example.edu/stroop/pub"))
     try:
         shell("hit create 1 0.10 1")
     finally:

@@ -1,11 +1,12 @@
 """A study being previewed and a browser to visit it with."""
 
 import contextlib
+import html
 import mimetypes
 import os
 import re
 import signal
-import subprocess
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from generated import Study
 from packages import package
 from playwright.sync_api import Browser, Page, Route, sync_playwright
-from server import free_port
+from server import Server, free_port, wait_for
 
 pytest.register_assert_rewrite("faults")
 
@@ -72,7 +73,7 @@ class Preview:
     study: Study
     database: Path
     address: str
-    link: str  # the debug link that it printed
+    link: str  # of its front page, for a debug run
 
     @property
     def environment(self) -> dict[str, str]:
@@ -84,22 +85,17 @@ class Preview:
 def previewing(study: Study, folder: Path) -> Iterator[Preview]:
     """Run `uv run study preview` as a researcher does, on a database of its own."""
     database = folder / "participants.db"
-    environment = os.environ | {"PSITURK_DATABASE_URL": f"sqlite:///{database}"}
-    command = ["uv", "run", "--frozen", "study", "preview", "--port", str(free_port())]
-    process = subprocess.Popen(
-        command, cwd=study.path, env=environment, text=True, bufsize=1, stdout=subprocess.PIPE
-    )
-    printed = ""
-    for line in process.stdout:
-        printed += line
-        if found := re.search(r"(http://\S+?)(/pub\?\S+)", line):
-            break
-    assert found, printed
-    try:
-        yield Preview(study, database, found[1], found[0])
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+    environment = {"PSITURK_DATABASE_URL": f"sqlite:///{database}"}
+    port = free_port()
+    command = ["uv", "run", "--frozen", "study", "preview", "--port", str(port)]
+    with Server(study.path, *command, port=port, **environment) as server:
+        wait_for(lambda: "The study:  http" in server.output or server.process.poll() is not None)
+        address = re.search(r"The study:  (\S+)", server.output)[1]
+        front = html.unescape(urllib.request.urlopen(address).read().decode())
+        link = re.search(r'id="try" href="([^"]+)"', front)[1]
+        yield Preview(study, database, address, address + link)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(20) == 0
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ def init_app(app: Flask) -> None:
     # These open psiTurk's database module, which reads the settings when it is imported.
     from psiturk.db import engine
 
-    from study.web import endings, entrance, participation, saving
+    from study.web import endings, entrance, narration, participation, saving
     from study.web.service import study
 
     config = settings.load()
@@ -40,6 +40,7 @@ def init_app(app: Flask) -> None:
         dashboard.guard(app)
     if os.environ.get("STUDY_PREVIEW"):
         show_edits_on_reload(app)
+        narration.narrate(app)
 
 
 class SessionsInUse(SecureCookieSessionInterface):

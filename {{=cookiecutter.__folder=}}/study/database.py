@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from study import settings
 from study.errors import StudyError
+from study.server import read_study
 
 # Heroku gives a server 60 seconds to listen. One that ends instead is started again at once,
 # and if it ends again, 20 minutes later (devcenter.heroku.com/articles/dynos).
@@ -66,8 +67,8 @@ def create_tables_at_start() -> None:
 def prepare_release() -> str:
     """Make the database ready for a new version; returns the address without its password.
 
-    Raises StudyError if the settings lead to no database that keeps data, or if that
-    database does not let us in.
+    Raises StudyError if the settings or custom.py would not let the server start, if they
+    lead to no database that keeps data, or if that database does not let us in.
     """
     if not settings.is_on_cloud():
         raise StudyError(
@@ -75,7 +76,7 @@ def prepare_release() -> str:
             "and keep its data in a file that the next restart deletes.",
             "Set it: heroku config:set ON_CLOUD=1",
         )
-    address = settings.load().get("Database Parameters", "database_url")
+    address = read_study().get("Database Parameters", "database_url")
     try:
         url = make_url(address)
     except ArgumentError as error:  # its text holds the address, and that the password

@@ -1,5 +1,6 @@
 """The settings that the server follows, read once from config.txt and the environment."""
 
+import configparser
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from psiturk.psiturk_config import PsiturkConfig
 
 from study.errors import StudyError
 from study.recruiters import RECRUITERS, Recruiter
+from study.settings import cannot_use
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ def read_options(config: PsiturkConfig) -> Options:
     return Options(
         title=config.get("HIT Configuration", "title"),
         description=config.get("HIT Configuration", "description"),
-        institution=config.get(own, "institution"),
+        institution=_read(config.get, own, "institution"),
         contact=config.get(task, "contact_email_on_error"),
-        recruiter=_recruiter(config.get(own, "recruitment")),
+        recruiter=_recruiter(_read(config.get, own, "recruitment")),
         preview_ids=frozenset(_words(config.get(own, "preview_ids", fallback=""))),
         code_version=config.get(task, "experiment_code_version"),
         num_conds=conditions,
@@ -69,12 +71,17 @@ def _read(get: Callable, section: str, name: str, default: object = None):
     try:
         return get(section, name) if default is None else get(section, name, fallback=default)
     except ValueError as error:
-        raise _cannot_use(name, str(error)) from error
+        raise cannot_use(section, name, str(error)) from error
+    except configparser.Error as error:
+        raise StudyError(
+            f"config.txt lacks the setting {name} in its part [{section}].",
+            f"Write it there, in a line of its own: {name} = …",
+        ) from error
 
 
 def _recruiter(name: str) -> Recruiter:
     if name not in RECRUITERS:
-        raise _cannot_use("recruitment", f"{name!r} is none of {', '.join(RECRUITERS)}")
+        raise cannot_use("Study", "recruitment", f"{name!r} is none of {', '.join(RECRUITERS)}")
     return RECRUITERS[name]
 
 
@@ -86,8 +93,9 @@ def _cells(config: PsiturkConfig) -> tuple[int, int]:
     conditions, orders = (
         _read(config.getint, "Task Parameters", name) for name in ("num_conds", "num_counters")
     )
-    if min(conditions, orders) < 1:
-        raise _cannot_use("num_conds or num_counters", "there must be at least 1")
+    for name, number in (("num_conds", conditions), ("num_counters", orders)):
+        if number < 1:
+            raise cannot_use("Task Parameters", name, "there must be at least 1")
     return conditions, orders
 
 
@@ -97,21 +105,17 @@ def _per_cell(config: PsiturkConfig, name: str, kind: type, conditions: int, ord
     try:
         numbers = tuple(kind(word) for word in words)
     except ValueError as error:
-        raise _cannot_use(name, str(error)) from error
+        raise cannot_use("Study", name, str(error)) from error
     if not all(0 < number < float("inf") for number in numbers):
-        raise _cannot_use(name, "every number must be above 0")
+        raise cannot_use("Study", name, "every number must be above 0")
     if len(numbers) in (0, conditions * orders):
         return numbers
     if len(numbers) == 1:
         return numbers * (conditions * orders)
     if len(numbers) == conditions:
         return tuple(number for number in numbers for _ in range(orders))
-    raise _cannot_use(name, f"it needs one number, or {conditions}, one for each condition")
+    raise cannot_use("Study", name, f"it needs one number, or {conditions}, one for each condition")
 
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _cannot_use(name: str, why: str) -> StudyError:
-    return StudyError(f"The setting {name} cannot be used: {why}.", "Correct it in config.txt.")

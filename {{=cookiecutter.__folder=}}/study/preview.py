@@ -17,7 +17,6 @@ from psiturk.psiturk_config import PsiturkConfig
 from sqlalchemy import make_url
 
 from study import dashboard, settings
-from study.app import debug_link
 from study.errors import StudyError
 
 SECONDS_TO_START = 60
@@ -36,22 +35,23 @@ def preview(port: int | None = None, open_browser: bool = False) -> None:
     os.environ |= {"STUDY_PREVIEW": "1", "PSITURK_THREADS": "1", "PSITURK_ERRORLOG": "-"}
     config = settings.load()
     refuse_remote_database(config)
-    with serving(config) as address:
-        print(f"\nTake part in the study:  {address}{debug_link()}")
-        print("Edits to templates/ and static/ show when you reload the page. Ctrl-C stops.")
+    with ending_quietly(), serving(config) as address:
+        print(f'\nThe study:  {address}    (there, choose "Try the study")')
+        print("Edits to templates/ and static/ show when you reload the page; after one to")
+        print("config.txt or custom.py, stop this with Ctrl-C and start it again.\n", flush=True)
         if open_browser:
-            webbrowser.open(address + debug_link())
-        wait_for_ctrl_c()
+            webbrowser.open(address)
+        wait()
 
 
 def show_dashboard(port: int, scheduler: bool) -> None:
     """Serve psiTurk's dashboard until Ctrl-C. Raises StudyError as `preview` does."""
     password = dashboard.prepare_environment(port, scheduler)
     os.environ["PSITURK_ERRORLOG"] = "-"
-    with serving(settings.load()) as address:
+    with ending_quietly(), serving(settings.load()) as address:
         print(f"\nDashboard:  {address}/dashboard/   name: researcher   password: {password}")
-        print("Ctrl-C stops it.")
-        wait_for_ctrl_c()
+        print("Ctrl-C stops it.", flush=True)
+        wait()
 
 
 def refuse_cloud_settings() -> None:
@@ -93,7 +93,8 @@ def serving(config: PsiturkConfig) -> Iterator[str]:
     port = config.getint("Server Parameters", "port")
     refuse_busy_port(host, port)
     address = f"http://{host}:{port}"
-    server = subprocess.Popen([sys.executable, "-m", "study.server"])
+    # Out of reach of Ctrl-C: `stop` ends it once, where two signals at once leave a traceback.
+    server = subprocess.Popen([sys.executable, "-m", "study.server"], start_new_session=True)
     try:
         wait_until_it_answers(server, address)
         yield address
@@ -120,19 +121,29 @@ def wait_until_it_answers(server: subprocess.Popen, address: str) -> None:
         time.sleep(0.05)
     raise StudyError(
         "The server did not start.",
-        "The lines above say why; the last one names the file and the problem.",
+        "The lines above say why.",
     )
 
 
-def wait_for_ctrl_c() -> None:
-    """Return when the user presses Ctrl-C or the process is asked to end."""
-    def ask_to_end(*_):
+@contextlib.contextmanager
+def ending_quietly() -> Iterator[None]:
+    """Ends what is inside, in one line, at Ctrl-C or when the terminal is closed."""
+
+    def end(*_):
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, ask_to_end)
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(3600)
+    for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(asked_to_end, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nStopped.", flush=True)
+
+
+def wait() -> None:
+    """Wait for ever."""
+    while True:
+        time.sleep(3600)
 
 
 def stop(server: subprocess.Popen) -> None:
@@ -140,5 +151,5 @@ def stop(server: subprocess.Popen) -> None:
     server.terminate()
     try:
         server.wait(SECONDS_TO_STOP)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
         server.kill()

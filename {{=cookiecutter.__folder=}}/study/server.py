@@ -7,34 +7,76 @@ it too.
 import importlib
 import os
 import sys
+import traceback
+from pathlib import Path
+
+from gunicorn.errors import HaltServer
+from psiturk.psiturk_config import PsiturkConfig
 
 from study import settings
 from study.errors import StudyError
+from study.options import read_options
 
 
 def launch() -> None:
     """Serve the study in the current folder until stopped.
 
-    Raises StudyError if the settings forbid it. An error in custom.py is not caught:
-    psiTurk would start without custom.py if a module it imports is missing
-    (experiment.py), so it is imported here first, where that stops the start.
+    Raises StudyError if the settings or custom.py do not let it.
     """
-    config = settings.load()
+    # psiTurk's module makes sockets co-operative on import, so nothing that opens one
+    # may be imported before it. It reads the settings, so they are checked first.
+    settings.load()
+    import psiturk.experiment_server
+
+    config = read_study()
     if config.getboolean("Server Parameters", "enable_dashboard") and not _is_dashboard():
         raise StudyError(
             "enable_dashboard is on, and with it every participant's page would wait for Amazon.",
             "Set it to false and start the dashboard apart, with `uv run study dashboard`.",
         )
-    # psiTurk's module makes sockets co-operative on import, so nothing that opens one
-    # may be imported before it.
-    import psiturk.experiment_server
-
-    importlib.import_module("custom")
     if _is_dashboard():
         from study.dashboard import refuse_weak_login
 
         refuse_weak_login(config)
-    psiturk.experiment_server.launch()
+    try:
+        psiturk.experiment_server.launch()
+    except HaltServer as halt:  # no worker could start; the first has said why
+        sys.exit(halt.exit_status)
+
+
+def read_study() -> PsiturkConfig:
+    """What the researcher wrote for the server: all settings, and custom.py is imported.
+
+    Raises StudyError, with file and line, for a mistake in either. psiTurk itself would
+    start without custom.py if a module that it imports is missing (psiturk/experiment.py).
+    """
+    config = settings.load()
+    read_options(config)
+    try:
+        importlib.import_module("custom")
+    except Exception as error:
+        raise explain(error) or error from error
+    return config
+
+
+def explain(error: Exception) -> StudyError | None:
+    """Where the researcher's code went wrong, and how; None if the mistake is not in it."""
+    where, said = "", str(error)
+    for frame in traceback.extract_tb(error.__traceback__):
+        if is_theirs(Path(frame.filename)):
+            where = f"{Path(frame.filename).name}, line {frame.lineno}"
+    if isinstance(error, SyntaxError) and is_theirs(Path(error.filename or "")):
+        where, said = f"{Path(error.filename).name}, line {error.lineno}", error.msg
+    remedy = "Correct it there."
+    if isinstance(error, ModuleNotFoundError):
+        remedy = f"If it is a package: uv add {error.name}. If it is a file of yours: put it here."
+    return StudyError(f"{where}: {type(error).__name__}: {said}", remedy) if where else None
+
+
+def is_theirs(file: Path) -> bool:
+    """Whether a file is the researcher's own, neither machinery nor a package."""
+    here = Path.cwd()
+    return here in file.parents and file.relative_to(here).parts[0] not in (".venv", "study")
 
 
 def _is_dashboard() -> bool:

@@ -7,7 +7,9 @@ environment, before psiTurk is imported. ``prepare_environment`` does that.
 
 import configparser
 import os
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from dotenv import find_dotenv, load_dotenv
 from psiturk.psiturk_config import PsiturkConfig
@@ -17,6 +19,14 @@ from study.errors import StudyError
 
 # Names that psiTurk also reads without its prefix (psiturk_config.py, load_config).
 UNPREFIXED = ("PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+# Settings that psiTurk reads as a whole number, or as yes or no.
+NUMBERS = {
+    "approve_requirement", "cutoff_time", "loglevel", "num_conds", "num_counters",
+    "number_hits_approved", "port", "server_timeout",
+}  # fmt: skip
+SWITCHES = {
+    "allow_repeats", "do_scheduler", "enable_dashboard", "require_master_workers", "us_only",
+}  # fmt: skip
 # Spellings of a PostgreSQL address that psiTurk or SQLAlchemy would not understand.
 POSTGRES_SPELLINGS = ("postgresql://", "postgresql+psycopg://", "postgresql+psycopg2://")
 
@@ -60,7 +70,8 @@ def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
 def load() -> PsiturkConfig:
     """The effective settings of the study in the current folder.
 
-    Raises StudyError where psiTurk would refuse them or cannot read them.
+    Raises StudyError where psiTurk would refuse them or cannot read them; it names the file
+    and the line.
     """
     prepare_environment()
     config = PsiturkConfig()
@@ -70,14 +81,73 @@ def load() -> PsiturkConfig:
         raise StudyError(
             "ON_CLOUD is set, but the database is a file or on localhost. "
             "A cloud server loses its files at every restart, and the data with them.",
-            "Attach a Postgres database to the app, which sets DATABASE_URL.",
+            "Give it a Postgres database, by DATABASE_URL. On Heroku: uv run study up",
         ) from error
     except (OSError, ValueError, configparser.Error) as error:
-        raise StudyError(
-            f"The settings cannot be read: {error}",
-            "Correct config.txt, .env or the environment.",
-        ) from error
+        raise unreadable(error) from error
+    for section in config.sections():
+        for name in config.options(section):
+            check(config, section, name)
     return config
+
+
+def unreadable(error: Exception) -> StudyError:
+    """What to tell about a file of settings that cannot be parsed.
+
+    It quotes no line of it: the one at fault may hold a secret.
+    """
+    file = getattr(error, "source", None) or getattr(error, "filename", None) or "config.txt"
+    file = Path(str(file)).name
+    line = getattr(error, "lineno", None)
+    section, name = getattr(error, "section", ""), getattr(error, "option", "")
+    remedy = "A setting is `name = value`, in one line; a note begins with #."
+    if isinstance(error, configparser.DuplicateOptionError):
+        cause, remedy = f"{name} is there twice in [{section}]", "Take one of the two out."
+    elif isinstance(error, configparser.DuplicateSectionError):
+        cause, remedy = f"[{section}] begins twice", "Put its settings together under one of them."
+    elif isinstance(error, configparser.MissingSectionHeaderError):
+        cause = "this stands before the first part, such as [Study]"
+    elif isinstance(error, configparser.ParsingError):
+        cause, line = "this is no setting, no note and no [part]", error.errors[0][0]
+    elif isinstance(error, UnicodeDecodeError):
+        cause, remedy = "the file is not text in UTF-8", "Save it again, with the encoding UTF-8."
+    else:
+        cause, remedy = f"it cannot be read ({type(error).__name__})", "Correct or restore it."
+    return StudyError(f"{file}{f', line {line}' if line else ''}: {cause}.", remedy)
+
+
+def check(config: PsiturkConfig, section: str, name: str) -> None:
+    """Raise StudyError if a setting cannot be used by psiTurk."""
+    try:
+        value = config.get(section, name)
+    except configparser.InterpolationError as error:
+        raise cannot_use(section, name, "a percent sign is written %% there") from error
+    if name in NUMBERS and not value.strip().isdecimal():
+        raise cannot_use(section, name, f"{value!r} is not a whole number")
+    if name in SWITCHES and value.lower() not in config.BOOLEAN_STATES:
+        raise cannot_use(section, name, f"{value!r} is neither true nor false")
+
+
+def cannot_use(section: str, name: str, why: str) -> StudyError:
+    """What to tell about a setting that is there and cannot be used."""
+    variable = f"PSITURK_{name.upper()}"
+    line = lines_of(Path("config.txt")).get((section, name))
+    place = "config.txt" if line is None else f"config.txt, line {line}"
+    if os.environ.get(variable):
+        place = f"the variable {variable}, in the terminal, in .env or among the config vars"
+    return StudyError(f"The setting {name} cannot be used: {why}.", f"Correct it: {place}.")
+
+
+def lines_of(path: Path) -> dict[tuple[str, str], int]:
+    """The line on which a file sets each option, by section and name."""
+    found, section = {}, ""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    for number, line in enumerate(lines, start=1):
+        if header := re.match(r"\[(.+)\]", line):
+            section = header[1]
+        elif option := re.match(r"([^#;\s=:][^=:]*?)\s*[=:]", line):
+            found[section, option[1].lower()] = number
+    return found
 
 
 def _is_readable(value: str) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from study import preview, settings
+from study import preview, server, settings
+from study.errors import StudyError
 
 STUDY = Path(__file__).parent.parent
 # Settings of this terminal that must not reach the server under test.
@@ -29,6 +30,10 @@ def environment(tmp_path_factory):
         patch.setenv("PSITURK_PORT", str(_free_port()))
         patch.setenv("PSITURK_THREADS", "1")
         patch.setenv("PSITURK_ERRORLOG", "-")
+        try:
+            server.read_study()
+        except StudyError as error:
+            pytest.exit(f"No test was run.\n\n{error}\n", returncode=1)
         yield
 
 

@@ -84,7 +84,8 @@ def effective(
     """
     parser, sources = configparser.ConfigParser(), {}
     for path, name in _files(environment, folder, home):
-        lines = _lines(path)
+        # psiTurk's own files are not worth a number.
+        lines = settings.lines_of(path) if path.name in ("config.txt", ".psiturkconfig") else {}
         alone = configparser.RawConfigParser(default_section="")  # so that [DEFAULT] is like others
         alone.read(path)
         parser.read(path)
@@ -154,16 +155,3 @@ def _files(environment: Mapping[str, str], folder: Path, home: Path) -> list[tup
     place = Path(environment.get("PSITURK_GLOBAL_CONFIG_LOCATION", home))
     files.append((place / ".psiturkconfig", "global file"))
     return [*files, (folder / "config.txt", "config.txt")]
-
-
-def _lines(path: Path) -> dict[tuple[str, str], int]:
-    """The line on which each setting stands; psiTurk's own files are not worth a number."""
-    found, section = {}, ""
-    if path.name not in ("config.txt", ".psiturkconfig") or not path.exists():
-        return found
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if header := re.match(r"\[(.+)\]", line):
-            section = header[1]
-        elif option := re.match(r"([^#;\s=:][^=:]*?)\s*[=:]", line):
-            found[section, option[1].lower()] = number
-    return found

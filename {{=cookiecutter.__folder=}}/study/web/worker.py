@@ -5,11 +5,15 @@ http-routing). gunicorn closes one after 2, and a request that was on its way th
 a longer patience, gunicorn would wait as long for idle connections when it is told to stop.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gevent
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventWorker
+
+from study.server import explain
 
 SECONDS_IDLE = 100
 SECONDS_IDLE_AT_THE_END = 2
@@ -32,6 +36,16 @@ class Worker(GeventWorker):
                 yield
         finally:
             del self._waiting[patience]
+
+    def load_wsgi(self) -> None:
+        """Import the application; a mistake in custom.py ends the server in a few lines."""
+        try:
+            super().load_wsgi()
+        except Exception as error:
+            if (mistake := explain(error)) is None:
+                raise
+            print(mistake, file=sys.stderr, flush=True)
+            sys.exit(Arbiter.APP_LOAD_ERROR)
 
     def handle_exit(self, sig, frame) -> None:
         """Told to stop (SIGTERM)."""
