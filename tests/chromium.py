@@ -1,7 +1,8 @@
-"""The system's Chromium, as every test and benchmark starts it."""
+"""Chromium, as every test and benchmark starts it."""
 
 import os
-import shutil
+
+from tests.programs import find_chromium
 
 OPTIONS = [
     "--disable-gpu",
@@ -14,6 +15,6 @@ OPTIONS = [
 
 def program() -> str:
     """Where it is. A machine without it fails."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    assert found, "This needs Chromium: apt-get install chromium"
+    found = find_chromium()
+    assert found, "Chromium is missing; `uv run pytest` gets it"
     return found

@@ -11,6 +11,8 @@ import pytest
 from generated import REPOSITORY, Study
 from heroku.machine import path_without
 
+from tests.programs import get_missing
+
 # Heroku's double and PostgreSQL; a study that is live, one that is new, one with local data.
 pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab"]
 # Settings of a developer's machine that must not reach a study under test.
@@ -19,6 +21,7 @@ PRIVATE = (
     "PYTHONDONTWRITEBYTECODE",  # without bytecode, psiTurk takes three times as long to start
 )
 
+SLOW = {"browser", "heroku_cli"}  # what a browser or Heroku's command line is needed for
 # The files that take longest begin first. Browsers wait and Heroku's command line works, so they
 # take turns: at any time there is something to wait for and something to do.
 LONGEST = (
@@ -27,7 +30,22 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "leave out what needs a browser or Heroku's command line"
+    parser.addoption("--fast", action="store_true", help=told)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    is_first = not hasattr(config, "workerinput")  # pytest-xdist starts the others
+    if is_first and not config.option.collectonly:
+        get_missing(config.option.fast)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.fast:
+        slow = [item for item in items if SLOW & {*getattr(item, "fixturenames", ())}]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 

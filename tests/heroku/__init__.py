@@ -6,7 +6,7 @@
         machine.git("push", "heroku", "main", cwd=study)           # builds, releases, starts
         app = platform.apps["my-study"]                            # what is true: app.py
         app.wait_until_up()
-        machine.run("curl", app.web_url)                           # https, under its real address
+        machine.open(app.web_url)                                  # https, under its real address
         assert len(platform.calls("POST /apps")) == 1              # what was asked
         assert machine.calls[0] == ["create", "my-study"]          # what was run
 

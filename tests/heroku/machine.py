@@ -9,7 +9,7 @@ to kill its caller, so tests can interrupt a study at every step.
     machine.git("push", "heroku", "main", cwd=study)
     subprocess.run([...], env=machine.environment)
 
-Python, curl and git in this environment reach https://NAME-....herokuapp.com through HTTPS_PROXY
+Python and git in this environment reach https://NAME-....herokuapp.com through HTTPS_PROXY
 and trust it through SSL_CERT_FILE and its like. For Chromium there is `machine.chromium_flags`.
 """
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from .certificate import Certificate
@@ -59,6 +60,15 @@ printf '%s\\036' "$note" >> {calls}
 status=$?
 if [ -f {kill} ] && [ "$1" = "$(cat {kill})" ]; then rm {kill}; kill -9 $PPID; fi
 exit $status
+"""
+
+OPEN = """
+import sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen(sys.argv[1])
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.read().decode())
 """
 
 
@@ -146,6 +156,10 @@ class Machine:
             text=True,
             timeout=timeout,
         )
+
+    def open(self, url: str) -> subprocess.CompletedProcess[str]:
+        """Ask for a page; its text is on stdout. Exit status 0 if there was an answer."""
+        return self.run(sys.executable, "-c", OPEN, url)
 
     @property
     def chromium_flags(self) -> list[str]:

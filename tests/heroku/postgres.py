@@ -29,6 +29,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import trustme
+
+from tests.programs import find_postgres, postgres_speaks_tls
+
 from . import orphans
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
@@ -36,7 +40,7 @@ ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
 
 class Cluster:
     def __init__(self, *, tls: bool = True, max_connections: int = 300):
-        self.tls = tls
+        self.tls = tls and postgres_speaks_tls()
         self.max_connections = max_connections
         self.port = 0
         self._folder: Path | None = None
@@ -214,28 +218,9 @@ class Cluster:
 
     def _make_certificate(self, data: Path, owner: str | None) -> None:
         key, certificate = data / "server.key", data / "server.crt"
-        subprocess.run(
-            [
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=postgres",
-                "-keyout",
-                key,
-                "-out",
-                certificate,
-            ],
-            check=True,
-            capture_output=True,
-        )
+        issued = trustme.CA().issue_cert("postgres")
+        issued.private_key_pem.write_to_path(key)
+        issued.cert_chain_pems[0].write_to_path(certificate)
         key.chmod(0o600)
         if owner:
             shutil.chown(key, owner, owner)
@@ -251,18 +236,10 @@ class Cluster:
 
     @staticmethod
     def binary(name: str) -> str:
-        """Debian keeps the server's programs out of PATH, one folder for each version."""
-        versions = Path("/usr/lib/postgresql").glob("*/bin")
-        newest = sorted(versions, key=lambda folder: float(folder.parent.name), reverse=True)
-        for folder in newest:
-            if (folder / "initdb").exists() and (folder / name).exists():
-                return str(folder / name)
-        found = shutil.which(name)
+        """Where one of PostgreSQL's programs is."""
+        found = find_postgres(name)
         if not found:
-            raise RuntimeError(
-                f"{name} is missing: install the PostgreSQL server "
-                "(Debian and Ubuntu: apt-get install postgresql)"
-            )
+            raise RuntimeError("the PostgreSQL server is missing; `uv run pytest` gets it")
         return found
 
 
