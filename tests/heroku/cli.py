@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from playwright._impl._driver import compute_driver_executable
+from tests.programs import find_node
 
 from .toolchain import cache_folder
 
@@ -28,8 +28,8 @@ def find_cli() -> str:
     program = _cache() / "node_modules" / "heroku" / "bin" / "run.js"
     if not program.exists():
         _install()
-    node, _ = compute_driver_executable()
-    return shlex.join([node, "--no-deprecation", "--import", str(WITHOUT_SENTRY), str(program)])
+    options = ["--no-deprecation", "--import", str(WITHOUT_SENTRY)]
+    return shlex.join([find_node(), *options, str(program)])
 
 
 def _cache() -> Path:
