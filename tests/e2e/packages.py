@@ -19,7 +19,9 @@ def package(name_and_version: str) -> Path:
             pack = ["npm", "pack", "--silent", "--pack-destination", aside, name_and_version]
             packed = subprocess.run(pack, check=True, capture_output=True, text=True)
             with tarfile.open(Path(aside, packed.stdout.split()[-1])) as archive:
-                archive.extractall(aside, filter="data")
+                # Debian 12's Python does not know filters yet.
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)
+                archive.extractall(aside)
             with contextlib.suppress(OSError):  # another test run was faster
                 Path(aside, "package").rename(folder)
     return folder
