@@ -218,7 +218,7 @@ def test_a_failed_release_phase_is_told_and_the_old_version_goes_on(scene):
     assert f"The release phase of v{scene.app.releases[-1].version} failed" in failed.out
     assert "this study keeps data in Postgres" in failed.out
     assert 'git commit --allow-empty -m "Deploy again"' in failed.out
-    assert scene.machine.run("curl", "-sSf", scene.app.web_url).returncode == 0
+    assert scene.machine.open(scene.app.web_url).returncode == 0
     scene.app.set_config({"PSITURK_DATABASE_URL": None}, scene.platform.account)
 
 
@@ -255,7 +255,7 @@ def test_a_plain_push_works_as_well(scene):
     pushed = scene.run("git", "push", "heroku", "main")
     assert pushed.code == 0, pushed.out
     scene.app.wait_until_up()
-    assert scene.machine.run("curl", "-sSf", scene.app.web_url).returncode == 0
+    assert scene.machine.open(scene.app.web_url).returncode == 0
 
 
 def test_a_study_that_is_scaled_to_nothing_is_told(scene):

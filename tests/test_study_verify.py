@@ -7,7 +7,6 @@ import subprocess
 
 import pytest
 from lab import READY, person
-from participant import BROWSER
 from server import Server, free_port
 
 ADA, BOB = "60ffe5c8371090c7041d43f8", "5b9ab28d4f0c9e0001a2b3c4"
@@ -101,14 +100,13 @@ def test_earlier_participants_are_kept_out_by_the_server_and_stand_nowhere(lab):
     settings = {"PSITURK_DATABASE_URL": lab.url, "PSITURK_THREADS": "1", "PSITURK_PORT": str(port)}
     with Server(lab.folder, lab.python, "-m", "study.server", port=port, **settings) as server:
         server.wait()
-        assert [ask(server.address, worker) for worker in (ADA, "newcomer")] == ["403", "200"]
+        assert [ask(server.address, worker) for worker in (ADA, "newcomer")] == [403, 200]
 
 
-def ask(address: str, worker: str) -> str:
+def ask(address: str, worker: str) -> int:
     """The status with which somebody from Prolific is received."""
-    link = f"{address}/start?PROLIFIC_PID={worker}&STUDY_ID=s&SESSION_ID=x"
-    command = ["curl", "-sL", "-o", os.devnull, "-w", "%{http_code}", "-A", BROWSER, link]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    ids = {"PROLIFIC_PID": worker, "STUDY_ID": "s", "SESSION_ID": "x"}
+    return Browser(address).get("/start", **ids).status
 
 
 def test_what_cannot_be_read_changes_nothing(lab):

@@ -9,7 +9,7 @@ What a request is meant for is told by its host:
 
 A connection may begin in plain HTTP, in TLS, or as a proxy's CONNECT; with CONNECT to any other
 host the door is an ordinary tunnel. So three kinds of client reach the apps under their real
-addresses: programs that honour HTTPS_PROXY (curl, git, Python), browsers that are told to resolve
+addresses: programs that honour HTTPS_PROXY (git, Python), browsers that are told to resolve
 *.herokuapp.com here, and anything that can set a Host header.
 """
 
