@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from lab import READY, person
+from participant import Browser
 from server import Server, free_port
 
 ADA, BOB = "60ffe5c8371090c7041d43f8", "5b9ab28d4f0c9e0001a2b3c4"
