@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from generated import REPOSITORY, Study
+from generated import REPOSITORY, Study, install
 from heroku.machine import path_without
 
 from tests.programs import get_missing
@@ -27,11 +27,12 @@ SLOW = {"browser", "heroku_cli"}  # what a browser or Heroku's command line is n
 LONGEST = (
     *("test_experiment", "test_study_up", "test_end_to_end", "test_generation"),
     *("test_pages", "test_study_up_halfway", "test_recruiters", "test_study_deploy"),
+    *("test_study_psiturk_shell", "test_study_pythons", "test_study_bonuses", "test_hooks"),
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    told = "leave out what needs a browser or Heroku's command line"
+    told = "leave out what needs a browser, Heroku's command line or much time"
     parser.addoption("--fast", action="store_true", help=told)
 
 
@@ -43,11 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.option.fast:
-        slow = [item for item in items if SLOW & {*getattr(item, "fixturenames", ())}]
+        slow = [item for item in items if is_slow(item)]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+def is_slow(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("slow") or SLOW & {*getattr(item, "fixturenames", ())})
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,7 +79,9 @@ def home(tmp_path_factory) -> Path:
         patch.delenv("UV_PROJECT_ENVIRONMENT", raising=False)
         patch.setenv("HOME", str(home))
         patch.setenv("HEROKU_HOST", f"http://127.0.0.1:{closed.getsockname()[1]}")
-        patch.setenv("PATH", path_without("heroku", os.environ["PATH"], home / "bin"))
+        # pyenv's shims take long to say that they have no other Python.
+        path = [folder for folder in os.environ["PATH"].split(os.pathsep) if "/shims" not in folder]
+        patch.setenv("PATH", path_without("heroku", os.pathsep.join(path), home / "bin"))
         patch.setenv("COOKIECUTTER_CONFIG", str(home / "cookiecutter.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
         patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
@@ -130,18 +137,18 @@ def new_folder(index, cookies_session, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def studies(new_folder):
+def studies(new_folder, tmp_path_factory):
     """Make a study with the given answers; equal answers give the same installed study."""
     made: dict[tuple, Study] = {}
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the processes of a run share
 
     def make(**answers: str) -> Study:
         key = tuple(sorted(answers.items()))
         if key not in made:
             study = Study(new_folder(**answers))
-            installed = study.run("python", "--version")
-            assert installed.returncode == 0, installed.stderr
-            if made:
-                study.take_bytecode([*made.values()][-1])
+            install(study, folder / "bytecode")
             made[key] = study
         return made[key]
 

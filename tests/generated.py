@@ -5,6 +5,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -15,21 +17,43 @@ class Study:
     path: Path
 
     def run(self, *command: str, **options) -> subprocess.CompletedProcess:
-        """Run `uv run …` in the study; the output is text."""
+        """Run `uv run …` in the study; the output is text.
+
+        Once the study is installed, without uv, whose look at it takes as long as some tests.
+        """
         options = {"capture_output": True, "text": True, "timeout": 300} | options
-        return subprocess.run(["uv", "run", "--frozen", *command], cwd=self.path, **options)
+        program = self.python.with_name(command[0])
+        if not program.exists():
+            return subprocess.run(["uv", "run", "--frozen", *command], cwd=self.path, **options)
+        environment = options.pop("env", os.environ)
+        environment = {**environment, "VIRTUAL_ENV": str(self.path / ".venv")}
+        environment["PATH"] = os.pathsep.join([str(program.parent), environment["PATH"]])
+        return subprocess.run([program, *command[1:]], cwd=self.path, env=environment, **options)
 
     @property
     def python(self) -> Path:
         """The interpreter of the study's environment."""
         return self.path / ".venv" / "bin" / "python"
 
-    def take_bytecode(self, other: "Study") -> None:
-        """Share the packages' bytecode of another study, which compiled it when it ran.
 
-        uv links both studies to the same files, so Python finds it in step with them.
-        """
-        for compiled in (other.path / ".venv/lib").rglob("*.pyc"):
-            own = self.path / compiled.relative_to(other.path)
+def install(study: Study, bytecode: Path) -> None:
+    """Install a study, and compile its packages only if no study of this test run has before.
+
+    uv links all studies to the same files, so Python finds the bytecode in step with them.
+    ``bytecode`` is where the first study leaves it to the others, in whatever process.
+    """
+    installed = study.run("python", "--version")
+    assert installed.returncode == 0, installed.stderr
+    packages = study.path / ".venv" / "lib"
+    with FileLock(bytecode.with_suffix(".lock")):
+        if not bytecode.exists():
+            study.run("python", "-m", "compileall", "-q", "-j2", packages)
+            for compiled in packages.rglob("*.pyc"):
+                kept = bytecode / compiled.relative_to(packages)
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                os.link(compiled, kept)
+    for kept in bytecode.rglob("*.pyc"):
+        own = packages / kept.relative_to(bytecode)
+        if not own.exists() and own.parent.parent.exists():
             own.parent.mkdir(exist_ok=True)
-            os.link(compiled, own)
+            os.link(kept, own)

@@ -4,9 +4,11 @@ import re
 import subprocess
 import sys
 
+import pytest
 from generated import REPOSITORY
 
 
+@pytest.mark.slow
 def test_every_participant_of_the_load_benchmark_arrives_and_is_stored(studies):
     study = studies(heroku_app="later")
     command = [sys.executable, "-m", "tests.bench.load", "--smoke", "--study", study.path]

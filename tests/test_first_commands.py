@@ -53,6 +53,7 @@ def newcomer(tmp_path, version) -> dict[str, str]:
     return environment
 
 
+@pytest.mark.slow
 def test_they_leave_a_committed_study_and_a_preview(newcomer, version, template, tmp_path):
     make, preview = first_commands()
     folder = tmp_path / "empty"

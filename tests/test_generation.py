@@ -42,10 +42,23 @@ def pairwise(choices: dict[str, list[str]]) -> list[dict[str, str]]:
     return rows
 
 
-@pytest.fixture(scope="module", params=pairwise(CHOICES), ids=lambda row: "-".join(row.values()))
-def study(request, studies) -> Study:
+def each_once(choices: dict[str, list[str]]) -> list[dict[str, str]]:
+    """The shortest list of answers that has every choice."""
+    longest = max(map(len, choices.values()))
+    return [{name: some[n % len(some)] for name, some in choices.items()} for n in range(longest)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "answers" in metafunc.fixturenames:
+        rows = (each_once if metafunc.config.option.fast else pairwise)(CHOICES)
+        ids = ["-".join(row.values()) for row in rows]
+        metafunc.parametrize("answers", rows, ids=ids, scope="module")
+
+
+@pytest.fixture(scope="module")
+def study(answers, studies) -> Study:
     """One study for each combination of choices."""
-    return studies(**request.param)
+    return studies(**answers)
 
 
 def tracked(study: Study) -> list[Path]:
@@ -114,8 +127,7 @@ def test_its_own_tests_pass(study):
     assert "warning" not in tested.stdout
 
 
-def test_the_answers_are_where_they_work(study, request):
-    answers = request.node.callspec.params["study"]
+def test_the_answers_are_where_they_work(study, answers):
     config = ConfigParser()
     config.read(study.path / "config.txt", encoding="utf-8")
     assert config["Task Parameters"]["num_conds"] == answers["num_conditions"]

@@ -50,6 +50,7 @@ def counts(cluster, url: str, where: str = "mode = 'prolific'") -> Counter:
     return Counter({tuple(row.split("|")[:2]): int(row.split("|")[2]) for row in rows})
 
 
+@pytest.mark.slow
 def test_conditions_are_exact_with_two_dynos_and_four_workers(dynos, cluster):
     url = cluster.create_database(connections=20)
     servers = dynos(2, url, WEB_CONCURRENCY="2", CONNECTIONS_PER_WORKER="4")

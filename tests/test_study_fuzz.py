@@ -7,11 +7,13 @@ import json
 import os
 from urllib.parse import urlsplit
 
+import pytest
 from fuzz import Attacker
 from participant import Participant
 from server import Server, free_port
 
 
+@pytest.mark.slow
 def test_random_requests_do_no_harm(studies, cluster):
     study, url, port = studies(recruitment="prolific", num_conditions="2"), "", free_port()
     url = cluster.create_database()

@@ -78,29 +78,43 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("file", "right", "wrong", "told"), MISTAKES)
-def test_a_mistake_is_told_with_its_line_by_preview_tests_and_release(
-    preview, study, file, right, wrong, told
-):
-    path = study.path / file
-    original = path.read_text(encoding="utf-8")
-    line = original[: original.index(right)].count("\n") + 1
-    path.write_text(original.replace(right, wrong, 1), encoding="utf-8")
-    try:
-        release = {"ON_CLOUD": "1", "DATABASE_URL": "postgres://u:p@db.invalid/d"}
-        runs = [
-            preview("--port", str(free_port())),
-            study.run("pytest", "-q"),
-            study.run("python", "-m", "study.database", env=os.environ | release),
-        ]
-    finally:
+@pytest.fixture
+def with_mistake(study):
+    """Make a mistake in a file of the study; gives the words that are to name its line."""
+    originals = {}
+
+    def make(file: str, right: str, wrong: str) -> str:
+        path = study.path / file
+        original = originals[path] = path.read_text(encoding="utf-8")
+        path.write_text(original.replace(right, wrong, 1), encoding="utf-8")
+        return f"{file}, line {original[: original.index(right)].count(chr(10)) + 1}"
+
+    yield make
+    for path, original in originals.items():
         path.write_text(original, encoding="utf-8")
-    for run in runs:
-        said = run.stdout + run.stderr
-        assert run.returncode == 1
-        assert told in said and f"{file}, line {line}" in said
-        assert "Traceback" not in said
-        assert len(said.splitlines()) <= 8, said
+
+
+def assert_tells(run, place: str, told: str) -> None:
+    said = run.stdout + run.stderr
+    assert run.returncode == 1
+    assert told in said and place in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) <= 8, said
+
+
+@pytest.mark.parametrize(("file", "right", "wrong", "told"), MISTAKES)
+def test_a_preview_tells_a_mistake_with_its_line(preview, with_mistake, file, right, wrong, told):
+    place = with_mistake(file, right, wrong)
+    assert_tells(preview("--port", str(free_port())), place, told)
+
+
+@pytest.mark.parametrize(("file", "right", "wrong", "told"), MISTAKES[5:7])
+def test_tests_and_release_tell_it_too(study, with_mistake, file, right, wrong, told):
+    place = with_mistake(file, right, wrong)
+    assert_tells(study.run("pytest", "-q"), place, told)
+    release = {"ON_CLOUD": "1", "DATABASE_URL": "postgres://u:p@db.invalid/d"}
+    released = study.run("python", "-m", "study.database", env=os.environ | release)
+    assert_tells(released, place, told)
 
 
 def test_a_mistake_in_the_study_s_own_init_app_is_told_without_gunicorns_words(preview, study):

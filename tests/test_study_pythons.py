@@ -11,6 +11,7 @@ from heroku.toolchain import find_python
 from participant import Participant
 from server import cloud_server
 
+pytestmark = pytest.mark.slow
 PYTHONS = {version: find_python(version) for version in ("3.11", "3.12", "3.13")}
 HERE = [version for version, program in PYTHONS.items() if program]
 

@@ -144,7 +144,7 @@ class TestWeb:
     def test_it_listens_on_every_interface_at_the_hosts_port(self, serve):
         with serve() as server:
             server.wait()
-            assert f"serving on http://0.0.0.0:{server.port}" in server.output
+            wait_for(lambda: f"serving on http://0.0.0.0:{server.port}" in server.output)
 
     def test_a_server_that_starts_while_its_database_is_away_waits_for_it(self, serve, cluster):
         url = cluster.create_database()
@@ -204,6 +204,7 @@ class TestWeb:
         assert answers == [b"finished"]
 
 
+    @pytest.mark.slow
     def test_idle_connections_are_kept_until_the_host_stops_the_process(self, serve):
         with serve(WEB_CONCURRENCY="2") as server, ExitStack() as stack:
             server.wait()

@@ -106,6 +106,7 @@ def test_a_password_with_percent_and_at_signs_reaches_the_database(serve, cluste
     assert cluster.run("SELECT status FROM assignments", database=urlsplit(url).path[1:]) == "4\n"
 
 
+@pytest.mark.slow
 def test_many_workers_start_on_an_empty_database_without_a_collision(serve, cluster):
     for _ in range(3):
         with serve(cluster.create_database(), WEB_CONCURRENCY="4") as server:
