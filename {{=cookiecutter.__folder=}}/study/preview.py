@@ -33,6 +33,7 @@ def preview(port: int | None = None, open_browser: bool = False) -> None:
     if port:
         os.environ["PSITURK_PORT"] = str(port)
     os.environ |= {"STUDY_PREVIEW": "1", "PSITURK_THREADS": "1", "PSITURK_ERRORLOG": "-"}
+    os.environ["PYTHONUNBUFFERED"] = "1"  # what the server prints is seen at once, and once
     config = settings.load()
     refuse_remote_database(config)
     with ending_quietly(), serving(config) as address:
