@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import urllib.request
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from terminal import Terminal
 
 # How this machine reaches the registries of packages.
 NETWORK = ("SSL_CERT_FILE", "PIP_CERT", "HTTPS_PROXY", "https_proxy", "PIP_INDEX_URL", "UV_INDEX")
+PYTHONS = ("3.11", "3.12", "3.13")
 SECONDS = 300  # for everything that is downloaded
 
 
@@ -28,38 +30,67 @@ def first_commands() -> list[str]:
     return re.search(r"```\n(.*?)```", text, re.DOTALL)[1].splitlines()
 
 
-@pytest.fixture
-def version() -> str:
-    """The oldest Python that a study runs on and that this machine has."""
-    return next(version for version in ("3.11", "3.12", "3.13") if find_python(version))
+@dataclass
+class Newcomer:
+    """Somebody with a new account, and a Python and its pip on the PATH."""
+
+    home: Path
+    version: str = ""
+    path: list[Path] = field(default_factory=lambda: [Path("/usr/bin"), Path("/bin")])
+    port: int = field(default_factory=free_port)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        network = {name: os.environ[name] for name in NETWORK if name in os.environ}
+        own = {"HOME": str(self.home), "PATH": os.pathsep.join(map(str, self.path))}
+        return network | own | {"BROWSER": "true", "PSITURK_PORT": str(self.port)}
+
+    def use_system(self) -> None:
+        """The oldest Python here that a study runs on."""
+        self.version = next(version for version in PYTHONS if find_python(version))
+        program = Path(find_python(self.version)).resolve()
+        environment = self.home / "environment"  # so that pip changes nothing on this machine
+        make = [uv(), "venv", "--quiet", "--seed", "--python", program, environment]
+        subprocess.run(make, check=True)
+        self.path[:0] = [environment / "bin", program.parent]
+
+    def use_pyenv(self, pyenv: Path) -> None:
+        """A pyenv of their own, with a copy of the oldest such Python that pyenv has, if any."""
+        root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=True)
+        versions = Path(root.stdout.strip(), "versions")
+        found = [python for version in PYTHONS for python in versions.glob(f"{version}.*")]
+        if not found:
+            return self.use_system()
+        self.version = found[0].name.rpartition(".")[0]
+        copy = self.home / ".pyenv" / "versions" / found[0].name
+        bulk = shutil.ignore_patterns("site-packages", "test", "__pycache__", "*.a", "share")
+        shutil.copytree(found[0], copy, symlinks=True, ignore=bulk)
+        subprocess.run([copy / "bin" / "python3", "-m", "ensurepip", "--default-pip"], check=True)
+        (self.home / ".pyenv" / "version").write_text(f"{found[0].name}\n")
+        self.path[:0] = [self.home / ".pyenv" / "shims", pyenv.parent]
+        subprocess.run([pyenv, "rehash"], check=True, env=self.environment)
 
 
 @pytest.fixture
-def newcomer(tmp_path, version) -> dict[str, str]:
-    """The environment of a new account with one Python, under pyenv if this machine has it."""
-    home = tmp_path / "home"
-    python, pyenv = home / ".pyenv" / "versions" / version, shutil.which("pyenv")
-    only = [uv(), "venv", "--quiet", "--seed", "--python", find_python(version), python]
-    subprocess.run(only, check=True)
-    path = [python / "bin", "/usr/bin", "/bin"]
-    environment = {"HOME": str(home), "BROWSER": "true", "PSITURK_PORT": str(free_port())}
-    environment |= {name: os.environ[name] for name in NETWORK if name in os.environ}
-    if pyenv:
-        (home / ".pyenv" / "version").write_text(f"{version}\n")
-        path[:1] = [home / ".pyenv" / "shims", Path(pyenv).parent]
-    environment["PATH"] = os.pathsep.join(map(str, path))
-    if pyenv:
-        subprocess.run([pyenv, "rehash"], check=True, env=environment)
-    return environment
+def newcomer(tmp_path) -> Newcomer:
+    newcomer = Newcomer(tmp_path / "home")
+    newcomer.home.mkdir()
+    if pyenv := shutil.which("pyenv"):
+        newcomer.use_pyenv(Path(pyenv))
+    else:
+        newcomer.use_system()
+    return newcomer
 
 
 @pytest.mark.slow
-def test_they_leave_a_committed_study_and_a_preview(newcomer, version, template, tmp_path):
+def test_they_leave_a_committed_study_and_a_preview(newcomer, template, tmp_path):
     make, preview = first_commands()
     folder = tmp_path / "empty"
     folder.mkdir()
     made = Terminal(
-        ["/bin/sh", "-c", make.replace("gh:lab/psiturk-heroku", str(template))], folder, newcomer
+        ["/bin/sh", "-c", make.replace("gh:lab/psiturk-heroku", str(template))],
+        folder,
+        newcomer.environment,
     )
     made.wait_for(r"\[1/13\]", SECONDS)
     made.answer(*[""] * 13)
@@ -67,14 +98,14 @@ def test_they_leave_a_committed_study_and_a_preview(newcomer, version, template,
     assert "could not be done" not in made.said
 
     study = folder / "stroop-task"
-    assert (study / ".python-version").read_text() == f"{version}\n"
+    assert (study / ".python-version").read_text() == f"{newcomer.version}\n"
     state = subprocess.run(
         ["git", "-C", study, "status", "--porcelain"], capture_output=True, text=True
     )
     assert state.stdout == "" and (study / "uv.lock").exists()
 
-    shown = Terminal(["/bin/sh", "-c", preview], folder, newcomer)
-    address = f"http://localhost:{newcomer['PSITURK_PORT']}"
+    shown = Terminal(["/bin/sh", "-c", preview], folder, newcomer.environment)
+    address = f"http://localhost:{newcomer.port}"
     shown.wait_for(re.escape(f"The study:  {address} "), SECONDS)
     assert b"Try the study" in urllib.request.urlopen(address).read()
     shown.sendintr()

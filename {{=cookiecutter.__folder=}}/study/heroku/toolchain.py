@@ -18,7 +18,7 @@ def choose_python(folder: Path) -> str:
 
     Returns what the user should know, in a sentence, if there is no such Python.
     """
-    find = (UV, "python", "find", "--no-python-downloads", "--no-project")
+    find = (UV, "python", "find", "--system", "--no-python-downloads", "--no-project")
     here = [v for v in PYTHONS if run(*find, v, cwd=folder.parent).returncode == 0]
     if any(uv_runs_with(version, folder) for version in here):
         return ""
