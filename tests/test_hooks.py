@@ -130,6 +130,15 @@ def test_without_git_the_files_are_made_and_the_rest_is_explained(bake, tmp_path
     assert (tmp_path / "stroop-task" / "uv.lock").exists()
 
 
+def test_without_a_python_that_fits_it_says_that_one_will_be_fetched(bake, tmp_path):
+    nothing = {"PATH": path_with(tmp_path, "git", "uv"), "UV_PYTHON_INSTALL_DIR": str(tmp_path)}
+    made = bake(**nothing, UV_PYTHON_DOWNLOADS="never")
+    assert made.stdout.splitlines()[0] == (
+        "Note: no Python from 3.11 to 3.13 is here, so uv fetches 3.13"
+    )
+    assert (tmp_path / "stroop-task" / ".python-version").read_text() == "3.13\n"
+
+
 def test_offline_the_study_is_made_and_told_how_to_finish(bake, tmp_path):
     made = bake(UV_OFFLINE="1", UV_CACHE_DIR=str(tmp_path / "empty"))
     assert made.returncode == 0

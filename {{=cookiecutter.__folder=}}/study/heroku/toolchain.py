@@ -11,6 +11,7 @@ from pathlib import Path
 
 PYTHONS = ("3.13", "3.12", "3.11")  # Heroku builds them, and studies were tried on each
 UV = os.environ.get("UV") or "uv"  # `uvx` and `uv run` say where their uv is
+FIND = (UV, "python", "find", "--system", "--no-python-downloads", "--no-project")
 
 
 def choose_python(folder: Path) -> str:
@@ -18,12 +19,14 @@ def choose_python(folder: Path) -> str:
 
     Returns what the user should know, in a sentence, if there is no such Python.
     """
-    find = (UV, "python", "find", "--system", "--no-python-downloads", "--no-project")
-    here = [v for v in PYTHONS if run(*find, v, cwd=folder.parent).returncode == 0]
-    if any(uv_runs_with(version, folder) for version in here):
-        return ""
-    uv_runs_with((here or PYTHONS)[0], folder)
-    if here or not shutil.which(UV):
+    newest = ""
+    for version in PYTHONS:
+        if run(*FIND, version, cwd=folder.parent).returncode == 0:
+            if uv_runs_with(version, folder):
+                return ""
+            newest = newest or version
+    uv_runs_with(newest or PYTHONS[0], folder)
+    if newest or not shutil.which(UV):
         return "`uv` does not run in the study's folder: see the end of its README.md"
     return f"no Python from 3.11 to 3.13 is here, so uv fetches {PYTHONS[0]}"
 
