@@ -2,20 +2,31 @@
 
 import re
 
-from inspection import take_picture
 from playwright.sync_api import Page
 
 MOST_TABS = 25
 
-# Nobody answers before the word is drawn. A word is gone for a moment only, which a question from
-# outside of the page can miss.
+# A word is gone for a moment only, which a question from outside of the page can miss, and on a
+# busy machine a key can come after the deadline: so the page itself says which key came in time.
 LOOK_AT_THE_WORD = """() => {
-    const isThere = () => document.querySelector('.stimulus[class*=ink-]');
-    window.wordIsGone = new Promise((resolve) => {
-        const observer = new MutationObserver(() => isThere() || resolve(observer.disconnect()));
+    const find = () => document.querySelector('.stimulus[class*=ink-]');
+    const watch = (isOver) => new Promise((resolve) => {
+        if (isOver()) return resolve();
+        const observer = new MutationObserver(() => isOver() && resolve(observer.disconnect()));
         observer.observe(document, { subtree: true, childList: true, attributes: true });
     });
-    return new Promise((f) => requestAnimationFrame(() => requestAnimationFrame(f)));
+    const drawn = () => new Promise((f) => requestAnimationFrame(() => requestAnimationFrame(f)));
+    return watch(find).then(async () => {
+        const listening = new AbortController();
+        let inTime = null;
+        addEventListener('keydown', ({ key }) => { inTime ??= find() && key; },
+            { capture: true, signal: listening.signal });
+        window.keyInTime = watch(() => !find()).then(() => { listening.abort(); return inTime; });
+        const word = find().innerText.trim().toLowerCase();
+        const colour = find().className.match(/ink-(\\w+)/)[1];
+        await drawn();
+        return { word, colour };
+    });
 }"""
 
 
@@ -90,22 +101,13 @@ class Person:
     def respond(self, trials: int, wrong_on: int | None = None, late_on: int | None = None) -> None:
         """Name the colours of a block; one answer may be wrong, one may not be given."""
         for trial in range(1, trials + 1):
-            word = self.page.locator(".stimulus[class*=ink-]")
-            word.wait_for()
-            colour = re.search(r"ink-(\w+)", word.get_attribute("class"))[1]
-            key = colour[0]
+            view = self.page.evaluate(LOOK_AT_THE_WORD)
+            key = view["colour"][0]
             if trial == wrong_on:
                 key = "g" if key != "g" else "r"
-            if not self.seen:
-                take_picture(self.page, "word")
-            text = word.inner_text().strip().lower()
-            self.seen.append({"word": text, "colour": colour, "key": key})
-            self.page.evaluate(LOOK_AT_THE_WORD)
-            if trial == late_on:
-                self.seen[-1]["key"] = None
-            else:
+            if trial != late_on:
                 self.page.keyboard.press(key)
-            self.page.evaluate("wordIsGone")
+            self.seen.append(view | {"key": self.page.evaluate("keyInTime")})
 
     def do_the_task(self, comes_back: bool = False) -> None:
         """Practice and both test blocks, perhaps after having been away in the first."""
