@@ -26,6 +26,8 @@ from slugify import slugify
 # Names that Windows keeps for devices: a colleague there could not have the folder.
 DEVICES = {"con", "prn", "aux", "nul"}
 DEVICES |= {f"{kind}{number}" for kind in ("com", "lpt") for number in range(10)}
+JINJA = ("{{", "{%", "{#")
+NO_JINJA = "It must not contain {{, {% or {#, which cookiecutter takes for commands of its own."
 CONTROL = ("Cc", "Cs", "Zl", "Zp")  # Unicode's categories of line breaks and other controls
 
 # Question, what a usable answer looks like, and the same in words.
@@ -58,6 +60,7 @@ class AnswerExtension(Extension):
 
     def __init__(self, environment):
         super().__init__(environment)
+        refuse_jinja_on_the_command_line()
         environment.globals["is_asking"] = is_asking
         environment.filters |= {
             "app_name": app_name,
@@ -120,6 +123,16 @@ def checked_all(answers: dict) -> str:
     return ""
 
 
+def refuse_jinja_on_the_command_line() -> None:
+    """Raise FailedHookException for answers that cookiecutter would render and so change."""
+    for question, answer in (command_line().get("extra_context") or {}).items():
+        if any(sign in answer for sign in JINJA):
+            raise FailedHookException(
+                f"{question}: {answer!r} cannot be used. {NO_JINJA}\n"
+                "Nothing was made. Run the command again with another answer."
+            )
+
+
 def new_folder(answers: dict) -> str:
     """The folder to make. Raises FailedHookException if it is there and cookiecutter's command,
     which tells where, was not told to write over it."""
@@ -143,6 +156,8 @@ def problem_with_text(answer: str, longest: int) -> str:
         return "It must not be empty."
     if any(unicodedata.category(sign) in CONTROL for sign in answer):
         return "It must be one line without line breaks or other control characters."
+    if any(sign in answer for sign in JINJA):
+        return NO_JINJA
     if len(answer) > longest:
         return f"It has {len(answer)} characters; {longest} are allowed."
     return ""

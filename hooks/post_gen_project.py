@@ -5,14 +5,17 @@ here fails: what cannot be done now is printed as commands for later.
 """
 
 import json
+import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
-ANSWERS = dict(json.loads(r'{{= cookiecutter.items() | list | tojson =}}'))
+ANSWERS = dict(json.loads(r'{{ cookiecutter.items() | list | tojson }}'))
 STUDY = Path.cwd()
-# The study's own code does the work; it was written a moment ago, and its bytecode is not wanted.
-sys.path.insert(0, str(STUDY))
+MACHINERY = STUDY / "machinery"
+# It does the work; it was written a moment ago, and its bytecode is not wanted.
+sys.path.insert(0, str(MACHINERY))
 sys.dont_write_bytecode = True
 
 
@@ -27,7 +30,8 @@ def make_study() -> list[str]:
     if reason := toolchain.lock(STUDY):
         to_do += [f"uv lock    # could not be done now: {reason}", "git add uv.lock"]
         to_do += ["git commit -m Lock"]
-    message = f"Start the study from psiturk-heroku {ANSWERS['_version']}"
+    project = tomllib.loads((MACHINERY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    message = f"Start the study from psiturk-heroku {project['version']}"
     repository = Repository(STUDY)
     if not repository.start(message, ANSWERS["contact_email"]):
         to_do += ["git init -b main", "git add --all", "git commit -m Start"]
@@ -44,7 +48,8 @@ def make_app() -> bool:
     keyboard = None if ANSWERS["__is_asking"] == "True" else subprocess.DEVNULL
     up = [UV, "run", "--no-project", "python", "-B", "-m", "study.heroku"]
     try:
-        return subprocess.run(up, stdin=keyboard).returncode == 0
+        environment = os.environ | {"PYTHONPATH": str(MACHINERY)}
+        return subprocess.run(up, stdin=keyboard, env=environment).returncode == 0
     except KeyboardInterrupt:  # at one of its questions; it has said what is there by now
         return False
 
@@ -53,9 +58,7 @@ def main() -> None:
     """Do all of it, and say what to type next."""
     if Path(".git").exists():
         return print(f"{STUDY.name} was a git repository before. To see the changes: git diff")
-    # cruft also makes studies only to compare them, so with cruft all this is the user's.
-    by_cruft = ["uv lock", "git init -b main", "git add --all", "git commit -m Start"]
-    to_do = by_cruft if "_commit" in ANSWERS else make_study()
+    to_do = make_study()
     is_up = not to_do and ANSWERS["heroku_app"] == "create" and make_app()
     to_do += ["uv run study preview"]
     if not is_up:

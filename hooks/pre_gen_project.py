@@ -1,2 +1,2 @@
 """Are the answers usable? Answers from a replay file have not been checked before."""
-# {{= cookiecutter | checked_all =}}
+# {{ cookiecutter | checked_all }}

@@ -25,9 +25,9 @@ SLOW = {"browser", "heroku_cli"}  # what a browser or Heroku's command line is n
 # The files that take longest begin first. Browsers wait and Heroku's command line works, so they
 # take turns: at any time there is something to wait for and something to do.
 LONGEST = (
-    *("test_experiment", "test_study_up", "test_end_to_end", "test_generation"),
-    *("test_pages", "test_study_up_halfway", "test_recruiters", "test_study_deploy"),
-    *("test_study_psiturk_shell", "test_study_pythons", "test_study_bonuses", "test_hooks"),
+    *("test_experiment", "test_up", "test_end_to_end", "test_generation"),
+    *("test_pages", "test_up_halfway", "test_recruiters", "test_deploy"),
+    *("test_psiturk_shell", "test_pythons", "test_bonuses", "test_hooks"),
 )
 
 

@@ -18,7 +18,12 @@ import pytest
 from live_study import NAME, fill, participant
 
 STUDY = "60ffe5c8371090c7041d43f8"
-READY = "from study import settings; settings.load(); from study.database import *; create_tables()"
+READY = """
+from study.config import settings
+settings.load()
+from study.database.creation import create_tables
+create_tables()
+"""
 
 
 @dataclass

@@ -26,7 +26,7 @@ NAME = "my-study"
 PLAN = "heroku-postgresql:essential-0"
 FILL = """
 import datetime, json, os, sys
-from study import settings
+from study.config import settings
 settings.load()
 from psiturk.db import db_session, init_db
 from psiturk.models import Participant

@@ -34,6 +34,8 @@ class Study:
         There is no terminal: ``yes`` says whether the command itself agrees to the price.
         """
         options = ("--yes", *options) if yes else options
+        # As the template's hook does, before anything is installed.
+        self.machine.environment["PYTHONPATH"] = str(self.path / "machinery")
         done = self.machine.run(sys.executable, *python, *options, cwd=self.path)
         said = done.stdout + done.stderr
         assert "Traceback" not in said, said

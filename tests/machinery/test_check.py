@@ -1,0 +1,303 @@
+"""`study check`: it says where each setting comes from, and it finds what is wrong."""
+
+import json
+import re
+import subprocess
+from urllib.parse import urlsplit
+
+import pytest
+from heroku.addons import buy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from live_study import NAME, PLAN, participant
+
+# Reads a case from each line: files and environment. Answers with what psiTurk's own parser
+# makes of it, as the study runs it, and with what the study's `effective` says.
+COMPARE = """
+import configparser, json, os, sys, tempfile
+from pathlib import Path
+from psiturk.psiturk_config import PsiturkConfig
+from psiturk.psiturk_exceptions import EphemeralContainerDBError
+from study.config import settings
+from study.config import sources
+
+ENVIRONMENT, REFUSED = dict(os.environ), (configparser.Error, ValueError)
+
+def of_psiturk():
+    settings.prepare_environment()
+    config = PsiturkConfig()
+    try:
+        config.load_config()
+    except EphemeralContainerDBError:
+        pass  # the last thing it does: the settings are all there
+    found = {section: dict(config.items(section)) for section in config.sections()}
+    return {section: values for section, values in found.items() if values}
+
+def of_the_study(folder):
+    found = {}
+    for one in sources.here(folder).values():
+        found.setdefault(one.section, {})[one.name] = one.value
+    return found
+
+def attempt(ask, *arguments):
+    try:
+        return ask(*arguments)
+    except REFUSED:
+        return "refused"
+
+with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    os.chdir(folder)
+    for line in sys.stdin:
+        case = json.loads(line)
+        for file, text in case["files"].items():
+            (folder / file).write_text(text)
+        os.environ.clear()
+        os.environ.update(ENVIRONMENT | case["environment"] | {"HOME": name})
+        ours = attempt(of_the_study, folder)
+        theirs = attempt(of_psiturk)
+        print(json.dumps([ours, theirs]), flush=True)
+"""
+SECTIONS = {
+    "Server Parameters": ("errorlog", "logfile", "port", "host", "threads"),
+    "HIT Configuration": ("title", "require_quals", "require_quals_live", "ad_url"),
+    "Database Parameters": ("database_url", "table_name", "assignments_table_name"),
+    "AWS Access": ("aws_access_key_id",),
+    "Of my own": ("port", "title"),
+}
+VALUES = st.sampled_from(
+    ["", "1", "a b", "50%%", "50%", "%(title)s", "-", "postgres://u:p%40@h/d", "postgresql://h/d",
+     "sqlite:///x.db", "mine ; note"]
+)  # fmt: skip
+NAMES = sorted({name for names in SECTIONS.values() for name in names})
+VARIABLES = ["ON_CLOUD", "ON_HEROKU", "PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "TITLE"]
+VARIABLES += [f"PSITURK_{name.upper()}" for name in NAMES]
+
+
+@st.composite
+def files(draw):
+    """A configuration file with some of these settings, in any order of sections."""
+    lines = []
+    for section in draw(st.lists(st.sampled_from([*SECTIONS, "DEFAULT"]), unique=True)):
+        names = st.sampled_from(SECTIONS.get(section, ("title", "port")))
+        lines.append(f"[{section}]")
+        for name, value in draw(st.dictionaries(names, VALUES)).items():
+            lines.append(f"{draw(st.sampled_from([name, name.upper()]))} = {value}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def comparer(live):
+    """A process in the study's environment that answers case after case."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environment = live.machine.environment | {"PYTHONPATH": str(live.folder)}
+    process = subprocess.Popen([live.python, "-c", COMPARE], env=environment, **pipes)
+    yield process
+    process.communicate(timeout=30)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(files(), files(), st.dictionaries(st.sampled_from(VARIABLES), VALUES))
+def test_the_settings_are_those_of_psiturks_own_parser(comparer, config, home, environment):
+    case = {"files": {"config.txt": config, ".psiturkconfig": home}, "environment": environment}
+    comparer.stdin.write(json.dumps(case) + "\n")
+    comparer.stdin.flush()
+    ours, theirs = json.loads(comparer.stdout.readline())
+    assert ours == theirs
+
+
+def checked(live, **environment):
+    """What `study check --json` says: exit code, {about: [(colour, text)]}, {name: setting}."""
+    done = live("check", "--json", **environment)
+    assert "Traceback" not in done.stderr, done.stderr
+    result = json.loads(done.stdout)
+    lines = {}
+    for line in result["lines"]:
+        lines.setdefault(line["about"], []).append((line["colour"], line["text"]))
+    return done.returncode, lines, {one["name"]: one for one in result["settings"]}
+
+
+def edit(path, pattern, replacement):
+    text, found = re.subn(pattern, replacement, path.read_text(), flags=re.DOTALL | re.MULTILINE)
+    assert found, pattern
+    path.write_text(text)
+
+
+@pytest.fixture(scope="module")
+def new(live):
+    """A new study with an app, before any work on it, and with some mistakes made."""
+    before = (live.folder / "config.txt").read_text()
+    for name, value in (("host", "localhost"), ("threads", "auto"), ("secret_key", "s3cret")):
+        edit(live.folder / "config.txt", rf"^;{name} =.*?$", f"{name} = {value}")
+    extra = buy(live.app, PLAN, by=live.platform.account)
+    live.fill([participant(1, mode="debug"), participant(2)])
+    found = checked(live)
+    extra.destroy()
+    (live.folder / "config.txt").write_text(before)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("colour", "about", "words"),
+    [
+        ("red", "files", "sets host"),
+        ("red", "files", "sets threads"),
+        ("red", "files", "a secret setting in config.txt line"),
+        ("yellow", "files", "config.txt. Commit"),
+        ("red", "pages", "templates/consent.html has passages to fill in: principal investigator"),
+        ("red", "contact", "you@example.edu, an example"),
+        ("red", "dynos", "no server runs"),
+        ("red", "address", "does not answer"),
+        ("red", "ad", "ad_url_domain is empty"),
+        ("yellow", "database", "a second database costs money"),
+        ("yellow", "database", "1 trial run in it"),
+        ("yellow", "version", "nothing was deployed yet"),
+        ("yellow", "backups", "none are scheduled"),
+        ("green", "database", "essential-0, 2 participants"),
+        ("green", "mode", "cloud server"),
+        ("yellow", "codes", "COMPLETION_CODE is not set"),
+        ("yellow", "previews", "preview_ids in config.txt is empty"),
+        ("green", "recruiter", "/start?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID="),
+    ],
+)
+def test_what_is_wrong_with_a_new_study_is_found(new, colour, about, words):
+    code, lines, _ = new
+    assert code == 1
+    assert any(shade == colour and words in text for shade, text in lines[about]), lines[about]
+
+
+@pytest.fixture(scope="module")
+def ready(live, new):
+    """The same study when all is well: its app serves it, and participants may come."""
+    for page in (live.folder / "templates").glob("*.html"):
+        page.write_text(re.sub(r'<mark class="todo".*?>', "<mark>", page.read_text()))
+    config = live.folder / "config.txt"
+    edit(config, r"you@example\.edu", "lab@psychology.uni-example.ac.uk")
+    edit(config, r"^ad_url_domain =", f"ad_url_domain = {live.app.host}")
+    live.machine.git("commit", "-qam", "Finish the study", cwd=live.folder)
+    live.app.set_config({"COMPLETION_CODE": "C0MPLETED"}, live.platform.account)
+    live.deploy()
+    live.app.backup_hours = [2]
+    return live
+
+
+@pytest.fixture(scope="module")
+def well(ready):
+    return checked(ready)
+
+
+def test_a_study_that_is_ready_has_nothing_red(well):
+    code, lines, _ = well
+    reds = [(about, text) for about, all in lines.items() for shade, text in all if shade == "red"]
+    assert (reds, code) == ([], 0)
+    assert set(lines) >= {"address", "ad", "version", "backups", "dynos", "pages", "contact"}
+    assert [shade for shade, _ in lines["version"] + lines["backups"]] == ["green", "green"]
+    assert lines["connected"] == [("green", "2 worker processes use up to 16 of the plan's 20")]
+
+
+def test_each_setting_tells_its_source(ready, well):
+    _, _, settings = well
+    text = (ready.folder / "config.txt").read_text().splitlines()
+    expected = {
+        "num_conds": f"config.txt line {text.index('num_conds = 2') + 1}",
+        "host": "cloud default",
+        "logfile": "cloud default, as errorlog",
+        "port": "given by Heroku",
+        "lifetime": "psiTurk's default",
+        "database_url": "Heroku config var DATABASE_URL",
+        "secret_key": "Heroku config var PSITURK_SECRET_KEY",
+    }
+    assert {name: settings[name]["source"] for name in expected} == expected
+    assert settings["host"]["value"] == "0.0.0.0"
+
+
+def test_no_secret_is_shown(ready):
+    done = ready("check")
+    assert done.returncode == 0
+    assert "s3cret" not in done.stdout and "secret_key = ***" in done.stdout
+    assert "C0MPLETED" not in done.stdout and "heroku config:get COMPLETION_CODE" in done.stdout
+    assert urlsplit(ready.url).password not in done.stdout + done.stderr
+    assert re.search(r"^green +backups +daily at 2:00 UTC$", done.stdout, re.MULTILINE)
+
+
+def test_an_eco_dyno_other_code_and_a_closed_door_are_found(ready):
+    app = ready.app
+    ready.platform.account.eco = app.maintenance = True
+    app.scale([{"type": "web", "size": "Eco"}])
+    app.wait_until_up(60)
+    ready.machine.git("commit", "--allow-empty", "-qm", "A change", cwd=ready.folder)
+    code, lines, _ = checked(ready)
+    ready.machine.git("reset", "-q", "--hard", "HEAD^", cwd=ready.folder)
+    app.scale([{"type": "web", "size": "Basic"}])
+    app.wait_until_up(60)
+    app.maintenance = False
+    assert code == 1
+    assert lines["dynos"][0][0] == lines["mode"][0][0] == lines["address"][0][0] == "red"
+    assert "Eco up: it sleeps" in lines["dynos"][0][1]
+    assert re.search("runs, .* is here: uv run study deploy", lines["version"][0][1])
+
+
+def test_an_app_without_mode_and_database_is_found(ready):
+    apps = ready.platform.apps
+    apps["kept"] = apps.pop(NAME)
+    ready.platform.create_app(NAME)
+    try:
+        code, lines, _ = checked(ready)
+    finally:
+        ready.platform.destroy_app(apps[NAME])
+        apps[NAME] = apps.pop("kept")
+    assert code == 1
+    assert lines["mode"] == [("red", "ON_CLOUD is not set, so the server listens to itself only: "
+                              "uv run study up")]  # fmt: skip
+    assert lines["database"] == [("red", "no Postgres is attached: uv run study up")]
+    assert lines["ad"][0][0] == "yellow"  # another address than the app's
+
+
+def test_a_server_that_fails_is_found(ready):
+    process = ready.app.formation["web"]
+    working, process.command = process.command, "exit 1"
+    ready.app.dynos.restart()
+    try:
+        _, lines, _ = checked(ready)
+    finally:
+        process.command = working
+        ready.app.dynos.restart()
+        ready.app.wait_until_up(60)
+    assert [lines[about][0][0] for about in ("dynos", "address", "database")] == [
+        "red", "red", "green",
+    ]  # fmt: skip
+
+
+def test_without_an_app_this_machine_is_checked(ready):
+    apps = ready.platform.apps
+    apps["kept"] = apps.pop(NAME)
+    config = ready.folder / "config.txt"
+    edit(config, "recruitment = prolific", "recruitment = mturk")
+    (ready.folder / ".env").write_text("PSITURK_LOGIN_PW=hush\n")
+    (ready.machine.home / ".psiturkconfig").write_text("[Task Parameters]\nnum_counters = 3\n")
+    try:
+        code, lines, settings = checked(ready, PSITURK_LIFETIME="48")
+    finally:
+        apps[NAME] = apps.pop("kept")
+        (ready.folder / ".env").unlink()
+        ready.machine.git("checkout", "-q", "config.txt", cwd=ready.folder)
+    assert code == 0
+    assert lines["app"] == [("yellow", f"there is no app {NAME}: uv run study up")]
+    assert lines["recruiter"][0][0] == "yellow" and "sandbox" in lines["recruiter"][0][1]
+    assert settings["lifetime"]["source"] == "environment variable PSITURK_LIFETIME"
+    assert settings["login_pw"]["source"] == ".env, PSITURK_LOGIN_PW"
+    assert settings["login_pw"]["value"] == "***"
+    assert settings["num_counters"]["source"] == "global file line 2"
+
+
+def test_without_a_login_the_local_part_is_checked_and_a_broken_file_is_told(ready):
+    config = ready.folder / "config.txt"
+    edit(config, "^title = .*?$", "title = 100% sure")
+    try:
+        code, lines, _ = checked(ready, HEROKU_API_KEY="")
+    finally:
+        ready.machine.git("checkout", "-q", "config.txt", cwd=ready.folder)
+    assert code == 1
+    assert "You are not logged in to Heroku" in lines["app"][0][1]
+    assert lines["settings"][0][0] == "red" and "title" in lines["settings"][0][1]
+    assert lines["pages"][0][0] == "green"
