@@ -1,7 +1,17 @@
-"""psiTurk's words for its numbers (experiment.py), and which mean a whole participation."""
+"""psiTurk's statuses and modes of a participation (psiturk/experiment.py)."""
 
-STATUSES = {
-    0: "not accepted", 1: "allocated", 2: "started", 3: "completed", 4: "submitted",
-    5: "credited", 6: "quit early", 7: "bonused",
-}  # fmt: skip
-FINISHED = (3, 4, 5, 7)
+NOT_ACCEPTED, ALLOCATED, STARTED, COMPLETED, SUBMITTED, CREDITED, QUIT, BONUSED = range(8)
+STATUS_NAMES = {
+    NOT_ACCEPTED: "not accepted",
+    ALLOCATED: "allocated",
+    STARTED: "started",
+    COMPLETED: "completed",
+    SUBMITTED: "submitted",
+    CREDITED: "credited",
+    QUIT: "quit early",
+    BONUSED: "bonused",
+}
+FINISHED = (COMPLETED, SUBMITTED, CREDITED, BONUSED)
+
+TEST_MODES = ("debug", "preview")  # test runs, by the researcher or the recruiter's staff
+UNPAID_MODES = (*TEST_MODES, "sandbox")  # MTurk's sandbox has no money

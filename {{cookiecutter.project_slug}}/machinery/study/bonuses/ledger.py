@@ -15,9 +15,10 @@ from sqlalchemy import Select, Table, bindparam, delete, func, insert, select, u
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from study.bonuses.files import Bonus, part_of
-from study.database.reader import FINISHED, Participants, unreadable
+from study.database.reader import Participants, unreadable
 from study.errors import StudyError
-from study.text import several
+from study.statuses import FINISHED
+from study.text import pluralize
 
 STAMP = "%Y-%m-%d-%H%M%S"  # how a file's name begins; the table has the same time (UTC)
 
@@ -48,7 +49,7 @@ class Ledger:
         query = query.group_by(c.exported, c.currency).order_by(c.exported)
         with self.participants.snapshot() as connection:
             for when, currency, count, amount in connection.execute(query):
-                what = f"{several(count, 'bonus', 'bonuses')}, {amount:.2f} {currency}"
+                what = f"{pluralize(count, 'bonus', 'bonuses')}, {amount:.2f} {currency}"
                 yield f"Written before, {when:%Y-%m-%d %H:%M} UTC: {what}"
 
     def finished(self, modes: list[str], again: bool) -> Select:

@@ -25,7 +25,6 @@ import { loading, reassure, savingAll } from "./waiting.js";
 import { showNotice } from "./notice.js";
 
 const REASONS_TO_LEAVE = ["screened-out", "left-early"];
-const TRIAL_RUNS = ["debug", "preview"]; // modes in which nobody takes part
 
 export class PsiTurk {
   #indicator;
@@ -149,7 +148,7 @@ export class PsiTurk {
 
   /** From here on the participant cannot start afresh. */
   startTask() {
-    if (!TRIAL_RUNS.includes(this.taskdata.mode)) {
+    if (!page.isTestRun) {
       window.addEventListener("beforeunload", this.#askToStay);
       window.addEventListener("pagehide", this.#quit);
     }
@@ -253,12 +252,13 @@ function pagesInDocument() {
 
 /** Who takes part, from <body data-unique-id …> or from the globals of pages made for psiturk.js. */
 function readPage() {
-  const { uniqueId, condition, counterbalance, adServerLoc, mode, codeversion, contactAddress, writer, resumed } =
+  const { uniqueId, condition, counterbalance, adServerLoc, mode, codeversion, contactAddress, writer, resumed, testRun } =
     document.body.dataset;
   if (uniqueId === undefined) return globalThis;
   return Object.assign(globalThis, {
     uniqueId, adServerLoc, mode, codeversion,
     condition: Number(condition), counterbalance: Number(counterbalance), contact_address: contactAddress,
+    isTestRun: testRun === "True", // nobody takes part
     writer: Number(writer) || undefined, resumed: resumed ? resumed === "true" : undefined,
   });
 }
@@ -287,7 +287,7 @@ async function openRecord() {
   if (!left) return goOnElsewhere();
   const stored = await loading(() => loadRecord(page.uniqueId), page.contact_address);
   const record = merged(stored, left);
-  if (record.begun && page.resumed === false && !TRIAL_RUNS.includes(page.mode)) {
+  if (record.begun && page.resumed === false && !page.isTestRun) {
     await tellBegun(); // the server could not be told at the time; now it decides whether they may go on
     location.reload();
     return forever;

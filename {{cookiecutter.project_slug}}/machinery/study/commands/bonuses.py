@@ -19,16 +19,16 @@ from study.bonuses.files import TO_PAY, Bonus, by_worker, files_for, total, writ
 from study.bonuses.ledger import STAMP, Ledger
 from study.bonuses.rules import Rule, bonus_rule, read_participant
 from study.config import settings
-from study.database.reader import FINISHED, find_key, find_study
+from study.database.reader import find_key, find_study
 from study.errors import StudyError
 from study.export import read_key
 from study.export.pseudonyms import pseudonym
 from study.heroku.wanted import read_wanted
-from study.recruiters import RECRUITERS, TRIAL_RUNS, Recruiter
-from study.text import several
+from study.recruiters import RECRUITERS, Recruiter
+from study.statuses import FINISHED, TEST_MODES, UNPAID_MODES
+from study.text import pluralize
 
 ROWS_AT_ONCE = 50  # a record may have hundreds of kilobytes
-NOT_REAL = (*TRIAL_RUNS, "sandbox")
 
 
 @dataclass
@@ -71,7 +71,7 @@ def run_bonuses(folder: Path, local: bool, again: bool, out: Path) -> bool:
     else:
         print("Nobody new gets a bonus, so no file was written.")
     if found.without:
-        print(f"Without a bonus: {several(found.without, 'finished participant')}.")
+        print(f"Without a bonus: {pluralize(found.without, 'finished participant')}.")
     report_others(ledger, recruiter)
     if local:
         found.problems += try_rule(ledger, rule, names, currency)
@@ -91,7 +91,7 @@ def read_recruiter(name: str) -> Recruiter:
 
 def real_modes(recruiter: Recruiter) -> list[str]:
     """The modes of those who are paid: MTurk's sandbox has no money."""
-    return [mode for mode in recruiter.modes if mode not in NOT_REAL]
+    return [mode for mode in recruiter.modes if mode not in UNPAID_MODES]
 
 
 def load_rule(folder: Path) -> Rule:
@@ -138,7 +138,7 @@ def ask_rule(ledger: Ledger, modes: list[str], rule: Rule, again: bool, names: b
 
 def try_rule(ledger: Ledger, rule: Rule, names: bytes, currency: str) -> list[str]:
     """Show what the rule gives the researcher's own trial runs; returns what went wrong."""
-    tried = ask_rule(ledger, list(TRIAL_RUNS), rule, True, names)
+    tried = ask_rule(ledger, list(TEST_MODES), rule, True, names)
     for one in tried.bonuses:
         who = pseudonym(names, one.uniqueid.encode())
         print(f"Trial run {who}, in no file: {one.amount} {currency}")
@@ -174,7 +174,7 @@ def report(bonuses: list[Bonus], currency: str) -> None:
     """Say what the files hold in all."""
     people = [sum(one.amount for one in own) for _, own in by_worker(bonuses)]
     print(
-        f"Bonuses of {several(len(people), 'participant')}, {total(bonuses)} {currency} in total, "
+        f"Bonuses of {pluralize(len(people), 'participant')}, {total(bonuses)} {currency} in total, "
         f"highest {max(people):.2f}. Nothing has been paid yet."
     )
     if before := [one for one in bonuses if one.exported]:
@@ -188,7 +188,7 @@ def report_problems(problems: list[str]) -> None:
     """Say for whom the rule gave no amount."""
     if problems:
         print(
-            f"For {several(len(problems), 'participant')} the rule in custom.py gave no amount, so "
+            f"For {pluralize(len(problems), 'participant')} the rule in custom.py gave no amount, so "
             "they are in no file.\nWho they are: data/identifiers.csv, which `study data` writes."
         )
         print("\n".join(f"  {problem}" for problem in problems))
@@ -200,8 +200,8 @@ def report_others(ledger: Ledger, recruiter: Recruiter) -> None:
     query = select(column.mode, func.count()).where(column.status.in_(FINISHED))
     with ledger.participants.snapshot() as connection:
         for mode, count in connection.execute(query.group_by(column.mode)):
-            if mode not in (*real_modes(recruiter), *NOT_REAL):
+            if mode not in (*real_modes(recruiter), *UNPAID_MODES):
                 print(
-                    f"Left out: {several(count, 'finished participant')} of mode {mode}, who did "
+                    f"Left out: {pluralize(count, 'finished participant')} of mode {mode}, who did "
                     f"not come through {recruiter.label}."
                 )

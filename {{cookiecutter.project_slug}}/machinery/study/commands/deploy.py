@@ -10,7 +10,6 @@ are read after each push, whatever git or the address says.
 """
 
 import os
-import re
 import subprocess
 import time
 from pathlib import Path
@@ -18,13 +17,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from study.database.reader import look
 from study.errors import StudyError
+from study.heroku.app import look
 from study.heroku.cli import Heroku, problem
 from study.heroku.preflight import CHECKS, find_todo_spots, run
 from study.heroku.wanted import read_wanted
 from study.links import describe_links
 from study.server.app import debug_link
+from study.text import mask_passwords
 
 SECONDS_FOR_RELEASE = 600
 SECONDS_FOR_BOOT = 120  # Heroku gives up after 60
@@ -100,7 +100,7 @@ def read_address(folder: Path, heroku: Heroku, remote: str) -> str:
     leads_to = run(folder, "git", "remote", "get-url", "heroku").stdout.strip()
     if leads_to != remote:
         raise StudyError(
-            f"the git remote `heroku` leads to {_mask(leads_to) or 'nothing'}, not to {remote}",
+            f"the git remote `heroku` leads to {mask_passwords(leads_to) or 'nothing'}, not to {remote}",
             "If it is not yours to keep: git remote remove heroku. Then: uv run study up",
         )
     return f"https://{app.domain}"
@@ -184,8 +184,4 @@ def _read(heroku: Heroku, *command: str) -> list[dict]:
 
 
 def _quote(lines: list[str]) -> str:
-    return "\n".join(f"  {_mask(line)}" for line in lines[-20:]) or "  (nothing)"
-
-
-def _mask(text: str) -> str:
-    return re.sub(r"(://[^\s:/@]*):[^\s/]*@", r"\1:***@", text)  # the password of an address
+    return "\n".join(f"  {mask_passwords(line)}" for line in lines[-20:]) or "  (nothing)"

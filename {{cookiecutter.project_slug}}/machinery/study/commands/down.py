@@ -11,9 +11,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from study.database.reader import App, Participants, look, open_participants, read_settings
+from study.database.reader import Participants, open_participants
 from study.errors import StudyError
 from study.export import Source, download, read_key
+from study.heroku.app import App, look, read_settings
 from study.heroku.cli import Heroku, problem
 from study.heroku.wanted import DYNO_PRICE, PLAN_PRICES, PRICES_CHECKED, read_wanted
 

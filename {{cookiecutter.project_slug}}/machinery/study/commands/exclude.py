@@ -13,8 +13,9 @@ from pathlib import Path
 from study import signing
 from study.database.reader import find_key, find_study
 from study.errors import StudyError
-from study.recruiters import ID, TRIAL_RUNS
-from study.text import several
+from study.recruiters import ID
+from study.statuses import TEST_MODES
+from study.text import pluralize
 
 FILE = "excluded.txt"
 PSEUDONYM = re.compile(r"[0-9a-f]{32}")
@@ -63,7 +64,7 @@ def run_exclude(folder: Path, files: Iterable[Path], local: bool) -> None:
     if note := NOTES.get(settings.value("Study", "recruitment")):
         print(note)
     there_already = f"{len(ids) - len(new)} stood there already"
-    print(f"Added to {FILE}: {several(len(new), 'person', 'people')}; {there_already}.")
+    print(f"Added to {FILE}: {pluralize(len(new), 'person', 'people')}; {there_already}.")
     if local:
         print("They are kept out on this machine only: for the app, leave --local away.")
     elif new:
@@ -116,12 +117,12 @@ def read_ids(file: Path) -> Iterator[str]:
     column = next((header.index(name) for name in ID_COLUMNS if name in header), None)
     if column is None and len(header) > 1:
         raise StudyError(
-            f"{file} has several columns, and none is named {', '.join(ID_COLUMNS)}.",
+            f"{file} has pluralize columns, and none is named {', '.join(ID_COLUMNS)}.",
             "Give the file data/identifiers.csv of the earlier study, or a text with an id a line.",
         )
     for number, row in enumerate(rows[column is not None :], 1 + (column is not None)):
         worker = row[column or 0].strip() if len(row) > (column or 0) else ""
-        if not worker or worker.startswith("#") or worker.startswith(TRIAL_RUNS):
+        if not worker or worker.startswith("#") or worker.startswith(TEST_MODES):
             continue
         if not ID.fullmatch(worker):
             raise StudyError(f"Line {number} of {file} is no id.", "Nothing was changed.")

@@ -12,20 +12,13 @@ from statistics import median
 
 from sqlalchemy import ColumnCollection, ColumnElement, Connection, case, func, select
 
-from study.database.reader import (
-    FINISHED,
-    STATUSES,
-    App,
-    Participants,
-    look,
-    open_participants,
-    read_settings,
-)
+from study.database.reader import Participants, open_participants
+from study.heroku.app import App, look, read_settings
 from study.heroku.cli import Answer, Heroku
 from study.heroku.wanted import read_wanted
-from study.text import several
+from study.statuses import FINISHED, STATUS_NAMES, UNPAID_MODES
+from study.text import pluralize
 
-APART = ("debug", "preview", "sandbox")  # modes of people who are not participants
 RECENTLY = timedelta(minutes=10)
 DAYS = 7  # for which incidents are told
 # What the server counts (incidents.py), in the order in which participants meet it.
@@ -102,12 +95,12 @@ def count_participants(participants: Participants, cutoff: int) -> Counts:
     part = case((columns.status.in_(FINISHED), "finished"), (columns.status == 6, "gone"),
                 else_=late)  # fmt: skip
     keys = (columns.mode, columns.status, columns.cond, columns.counterbalance, part)
-    real = columns.mode.is_(None) | columns.mode.not_in(APART)
+    real = columns.mode.is_(None) | columns.mode.not_in(UNPAID_MODES)
     statuses, cells, apart = Counter(), Counter(), Counter()
     with participants.snapshot() as connection:
         groups = connection.execute(select(*keys, func.count()).group_by(*keys))
         for mode, status, cond, counterbalance, progress, count in groups:
-            if mode in APART:
+            if mode in UNPAID_MODES:
                 apart[mode] += count
             else:
                 statuses[status] += count
@@ -131,9 +124,11 @@ def describe_participants(counts: Counts, cutoff: int) -> list[str]:
     """Counts by status and condition, and times; trial runs apart."""
     statuses = counts.statuses
     lines = [f"Participants: {statuses.total()}"]
-    lines += [f"  {STATUSES.get(s, s)!s:<14}{statuses[s]:>7}" for s in sorted(statuses, key=str)]
+    lines += [
+        f"  {STATUS_NAMES.get(s, s)!s:<14}{statuses[s]:>7}" for s in sorted(statuses, key=str)
+    ]
     lines += [f"    {ending:<12}{count:>7}" for ending, count in sorted(counts.endings.items())]
-    lines += [f"  apart: {several(n, f'{mode} run')}" for mode, n in sorted(counts.apart.items())]
+    lines += [f"  apart: {pluralize(n, f'{mode} run')}" for mode, n in sorted(counts.apart.items())]
     if not statuses:
         return lines
     lines.append(f"Condition  counterbalance  finished  in progress  gone (or over {cutoff} min)")

@@ -11,11 +11,11 @@ from pathlib import Path
 from sqlalchemy import Row, select
 
 from study import signing
-from study.database.reader import STATUSES, Participants, find_key, find_study
+from study.database.reader import Participants, find_key, find_study
 from study.errors import StudyError
 from study.export import read_key
 from study.export.pseudonyms import pseudonym
-from study.recruiters import TRIAL_RUNS
+from study.statuses import STATUS_NAMES, TEST_MODES
 
 LENGTH = 10  # letters and digits of a code
 EXAMPLE = "7F3K-9QWE-2D"
@@ -95,10 +95,10 @@ def code_in(line: str, owners: dict[str, Row]) -> str:
 def describe(row: Row) -> str:
     """What is needed to give this participant what they were promised."""
     parts = [f"worker {row.workerid}", f"label {row.hitid}", f"mode {row.mode}"]
-    parts.append(STATUSES.get(row.status, f"status {row.status}"))
+    parts.append(STATUS_NAMES.get(row.status, f"status {row.status}"))
     if row.endhit:
         parts.append(f"finished {row.endhit:%Y-%m-%d %H:%M} UTC")
-    if row.mode in TRIAL_RUNS:
+    if row.mode in TEST_MODES:
         parts.append("a trial run, not a participant")
     return ", ".join(parts)
 

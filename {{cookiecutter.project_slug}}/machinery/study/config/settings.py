@@ -1,6 +1,6 @@
 """The study's settings, read by psiTurk's own parser.
 
-psiTurk loads its configuration in several places, each from the files and the
+psiTurk loads its configuration in pluralize places, each from the files and the
 environment anew (psiturk_config.py), so a setting can only be corrected in the
 environment, before psiTurk is imported. ``prepare_environment`` does that.
 """

@@ -31,11 +31,21 @@ from study.database import conditions
 from study.database.design import Cell, Design
 from study.database.engine import Outcome, Statements
 from study.database.schema import FINISHED_WRITTEN, participants, spare_records
-from study.recruiters import TRIAL_RUNS, Ids
+from study.recruiters import Ids
+from study.statuses import (
+    ALLOCATED,
+    BONUSED,
+    COMPLETED,
+    CREDITED,
+    NOT_ACCEPTED,
+    QUIT,
+    STARTED,
+    SUBMITTED,
+    TEST_MODES,
+)
 
 # psiTurk's numbers (experiment.py), and the order in which a participant passes them.
-ALLOCATED, STARTED, COMPLETED, SUBMITTED, CREDITED, QUIT, BONUSED = 1, 2, 3, 4, 5, 6, 7
-ORDER = (0, ALLOCATED, STARTED, QUIT, COMPLETED, SUBMITTED, CREDITED, BONUSED)
+ORDER = (NOT_ACCEPTED, ALLOCATED, STARTED, QUIT, COMPLETED, SUBMITTED, CREDITED, BONUSED)
 # One integer orders all saves: above these bits the window, below them its saves.
 SAVE_BITS = 32
 MAX_SAVES = 2**SAVE_BITS - 1
@@ -98,7 +108,7 @@ def _move(status: int, *conditions: ColumnElement[bool], **values: object) -> Up
 
 _NOW = bindparam("now")
 _BEGIN = _move(STARTED, beginexp=_NOW)
-_QUIT = _move(QUIT, *(_row.mode != trial for trial in TRIAL_RUNS))
+_QUIT = _move(QUIT, *(_row.mode != trial for trial in TEST_MODES))
 _COMPLETE = _move(COMPLETED, _row.datastring != "", _row.ending.is_(None), endhit=_NOW)
 _SUBMIT = _move(SUBMITTED, _row.status.in_(FINISHED_WRITTEN))
 _LEAVE = (
@@ -166,7 +176,7 @@ class Records:
             for row in others:
                 if row.uniqueid == ids.uniqueid:
                     return row, run(_OPEN_WINDOW, uid=ids.uniqueid).rows[0][0]
-            if others and not (self._options.allow_repeats or ids.is_trial_run):
+            if others and not (self._options.allow_repeats or ids.is_test_run):
                 raise HasOtherAssignment
             now = utc_now()
             condition, order = self._assign(run, ids.mode, now)

@@ -13,13 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
 
 from study.config.sources import Effective
 from study.errors import StudyError
-from study.heroku.app import App, find_settings, look, read_settings
-from study.statuses import FINISHED, STATUSES
-
-__all__ = [
-    "FINISHED", "STATUSES", "App", "Participants", "find_key", "find_study", "look",
-    "open_participants", "read_settings", "unreadable",
-]  # fmt: skip
+from study.heroku.app import find_settings
 
 
 @dataclass(frozen=True)

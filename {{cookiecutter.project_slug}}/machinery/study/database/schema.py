@@ -27,7 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateIndex
 
-from study.database.triggers import FINISHED, count_from_now_on
+from study.database.triggers import count_from_now_on
+from study.statuses import FINISHED
 
 metadata = MetaData()
 

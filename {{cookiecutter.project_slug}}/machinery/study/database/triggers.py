@@ -9,7 +9,7 @@ from string import Template
 
 from sqlalchemy import Connection, Table, func, select
 
-FINISHED = (3, 4, 5, 7)  # psiTurk's completed, submitted, credited, bonused (experiment.py)
+from study.statuses import FINISHED
 
 _ADD = """INSERT INTO $counts (codeversion, mode, cond, counterbalance, finished)
   VALUES (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance, 1)

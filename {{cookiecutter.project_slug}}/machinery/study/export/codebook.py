@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from study.export.column_stats import Observed
-from study.statuses import STATUSES
+from study.statuses import STATUS_NAMES
 
 CONDITIONS = Path("static", "js", "conditions.js")
 # What psiTurk (models.py, psiturk.js) and this study put into a column.
@@ -74,7 +74,7 @@ def codebook(
         header = ("column", "meaning", "type", "missing", "seen")
         parts += [f"## {name}.csv\n\n{what}", table(header, rows)]
     parts.append("## identifiers.csv\n\nThe real ids of each participation. Keep it apart.")
-    statuses = [(str(number), words) for number, words in STATUSES.items()]
+    statuses = [(str(number), words) for number, words in STATUS_NAMES.items()]
     parts += ["## Statuses", table(("status", "meaning"), statuses)]
     parts += ["## Modes", table(("mode", "meaning"), MODES.items())]
     if conditions := read_conditions(CONDITIONS):

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from study.errors import StudyError
 from study.export.source import Reader, as_text
-from study.recruiters import TRIAL_RUNS
-from study.statuses import FINISHED, STATUSES
+from study.statuses import FINISHED, STATUS_NAMES, TEST_MODES
 
 ALL = "all"
 
@@ -27,7 +26,7 @@ class Choice:
         """For each restriction, its name, the condition in SQL, and its parameters."""
         rules = []
         if self.modes is None:
-            rules.append(("mode", f"not {_is_one_of('mode', TRIAL_RUNS)}", [*TRIAL_RUNS]))
+            rules.append(("mode", f"not {_is_one_of('mode', TEST_MODES)}", [*TEST_MODES]))
         elif self.modes:
             rules.append(("mode", _is_one_of("mode", self.modes), [*self.modes]))
         if self.versions:
@@ -72,7 +71,7 @@ class Choice:
         if reason == "date":
             return f"{int(count):,} who came before or after the dates"
         if reason == "status" and value.isdigit():
-            value = f"{value}, {STATUSES.get(int(value), 'unknown')}"
+            value = f"{value}, {STATUS_NAMES.get(int(value), 'unknown')}"
         return f"{int(count):,} of {reason} {value}{remedy}"
 
 
@@ -108,10 +107,10 @@ def _numbers(statuses: Iterable[str]) -> Iterable[int]:
     for status in statuses:
         if status == "finished":
             yield from FINISHED
-        elif status.isdigit() and int(status) in STATUSES:
+        elif status.isdigit() and int(status) in STATUS_NAMES:
             yield int(status)
         else:
-            known = ", ".join(f"{number} {name}" for number, name in STATUSES.items())
+            known = ", ".join(f"{number} {name}" for number, name in STATUS_NAMES.items())
             raise StudyError(
                 f"There is no status {status}.", f"Use finished, all, or the numbers of: {known}"
             )

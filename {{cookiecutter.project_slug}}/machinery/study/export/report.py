@@ -8,7 +8,7 @@ from study.errors import StudyError
 from study.export.batches import Part
 from study.export.column_stats import Observed
 from study.export.files import SUPERSEDED, UNREADABLE
-from study.text import several
+from study.text import pluralize
 
 TOLD = 10  # problems; the file has them all
 FIXED = 3  # columns of a trial's row before its keys: the participant, and psiTurk's two
@@ -84,17 +84,17 @@ class Report:
         """What is not in the files as one might expect, and why."""
         notes = [f"Left out: {people}." for people in self.left_out]
         if self.without_data:
-            people = several(self.without_data, "participant")
+            people = pluralize(self.without_data, "participant")
             notes.append(f"{people} came but never saved anything.")
         if self.superseded:
             notes.append(
-                f"In {SUPERSEDED}: {several(self.superseded, 'record')} that an older window sent "
+                f"In {SUPERSEDED}: {pluralize(self.superseded, 'record')} that an older window sent "
                 "when a newer one had taken over."
             )
         if self.whole:
             notes.append(f"Each trial stands as JSON in one column, {self.whole}.")
         if self.problems:
-            times = several(len(self.problems), "time")
+            times = pluralize(len(self.problems), "time")
             notes.append(
                 f"{times} something could not be understood. Those records are kept as they are in "
                 f"{UNREADABLE}, and what was understood is in the files."

@@ -18,6 +18,7 @@ import psycopg
 
 from study.config.sources import Effective
 from study.errors import StudyError
+from study.text import mask_passwords
 
 SECONDS_TO_CONNECT = 10
 # Whatever the server and this machine are set to.
@@ -41,7 +42,7 @@ class Source:
     @property
     def place(self) -> str:
         """The address without the password."""
-        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", self.address)
+        return mask_passwords(self.address)
 
     @property
     def is_resumable(self) -> bool:

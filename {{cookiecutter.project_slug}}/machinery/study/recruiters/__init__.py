@@ -17,7 +17,7 @@ MODE = re.compile(r"[a-z][a-z-]{0,19}")
 # A recruiter's placeholder that was not replaced: somebody looks at the study from the
 # recruiter's own pages, or opened the address as it stands in the form.
 PLACEHOLDER = re.compile(r"\{\{?%?\w+%?\}?\}|%\w+%")
-TRIAL_RUNS = ("debug", "preview")  # modes that are no participation
+TEST_MODES = ("debug", "preview")  # modes that are no participation
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Ids:
         return f"{self.worker}:{self.assignment}"
 
     @property
-    def is_trial_run(self) -> bool:
+    def is_test_run(self) -> bool:
         """Whether this is a preview or a debug run, and no participant."""
-        return self.mode in TRIAL_RUNS
+        return self.mode in TEST_MODES
 
     @property
     def query(self) -> str:

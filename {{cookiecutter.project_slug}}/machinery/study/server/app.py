@@ -10,6 +10,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from study.config import settings
 from study.config.options import Options, read_options
 from study.server import dashboard, security
+from study.statuses import TEST_MODES
 
 MARGIN = 64_000  # bytes of a request besides the record
 
@@ -65,6 +66,7 @@ def describe_study(options: Options) -> dict:
         "contact": options.contact,
         "num_conditions": options.num_conds,
         "stores_address": options.store_address,
+        "test_modes": TEST_MODES,
         "needs_computer": "mobile" in options.browser_exclude_rule,
     }
 

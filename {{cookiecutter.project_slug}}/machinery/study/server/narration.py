@@ -10,7 +10,7 @@ from datetime import datetime
 from flask import Flask, Response, request
 
 from study.server.services import services
-from study.text import several
+from study.text import pluralize
 
 # What a step of the task means, by the name of its route.
 STEPS = {
@@ -47,7 +47,7 @@ class Narrator:
                 return f"could not save (status {response.status_code})"
             record = json.loads(services.records.load(uniqueid))
             trials, answers = (len(record.get(name, ())) for name in ("data", "questiondata"))
-            return f"saved: {several(trials, 'line')} of data, {several(answers, 'answer')}"
+            return f"saved: {pluralize(trials, 'line')} of data, {pluralize(answers, 'answer')}"
         if endpoint == "participation.start_exp":
             row = services.records.find(uniqueid)
             if response.status_code != 200 or not row:

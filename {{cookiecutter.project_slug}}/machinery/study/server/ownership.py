@@ -1,7 +1,7 @@
 """Who may read and change a participant's record: the browser that /exp gave it to.
 
 psiTurk asks for a uniqueId only, and ids are known to others. The proof is a signed
-cookie for each record, because a researcher may try out several at once. It is not
+cookie for each record, because a researcher may try out pluralize at once. It is not
 limited in time, for a session may last for days; it means nothing without the key.
 """
 

@@ -25,9 +25,9 @@ from study.database.reader import Participants, open_participants
 from study.errors import StudyError
 from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted, run
 from study.heroku.wanted import DYNO_WORKERS, PLAN_CONNECTIONS
-from study.recruiters import TRIAL_RUNS
 from study.server.app import debug_link
-from study.text import several
+from study.statuses import TEST_MODES
+from study.text import pluralize
 
 EXAMPLE = re.compile(r"youremail@gmail\.com|.*@example\.\w+", re.IGNORECASE)
 SECONDS_TO_ANSWER = 35  # Heroku's router gives up after 30
@@ -139,12 +139,12 @@ def database(seen: Seen) -> Iterator[Finding]:
     try:
         seen.participants = open_participants(seen.settings)
         modes = count_modes(seen.participants)
-        yield "green", f"{plan}, {several(modes.total(), 'participant')}"
+        yield "green", f"{plan}, {pluralize(modes.total(), 'participant')}"
     except StudyError as error:
         yield "red", f"{plan}: {error.cause}"
         return
-    if trial_runs := sum(modes[mode] for mode in TRIAL_RUNS):
-        yield "yellow", f"{several(trial_runs, 'trial run')} in it, which `study data` leaves out"
+    if trial_runs := sum(modes[mode] for mode in TEST_MODES):
+        yield "yellow", f"{pluralize(trial_runs, 'trial run')} in it, which `study data` leaves out"
     for extra in seen.app.databases[1:]:
         remedy = f"heroku addons:destroy {extra['name']} --app {seen.wanted.app}"
         yield "yellow", f"a second database costs money. If you do not need it: {remedy}"

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from study.config.sources import Effective
-from study.database.reader import App, Participants, look, read_settings
+from study.database.reader import Participants
 from study.errors import StudyError
+from study.heroku.app import App, look, read_settings
 from study.heroku.cli import Answer, Heroku
 from study.heroku.wanted import Wanted, read_wanted
 

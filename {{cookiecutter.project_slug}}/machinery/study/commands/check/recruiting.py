@@ -9,7 +9,7 @@ from study.errors import StudyError
 from study.links import entry_address
 from study.recruiters import RECRUITERS
 from study.recruiters.codes import QUESTIONS
-from study.text import several
+from study.text import pluralize
 
 DAYS = 7
 
@@ -70,7 +70,7 @@ def excluded(seen: Seen) -> Iterator[Finding]:
             ),
         )
     else:
-        people = several(len(found.pseudonyms), "person", "people")
+        people = pluralize(len(found.pseudonyms), "person", "people")
         yield "green", f"keeps {people} of earlier studies out"
 
 

@@ -14,9 +14,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from jinja2 import Template
 from sqlalchemy import Row
 
-from study.database.participants import STARTED
-from study.database.triggers import FINISHED
-from study.recruiters import TRIAL_RUNS, BadLink, Ids, PreviewLink, checked, read_ids
+from study.recruiters import BadLink, Ids, PreviewLink, checked, read_ids
 from study.server.browsers import is_excluded
 from study.server.refusals import (
     BEGUN_BEFORE,
@@ -28,6 +26,7 @@ from study.server.refusals import (
 )
 from study.server.routes.endings import redirect_to_ending
 from study.server.services import services
+from study.statuses import FINISHED, STARTED, TEST_MODES
 
 blueprint = Blueprint("entrance", __name__)
 
@@ -55,7 +54,7 @@ def standing(ids: Ids) -> tuple[Standing, Row | None]:
         if own.ending or own.status in FINISHED:
             return Standing.OVER, own
         return Standing.READING if own.status < STARTED else Standing.BEGUN, own
-    if rows and not (services.options.allow_repeats or ids.is_trial_run):
+    if rows and not (services.options.allow_repeats or ids.is_test_run):
         return Standing.OTHER_ASSIGNMENT, None
     return Standing.NEW, None
 
@@ -164,7 +163,7 @@ def invitation() -> Response | str:
 
 def may_go_on(row: Row) -> bool:
     """Whether somebody whose task has begun may see the invitation again."""
-    return row.mode in TRIAL_RUNS or services.options.allow_resume
+    return row.mode in TEST_MODES or services.options.allow_resume
 
 
 def show_unaccepted() -> str:

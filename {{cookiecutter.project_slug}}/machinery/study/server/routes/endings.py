@@ -10,10 +10,10 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from sqlalchemy import Row
 
 from study import signing
-from study.database.triggers import FINISHED
-from study.recruiters import TRIAL_RUNS, BadLink, Ids, read_ids
+from study.recruiters import BadLink, Ids, read_ids
 from study.server.refusals import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, TOOK_PART, Refusal
 from study.server.services import services
+from study.statuses import FINISHED, TEST_MODES
 
 blueprint = Blueprint("endings", __name__)
 
@@ -34,9 +34,9 @@ class Ending:
     code: str = ""
 
     @property
-    def is_trial_run(self) -> bool:
+    def is_test_run(self) -> bool:
         """Whether nobody took part, so that there is no code."""
-        return self.mode in TRIAL_RUNS
+        return self.mode in TEST_MODES
 
 
 def ending_of(kind: str, ids: Ids | Row) -> Ending:

@@ -10,11 +10,11 @@ from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy import Row
 
 from study.database.participants import Browser, HasOtherAssignment
-from study.recruiters import TRIAL_RUNS
 from study.server.refusals import NO_IDS_IN_EXP, NOT_YOURS, TASK_BEGUN, TOOK_PART, Refusal
 from study.server.routes.arrival import Standing, standing, visitor
 from study.server.routes.endings import own_uniqueid, redirect_to_ending
 from study.server.services import services
+from study.statuses import TEST_MODES
 
 blueprint = Blueprint("participation", __name__)
 
@@ -49,7 +49,7 @@ def require_right_to_reopen(row: Row, has_begun: bool) -> None:
     Where something is saved, it opens in the same browser only: whoever knows the ids must
     not get the record too.
     """
-    if row.mode in TRIAL_RUNS:
+    if row.mode in TEST_MODES:
         return
     is_own = services.access.is_granted(request, row.uniqueid)
     if has_begun and not (is_own and services.options.allow_resume):
