@@ -2,6 +2,7 @@
 
     uv run python -m tests.bench.load                  # everything, about 10 minutes
     uv run python -m tests.bench.load --only dyno
+    uv run python -m tests.bench.load --before DIR     # and an older study, installed there
     uv run python -m tests.bench.load --smoke          # does the benchmark itself work?
 
 Prints Markdown. Needs Python 3.11 and 3.13, a PostgreSQL server's programs and two cores: the
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.bench import measurements, report
@@ -45,12 +47,15 @@ def main() -> None:
         if options.smoke:
             sys.exit(0 if smoke(cluster, study) else "The benchmark does not work.")
         recipe = psiturks_own_recipe(Path(tempfile.mkdtemp(dir=folder)))
-        for installation in (recipe, study):
+        all_of_them = [recipe, study]
+        if options.before:
+            all_of_them.insert(1, replace(installed_study(options.before), name="earlier study"))
+        for installation in all_of_them:
             installation.compile()
-        print(report.heading([recipe, study]))
+        print(report.heading(all_of_them))
         for part in options.only or PARTS:
             print(f"\n## {part.capitalize()}\n", flush=True)
-            print(measure(part, cluster, recipe, study, options))
+            print(measure(part, cluster, all_of_them, options))
             print(f"\n{report.load().capitalize()}.", flush=True)
 
 
@@ -58,6 +63,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.load")
     parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts, in this order")
     parser.add_argument("--study", type=Path, help="an installed study, in place of a new one")
+    parser.add_argument("--before", type=Path, help="an older installed study, to compare")
     parser.add_argument("--million", action="store_true", help="arrivals beside a million, too")
     parser.add_argument("--in-session", type=int, default=500, help="how many the dyno holds")
     parser.add_argument("--seconds", type=float, default=60, help="for how long it holds them")
@@ -77,15 +83,15 @@ def database_server() -> Iterator[Cluster]:
 def measure(
     part: str,
     cluster: Cluster,
-    recipe: Installation,
-    study: Installation,
+    all_of_them: list[Installation],
     options: argparse.Namespace,
 ) -> str:
     """The tables of one part."""
-    both, cores = [recipe, study], separate_cores()
+    recipe, *_, study = all_of_them
+    cores = separate_cores()
     match part:
         case "participations":
-            return measurements.participations(cluster, both, cores)
+            return measurements.participations(cluster, all_of_them, cores)
         case "arrivals":
             sizes = EARLIER + [A_MILLION] * options.million
             tables = [
@@ -95,10 +101,10 @@ def measure(
             ]
             return "\n\n".join(tables)
         case "blocking":
-            return measurements.blocking(cluster, both, cores)
+            return measurements.blocking(cluster, all_of_them, cores)
         case "dyno":
             return measurements.small_dyno(
-                cluster, both, cores, options.in_session, options.seconds
+                cluster, all_of_them, cores, options.in_session, options.seconds
             )
         case "scaling":
             return measurements.scaling(cluster, study)
