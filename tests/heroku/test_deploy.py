@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from participant import Participant
-from test_study_release import assert_same_app
 
 from heroku.fixtures import open_platform
 from heroku.machine import Machine
+from heroku.test_release import assert_same_app
 
 APP = "deploy-me-abcde"
 SECRET, CODE = "correct-horse-battery", "C1A2B3D4"

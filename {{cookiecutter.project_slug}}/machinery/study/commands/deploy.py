@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -38,6 +39,7 @@ REFUSED = (
     "else has deployed: git pull heroku main",
 )
 NOTHING_NEW = ("Heroku has this commit already, but was rolled back to another one.", AGAIN)
+say = partial(print, flush=True)  # at once, to keep the order with git's own lines
 
 
 def deploy(folder: Path) -> None:
@@ -60,11 +62,6 @@ def deploy(folder: Path) -> None:
     links = describe_links(address, spec.recruitment_under(app.config), spec.app)
     say(f"The study is online.\n\n{links}")
     say(f"\nTo watch:\n  heroku logs --tail --app {spec.app}\n  uv run study status")
-
-
-def say(line: str) -> None:
-    """Print at once, to keep the order with git's own lines."""
-    print(line, flush=True)
 
 
 def check_everything(folder: Path, spec: AppSpec, heroku: Heroku) -> AppState:

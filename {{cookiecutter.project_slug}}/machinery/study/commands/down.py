@@ -36,7 +36,7 @@ def run_down(folder: Path, pause: bool, confirmed: str) -> None:
         return pause_app(heroku, app)
     if not confirmed and not sys.stdin.isatty():
         raise StudyError(
-            "This would destroy the app, and nobody is here to confirm it.",
+            "This would destroy the app, and there is no terminal to confirm it in.",
             f"To confirm it: uv run study down --app {name}",
         )
     refuse_other_name(confirmed or name, name)

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from study.errors import StudyError
-from study.heroku.app import DYNO_PRICE, IN_PYPROJECT, PRICES, PRICES_CHECKED
+from study.heroku.app import DYNO, IN_PYPROJECT, PRICES, PRICES_CHECKED, describe_price
 from study.heroku.git import is_heroku_domain
 from study.heroku.resources import Provisioning
 from study.recruiters.codes import QUESTIONS, ask_for_codes, question_of
@@ -57,26 +57,13 @@ def run_up(dry_run: bool, agreed: bool, as_json: bool) -> bool:
     notes += find_differences(run)
     if not dry_run and run.database not in missing:
         notes += remind_of_code(run, before)
-    address = f"https://{run.state.domain}" if run.state.exists else None
     for note in notes:
         say(f"Note: {note}")
+    facts = describe(run, missing, notes)
     if as_json:
-        facts = {
-            "app": run.spec.app,
-            "address": address,
-            "databases": [
-                {"name": a["name"], "plan": a["plan"]["name"], "state": a["state"]}
-                for a in run.state.databases
-            ],
-            "config_vars": sorted(run.state.config),
-            "missing": [step.name for step in missing],
-            "notes": notes,
-            "monthly_usd": monthly_price(run),
-            "prices_checked": PRICES_CHECKED,
-        }
         print(json.dumps(facts, indent=2))
     elif not dry_run:
-        say(f"{'' if missing else 'Done. '}The study's address will be {address}")
+        say(f"{'' if missing else 'Done. '}The study's address will be {facts['address']}")
     return dry_run or not missing
 
 
@@ -156,8 +143,7 @@ def show_plan(run: Provisioning, missing: list) -> None:
         run.say(f"  {step.name:<12} {price}")
     if costs_more(run):
         if not run.state.is_deployed:
-            price = f"about {DYNO_PRICE} USD a month, from the first deploy on"
-            run.say(f"  {'server':<12} {price}")
+            run.say(f"  {'server':<12} {describe_price(DYNO)}, from the first deploy on")
         run.say(
             f"In all about {monthly_price(run)} USD a month (prices of {PRICES_CHECKED}), "
             "by the second, until `study down`."
@@ -170,10 +156,9 @@ def database_price(run: Provisioning) -> str:
         return "your own, by its address in DATABASE_URL"
     if run.state.databases:
         return "bought before; Heroku is making it"
-    price = PRICES.get(run.spec.database)
-    if price is None:
-        return "see the plans: heroku addons:plans heroku-postgresql"
-    return f"about {price} USD a month, from now on"
+    if price := describe_price(run.spec.database):
+        return f"{price}, from now on"
+    return "see the plans: heroku addons:plans heroku-postgresql"
 
 
 def costs_more(run: Provisioning) -> bool:
@@ -197,7 +182,7 @@ def agrees(run: Provisioning, ask: Ask) -> bool:
 def monthly_price(run: Provisioning) -> int:
     """The price of everything, a database that was bought twice included."""
     plans = [addon["plan"]["name"] for addon in run.state.databases] or [run.spec.database]
-    return DYNO_PRICE + sum(PRICES.get(plan, 0) for plan in plans)
+    return PRICES[DYNO] + sum(PRICES.get(plan, 0) for plan in plans)
 
 
 def find_differences(run: Provisioning) -> list[str]:
@@ -235,3 +220,20 @@ def remind_of_code(run: Provisioning, before: dict[str, str]) -> list[str]:
         return []
     see = f"heroku config:get {name} --app {run.spec.app}"
     return [QUESTIONS[name].afterwards.format(see=see, app=run.spec.app)]
+
+
+def describe(run: Provisioning, missing: list, notes: list[str]) -> dict:
+    """The state for scripts: names and addresses, no secrets."""
+    return {
+        "app": run.spec.app,
+        "address": f"https://{run.state.domain}" if run.state.exists else None,
+        "databases": [
+            {"name": a["name"], "plan": a["plan"]["name"], "state": a["state"]}
+            for a in run.state.databases
+        ],
+        "config_vars": sorted(run.state.config),
+        "missing": [step.name for step in missing],
+        "notes": notes,
+        "monthly_usd": monthly_price(run),
+        "prices_checked": PRICES_CHECKED,
+    }

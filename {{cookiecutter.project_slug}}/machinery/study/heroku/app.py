@@ -21,12 +21,12 @@ from study.heroku.git import settings_in
 if TYPE_CHECKING:  # needs psiTurk, which is not installed when the template's hook runs
     from study.config.sources import Effective
 
-# US dollars a month, from Heroku's price list. A new app gets a Basic dyno unless the account
-# has Eco.
+# US dollars a month, from Heroku's price list. A new app gets this dyno unless the account has
+# Eco.
 PRICES_CHECKED = "24 November 2026"
-DYNO_PRICE = 7
+DYNO = "Basic dyno"
 PRICES = {
-    "Basic dyno": DYNO_PRICE,
+    DYNO: 7,
     "heroku-postgresql:essential-0": 5,
     "heroku-postgresql:essential-1": 9,
 }
@@ -86,8 +86,8 @@ class AppState:
 
     @property
     def domain(self) -> str:
-        """The address without https://. Part of it is random, so it must be read."""
-        return urlsplit(self.info["app"]["web_url"]).hostname
+        """The address without https://; empty without an app. It has a random part."""
+        return urlsplit(self.info["app"]["web_url"]).hostname if self.exists else ""
 
     @property
     def databases(self) -> list[dict]:
@@ -105,6 +105,11 @@ class AppState:
     def is_deployed(self) -> bool:
         """Whether anything was pushed (Heroku then describes the buildpack)."""
         return self.exists and bool(self.info["app"].get("buildpack_provided_description"))
+
+
+def describe_price(item: str) -> str:
+    """The price of a dyno or an add-on plan, in words; empty if it is not known."""
+    return f"about {PRICES[item]} USD a month" if item in PRICES else ""
 
 
 def read_spec(folder: Path) -> AppSpec:

@@ -58,11 +58,6 @@ class CommandResult:
         # An answer that is not JSON, and silence, have no error id.
         return busy or bool(re.search(r"HTTP Error (429|5\d\d)|Request timed out", self.err))
 
-    @property
-    def is_network(self) -> bool:
-        """Whether Heroku could not be reached; the command line has tried for 7 seconds."""
-        return bool(re.search(r"Code: E[A-Z_]+", self.err))
-
     def json(self) -> Any:
         """Parse the output. Raises StudyError if it is not JSON."""
         try:
@@ -132,13 +127,11 @@ class Heroku:
 
     def read(self, *command: str) -> CommandResult:
         """Run a command that changes nothing; retry while Heroku is busy."""
-        result = self.run(*command)
         for pause in PAUSES_BEFORE_RETRY:
-            if not result.is_transient:
-                break
+            if not (result := self.run(*command)).is_transient:
+                return result
             time.sleep(pause)
-            result = self.run(*command)
-        return result
+        return self.run(*command)
 
     def read_all(self, commands: dict[str, tuple[str, ...]]) -> dict[str, CommandResult]:
         """Run several such commands in parallel, since each takes a second."""
@@ -193,7 +186,7 @@ def problem(result: CommandResult, doing: str, remedy: str = "") -> StudyError:
          "See https://dashboard.heroku.com/account/billing"),
         (result.exit_code == TIMED_OUT,
          f"Heroku took too long: {doing} was given up.", "Wait some minutes."),
-        (result.is_network,
+        (re.search(r"Code: E[A-Z_]+", result.err),  # after trying for 7 seconds
          f"Heroku could not be reached while {doing}.", "Check the internet connection."),
         (result.is_transient,
          f"Heroku is busy or has a fault; {doing} failed {attempts} times.",

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from study.heroku.git import Repository, run
 
@@ -140,7 +141,7 @@ CHECKS = (
 )  # fmt: skip
 
 
-def _reason(done) -> str:
+def _reason(done: CompletedProcess) -> str:
     """The last line of a failed program's error output."""
     lines = done.stderr.strip().splitlines() or ["no reason given"]
     return lines[-1].strip() if done.returncode else ""

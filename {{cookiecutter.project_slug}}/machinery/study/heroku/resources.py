@@ -18,11 +18,11 @@ from pathlib import Path
 from study.errors import StudyError
 from study.heroku import cli
 from study.heroku.app import (
-    DYNO_PRICE,
+    DYNO,
     IN_PYPROJECT,
-    PRICES,
     QUERIES,
     AppState,
+    describe_price,
     parse_query,
     read_spec,
 )
@@ -46,16 +46,14 @@ class Provisioning:
         self.state: AppState | None = None  # unknown before the first look
         self.typed_codes: dict[str, str] = {}
         self.unconfirmed = ""  # what was asked for and could not be read back
-        # These cost nothing.
-        self.free_steps = [AppStep(), RemoteStep(), AddressStep()]
-        self.free_steps.append(ConfigStep("config vars", needed_config))
-        # These wait for a yes: the database costs money and, once there is one, so does a deploy.
         self.database = DatabaseStep()
         if self.spec.database == "existing":
             url = {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
             self.database = ConfigStep("database", lambda _: url)
         self.code = ConfigStep("code", needed_code)
-        self.steps = [*self.free_steps, self.database, self.code]
+        free = [AppStep(), RemoteStep(), AddressStep(), ConfigStep("config vars", needed_config)]
+        # The rest waits for a yes: a database costs money and, once there is one, so does a deploy.
+        self.steps = [*free, self.database, self.code]
 
     @property
     def has_remote(self) -> bool:
@@ -116,12 +114,11 @@ class Provisioning:
             return "Nothing on Heroku was changed."
         lines = []
         if self.state.exists:
-            costs = f"about {DYNO_PRICE} USD a month" if self.state.is_deployed else ""
-            costs = costs or "nothing until the first deploy"
+            free = "nothing until the first deploy"
+            costs = describe_price(DYNO) if self.state.is_deployed else free
             lines.append(f"The app {self.spec.app} exists; it costs {costs}.")
         for addon in self.state.databases:
-            price = PRICES.get(addon["plan"]["name"])
-            costs = f"about {price} USD a month" if price else "money"
+            costs = describe_price(addon["plan"]["name"]) or "money"
             lines.append(f"The database {addon['name']} exists and costs {costs}.")
         if self.unconfirmed:
             lines.append(
@@ -155,8 +152,9 @@ class AddressStep:
 
     def is_done(self, run: Provisioning) -> bool:
         domain = run.repository.committed_domain
-        is_custom = bool(domain) and not is_heroku_domain(domain)
-        return is_custom or bool(domain) and domain == run.state.domain
+        if domain and is_heroku_domain(domain):
+            return domain == run.state.domain
+        return bool(domain)  # a custom domain
 
     def describe(self, run: Provisioning) -> str:
         return f'git {" ".join(COMMIT)} "{ADDRESS_MESSAGE}" -- config.txt'
@@ -167,6 +165,8 @@ class AddressStep:
 
 class HerokuStep:
     """What one Heroku command makes. It is read back, and retried while Heroku is busy."""
+
+    doing, remedy = "making", ""
 
     def describe(self, run: Provisioning) -> str:
         """The command, without the values of config vars."""
@@ -187,14 +187,19 @@ class HerokuStep:
             if self.is_done(run):
                 return
             if pause is None or not result.is_transient:
-                raise self.explain(run, result, what)
+                raise self.explain(run, problem(result, f"{self.doing} {what}", self.remedy))
             time.sleep(pause)
+
+    def explain(self, run: Provisioning, refusal: StudyError) -> StudyError:
+        """The error to raise, after Heroku has given this reason or none."""
+        return refusal
 
 
 class AppStep(HerokuStep):
     """The app itself."""
 
     name = "app"
+    remedy = f"Correct `app`, `region` or `team` {IN_PYPROJECT}"
 
     def title(self, run: Provisioning) -> str:
         return f"the app {run.spec.app}"
@@ -214,15 +219,15 @@ class AppStep(HerokuStep):
             run.read_app()
             run.read_config()
 
-    def explain(self, run: Provisioning, result: CommandResult, what: str) -> StudyError:
-        remedy = f"Correct `app`, `region` or `team` {IN_PYPROJECT}"
-        return problem(result, f"making {what}", remedy)
-
 
 class DatabaseStep(HerokuStep):
     """The database: bought or, if it was bought before, waited for."""
 
     name = "database"
+    remedy = (
+        "See the plans: heroku addons:plans heroku-postgresql\n"
+        f"Then correct `database` {IN_PYPROJECT}"
+    )
 
     def title(self, run: Provisioning) -> str:
         return f"the database {run.spec.database}"
@@ -248,10 +253,9 @@ class DatabaseStep(HerokuStep):
     def read_back(self, run: Provisioning, result: CommandResult) -> None:
         run.read_app()
 
-    def explain(self, run: Provisioning, result: CommandResult, what: str) -> StudyError:
+    def explain(self, run: Provisioning, refusal: StudyError) -> StudyError:
         if not run.state.databases:
-            remedy = "See the plans: heroku addons:plans heroku-postgresql\nThen correct"
-            return problem(result, f"making {what}", f"{remedy} `database` {IN_PYPROJECT}")
+            return refusal
         name, state = run.state.databases[0]["name"], run.state.databases[0]["state"]
         remedy = {
             "provisioning": "Wait for it: heroku addons:wait",
@@ -265,6 +269,8 @@ class DatabaseStep(HerokuStep):
 
 class ConfigStep(HerokuStep):
     """Config vars, set in one command since each restarts the app. A value is never replaced."""
+
+    doing = "setting"
 
     def __init__(self, name: str, needed: Callable[[Provisioning], dict[str, str]]) -> None:
         self.name, self.needed = name, needed
@@ -285,9 +291,6 @@ class ConfigStep(HerokuStep):
 
     def read_back(self, run: Provisioning, result: CommandResult) -> None:
         run.read_config()
-
-    def explain(self, run: Provisioning, result: CommandResult, what: str) -> StudyError:
-        return problem(result, f"setting {what}")
 
 
 def needed_config(run: Provisioning) -> dict[str, str]:
