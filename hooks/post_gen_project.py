@@ -21,13 +21,13 @@ sys.dont_write_bytecode = True
 
 def make_study() -> list[str]:
     """Choose a Python, lock the packages, commit; returns the commands left to do."""
-    from study.heroku import toolchain
+    from study.heroku import preflight
     from study.heroku.git import Repository
 
     to_do = []
-    if note := toolchain.choose_python(STUDY):
+    if note := preflight.choose_python(STUDY):
         print(f"Note: {note}", flush=True)
-    if reason := toolchain.lock(STUDY):
+    if reason := preflight.lock(STUDY):
         to_do += [f"uv lock    # could not be done now: {reason}", "git add uv.lock"]
         to_do += ["git commit -m Lock"]
     project = tomllib.loads((MACHINERY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -42,7 +42,7 @@ def make_study() -> list[str]:
 
 def make_app() -> bool:
     """Make the app on Heroku, and buy what a typed yes allows; whether nothing is missing."""
-    from study.heroku.toolchain import UV
+    from study.heroku.preflight import UV
 
     print("\nMaking the app on Heroku:", flush=True)
     keyboard = None if ANSWERS["__is_asking"] == "True" else subprocess.DEVNULL

@@ -236,7 +236,7 @@ def get(connection: http.client.HTTPConnection) -> int:
     return answer.status
 
 
-# The default answers are held to app.json in test_study_deploy.py, once the app runs.
+# The default answers are held to app.json in test_deploy.py, once the app runs.
 def test_app_json_asks_for_what_study_up_makes(new_folder, platform, machine):
     title = 'It\'s "fun" <b> & so on'
     answers = {"study_title": title, "database": "existing", "recruitment": "mturk"}

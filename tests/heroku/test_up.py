@@ -1,7 +1,10 @@
 """`study up`: the app, its database, its config vars, the remote and the address."""
 
 import json
+import os
+import pty
 import subprocess
+import sys
 
 import pytest
 from new_study import APP, AWS, PLAN, REMOTE, WHOLE, Study
@@ -144,6 +147,34 @@ def test_what_is_set_already_is_kept(study, app):
     assert study.up().returncode == 0
     assert app.own_config == chosen | {"ON_CLOUD": "1"}
     assert len(app.addons) == 1
+
+
+def test_a_sona_url_that_was_not_known_at_first_is_asked_for_by_a_later_up(study, app):
+    study.change("recruitment", "sona", file="config.txt")
+    url = "https://uni.sona-systems.com/webstudy_credit.aspx?credit_token=4e48&survey_code=XXXX"
+    terminal, keyboard = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "study.heroku"],
+        cwd=study.path,
+        env=study.machine.environment | {"PYTHONPATH": str(study.path / "machinery")},
+        stdin=keyboard,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    os.write(terminal, f"{url}\n".encode())
+    said = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, said
+    assert "SONA's completion URL (client-side)." in said and "not set yet" not in said
+    assert app.own_config["SONA_COMPLETION_URL"] == url and url not in said
+
+
+def test_the_recruiter_is_the_one_that_the_server_sees(study, app):
+    app.own_config |= {"PSITURK_RECRUITMENT": "link"}
+    del app.own_config["COMPLETION_CODE"]
+    done = study.up()
+    assert done.returncode == 0
+    assert "code" not in done.stdout and "COMPLETION_CODE" not in app.own_config
 
 
 def test_an_address_that_was_written_but_not_committed_is_committed(study, app):

@@ -15,8 +15,8 @@ LOOK = """
 import json, sys
 from pathlib import Path
 from study.commands.check import command
-from study.heroku.wanted import read_wanted
-from study.database.reader import App, open_participants, read_settings
+from study.heroku.app import AppState, read_settings, read_spec
+from study.database.reader import open_participants
 from study.commands.check.context import Seen
 
 folder = Path.cwd()
@@ -27,10 +27,10 @@ for line in sys.stdin:
     addons = [{"addon_service": {"name": "heroku-postgresql"}, "config_vars": ["DATABASE_URL"],
                "plan": {"name": f"heroku-postgresql:{case['plan']}"}}]
     dynos = [{"type": "web", "size": size, "state": "up"} for size in case["dynos"]]
-    app = App({"app": {"web_url": "https://a.example/"}, "addons": addons, "dynos": dynos},
+    app = AppState({"app": {"web_url": "https://a.example/"}, "addons": addons, "dynos": dynos},
               case["config"])
     settings = read_settings(folder, app)
-    seen = Seen(folder, read_wanted(folder), settings, app, participants=participants)
+    seen = Seen(folder, read_spec(folder), settings, app, participants=participants)
     print(json.dumps(list(getattr(command, case["check"])(seen))), flush=True)
 """
 PROLIFIC = {"PSITURK_RECRUITMENT": "prolific"}

@@ -41,7 +41,7 @@ def preview(port: int | None, browser: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
 def up(dry_run: bool, yes: bool, as_json: bool) -> bool:
     """Make the app on Heroku, or complete it. Asks before it buys anything."""
-    from study.heroku.up import run_up
+    from study.commands.up import run_up
 
     return run_up(dry_run, yes, as_json)
 

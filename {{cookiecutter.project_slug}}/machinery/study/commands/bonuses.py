@@ -23,7 +23,7 @@ from study.database.reader import find_key, find_study
 from study.errors import StudyError
 from study.export import read_key
 from study.export.pseudonyms import pseudonym
-from study.heroku.wanted import read_wanted
+from study.heroku.app import read_spec
 from study.recruiters import RECRUITERS, Recruiter
 from study.statuses import FINISHED, TEST_MODES, UNPAID_MODES
 from study.text import pluralize
@@ -67,7 +67,7 @@ def run_bonuses(folder: Path, local: bool, again: bool, out: Path) -> bool:
         report(found.bonuses, currency)
         for path, lines in zip(paths, files.values(), strict=True):
             print(f"  {len(lines) - (path.suffix == '.csv'):>5} lines  {path}")
-        print(TO_PAY[recruiter.name].format(app=read_wanted(folder).app))
+        print(TO_PAY[recruiter.name].format(app=read_spec(folder).app))
     else:
         print("Nobody new gets a bonus, so no file was written.")
     if found.without:

@@ -1,7 +1,7 @@
-"""Ends the study on Heroku, or pauses it: `study down`.
+"""End the study on Heroku, or pause it: `study down`.
 
-Destroying the app destroys its database and the backups that Heroku keeps of it. So the
-data are first brought here, and counted; nothing is destroyed while that has not worked.
+Destroying the app destroys its database and Heroku's backups of it. So the data are first
+downloaded and counted; nothing is destroyed until that has worked.
 """
 
 import re
@@ -14,27 +14,29 @@ from sqlalchemy import func, select
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
 from study.export import Source, download, read_key
-from study.heroku.app import App, look, read_settings
+from study.heroku.app import PRICES, PRICES_CHECKED, AppState, fetch_app, read_settings, read_spec
 from study.heroku.cli import Heroku, problem
-from study.heroku.wanted import DYNO_PRICE, PLAN_PRICES, PRICES_CHECKED, read_wanted
+
+SECONDS_FOR_BACKUP = 1800
+DUMP = b"PGDMP"  # the first bytes of pg_dump's custom format
 
 
 def run_down(folder: Path, pause: bool, confirmed: str) -> None:
     """End or pause the app. ``confirmed`` is its name, for use without a terminal.
 
     Raises StudyError if there is no such app, if it is not confirmed, or if the data could not
-    be brought here; then the app is as it was.
+    be downloaded; then the app is as it was.
     """
-    name = read_wanted(folder).app
+    name = read_spec(folder).app
     heroku = Heroku(name)
-    app, _ = look(heroku)
+    app, _ = fetch_app(heroku)
     if not app:
         raise StudyError(f"There is no app {name} on Heroku.", "Nothing is left to take down.")
     if pause:
         return pause_app(heroku, app)
     if not confirmed and not sys.stdin.isatty():
         raise StudyError(
-            "This would destroy the app, and nobody is here to confirm it.",
+            "This would destroy the app, and there is no terminal to confirm it in.",
             f"To confirm it: uv run study down --app {name}",
         )
     refuse_other_name(confirmed or name, name)
@@ -48,7 +50,7 @@ def run_down(folder: Path, pause: bool, confirmed: str) -> None:
         raise StudyError(error.cause, error.remedy, "Nothing was destroyed.") from error
     database = ", its database and the backups Heroku keeps of it" if app.databases else ""
     print(f"\nThis destroys the app {name}, its address, its settings and secrets{database}.")
-    print(cost(app))
+    print(describe_cost("Stops costing", app, with_dynos=True))
     refuse_other_name(confirmed or input("Type the app's name to destroy it: ").strip(), name)
     if fingerprint(participants) != before:
         raise StudyError(
@@ -57,23 +59,24 @@ def run_down(folder: Path, pause: bool, confirmed: str) -> None:
             f"Nothing was destroyed. What was downloaded is in {out}",
         )
     participants.engine.dispose()
-    answer = heroku.on_app("apps:destroy", "--confirm", name)
-    if look(heroku)[0]:
-        raise problem(answer, f"destroying {name}")
+    result = heroku.run("apps:destroy", "--confirm", name)
+    if fetch_app(heroku)[0]:
+        raise problem(result, f"destroying {name}")
     print(f"The app {name} is gone. The data are in {out}")
 
 
-def pause_app(heroku: Heroku, app: App) -> None:
-    """Stop the web dynos. Raises StudyError if they are still wanted afterwards."""
-    answer = heroku.on_app("ps:scale", "web=0")
-    if not re.search(r"(^|\s)web=0\b", heroku.read_on_app("ps:scale").out):
-        raise problem(answer, "stopping the server")
-    print(f"Paused: nobody can take part, and the server costs nothing.\n{cost(app, paused=True)}")
+def pause_app(heroku: Heroku, app: AppState) -> None:
+    """Stop the web dynos. Raises StudyError if they are still scaled up afterwards."""
+    result = heroku.run("ps:scale", "web=0")
+    if not re.search(r"(^|\s)web=0\b", heroku.read("ps:scale").out):
+        raise problem(result, "stopping the server")
+    print("Paused: nobody can take part, and the server costs nothing.")
+    print(describe_cost("Still costs", app, with_dynos=False))
     print(f"To go on: heroku ps:scale web=1 --app {heroku.app}")
 
 
-def save(heroku: Heroku, app: App, source: Source, out: Path, key: bytes) -> None:
-    """Bring a backup and every participant's data into a folder. Raises StudyError."""
+def save(heroku: Heroku, app: AppState, source: Source, out: Path, key: bytes) -> None:
+    """Download every participant's data and a backup into a folder. Raises StudyError."""
     report = download(source, out, key)
     if report is None:
         return print("Nobody has opened the study, so there are no data to keep.")
@@ -81,24 +84,22 @@ def save(heroku: Heroku, app: App, source: Source, out: Path, key: bytes) -> Non
     if app.databases:
         print("  taking a backup ...")
         backup = out / "backup.dump"
-        answer = heroku.on_app("pg:backups:capture", seconds=1800)
-        if not answer.code:
-            answer = heroku.on_app("pg:backups:download", "--output", str(backup), seconds=1800)
-        # The first bytes of pg_dump's custom format.
-        if not backup.exists() or backup.read_bytes()[:5] != b"PGDMP":
-            raise problem(answer, "taking a backup")
+        result = heroku.run("pg:backups:capture", seconds=SECONDS_FOR_BACKUP)
+        if not result.exit_code:
+            fetch = ("pg:backups:download", "--output", str(backup))
+            result = heroku.run(*fetch, seconds=SECONDS_FOR_BACKUP)
+        if not backup.exists() or backup.read_bytes()[: len(DUMP)] != DUMP:
+            raise problem(result, "taking a backup")
         backup.chmod(0o600)
         print(f"The whole database is in {backup} (pg_restore reads it).")
 
 
-def cost(app: App, paused: bool = False) -> str:
-    """What stops costing money or, after a pause, what goes on."""
-    databases = [addon["plan"]["name"] for addon in app.databases]
-    dynos = [] if paused else [f"{dyno['size']} dyno" for dyno in app.web_dynos]
-    known = PLAN_PRICES | {"Basic dyno": DYNO_PRICE}
-    lines = [f"  {what}, {known.get(what, '?')} USD a month" for what in (*dynos, *databases)]
-    verb = "Still costs" if paused else "Stops costing"
-    return "\n".join([f"{verb} (prices of {PRICES_CHECKED}):", *(lines or ["  nothing"])])
+def describe_cost(verb: str, app: AppState, with_dynos: bool) -> str:
+    """List the prices of the app's databases and, if asked for, of its dynos."""
+    items = [f"{dyno['size']} dyno" for dyno in app.web_dynos] if with_dynos else []
+    items += [addon["plan"]["name"] for addon in app.databases]
+    lines = [f"  {item}, {PRICES.get(item, '?')} USD a month" for item in items] or ["  nothing"]
+    return "\n".join([f"{verb} (prices of {PRICES_CHECKED}):", *lines])
 
 
 def fingerprint(participants: Participants) -> tuple:
@@ -113,6 +114,7 @@ def fingerprint(participants: Participants) -> tuple:
 
 
 def refuse_other_name(typed: str, name: str) -> None:
+    """Raise StudyError if this is not the app's name."""
     if typed != name:
         raise StudyError(
             f"{typed!r} is not the name of this study's app, {name}.", "Nothing was destroyed."

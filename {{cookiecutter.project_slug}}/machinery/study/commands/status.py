@@ -5,23 +5,22 @@ The database does the counting. Times are UTC, as psiTurk stores them on Heroku.
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from sqlalchemy import ColumnCollection, ColumnElement, Connection, case, func, select
+from sqlalchemy import Row, case, func, select
 
 from study.database.reader import Participants, open_participants
-from study.heroku.app import App, look, read_settings
-from study.heroku.cli import Answer, Heroku
-from study.heroku.wanted import read_wanted
-from study.statuses import FINISHED, STATUS_NAMES, UNPAID_MODES
+from study.heroku.app import AppState, fetch_app, read_settings, read_spec
+from study.heroku.cli import CommandResult, Heroku
+from study.statuses import FINISHED, QUIT, STATUS_NAMES, UNPAID_MODES
 from study.text import pluralize
 
-RECENTLY = timedelta(minutes=10)
-DAYS = 7  # for which incidents are told
-# What the server counts (incidents.py), in the order in which participants meet it.
+RECENT_MINUTES = 10
+DAYS = 7  # of incidents shown
+# What the server counts (server/events.py), in the order in which participants meet it.
 INCIDENTS = {
     "link-missing": "came by a link that lacked something",
     "link-malformed": "came by a link with something odd in it",
@@ -37,28 +36,28 @@ INCIDENTS = {
 
 
 def run_status(folder: Path, local: bool) -> None:
-    """Print it all. Raises StudyError if Heroku or the database cannot be asked."""
-    app, answers = None, {}
+    """Print everything. Raises StudyError if Heroku or the database cannot be read."""
+    app, results = None, {}
     if not local:
-        wanted = read_wanted(folder)
-        app, answers = look(Heroku(wanted.app), size=("pg:info",))
-        print(f"App {wanted.app}" if app else f"There is no app {wanted.app} yet. On this machine:")
+        spec = read_spec(folder)
+        app, results = fetch_app(Heroku(spec.app), size=("pg:info",))
+        print(f"App {spec.app}" if app else f"There is no app {spec.app} yet. On this machine:")
     settings = read_settings(folder, app)
-    if app:
-        print("\n".join(describe_server(app, answers["size"])))
-    minutes = int(settings.value("Task Parameters", "cutoff_time"))
+    lines = describe_server(app, results["size"]) if app else []
     participants = open_participants(settings)
     if participants.table is None:
-        print(f"Nobody has opened the study yet ({participants.place}).")
+        lines.append(f"Nobody has opened the study yet ({participants.place}).")
     else:
-        counts = count_participants(participants, minutes)
-        print("\n".join(describe_participants(counts, minutes)))
-    if told := describe_incidents(participants):
-        print("\n".join(told))
+        cutoff = int(settings.value("Task Parameters", "cutoff_time"))
+        lines += describe_participants(*count_participants(participants, cutoff), cutoff)
+    counts = count_incidents(participants, DAYS)
+    incidents = [f"{counts[kind]:>7}  {text}" for kind, text in INCIDENTS.items() if counts[kind]]
+    lines += [f"Visits of the last {DAYS} days:", *incidents] if incidents else []
+    print("\n".join(lines))
 
 
-def describe_server(app: App, size: Answer) -> list[str]:
-    """The dynos, and how full the database is in Heroku's own words."""
+def describe_server(app: AppState, size: CommandResult) -> list[str]:
+    """The dynos, and in Heroku's own words how full the database is."""
     dynos = [f"{dyno['name']} {dyno['state']} ({dyno['size']})" for dyno in app.web_dynos]
     lines = [f"Server     {', '.join(dynos) or 'off: nobody can take part'}"]
     if app.databases:
@@ -68,109 +67,92 @@ def describe_server(app: App, size: Answer) -> list[str]:
     return lines
 
 
-@dataclass
-class Counts:
-    """Who has taken part. Trial runs are in ``apart`` alone."""
+def count_participants(participants: Participants, cutoff: int) -> tuple[list[Row], list[float]]:
+    """Let the database count; also return the seconds that each who finished took.
 
-    statuses: Counter[int]  # psiTurk's numbers
-    cells: Counter[tuple]  # (condition, counterbalance, progress)
-    apart: Counter[str]  # by mode
-    endings: dict[str, int]
-    first: datetime | None  # arrival, UTC
-    last: datetime | None
-    arrived: int  # within RECENTLY
-    ended: int
-    durations: list[float]  # seconds, of those who finished
-
-
-def count_participants(participants: Participants, cutoff: int) -> Counts:
-    """Let the database count.
-
-    ``cutoff`` is psiTurk's cutoff_time in minutes: who began earlier and has not finished
+    ``cutoff`` is psiTurk's cutoff_time in minutes: whoever began earlier and has not finished
     no longer counts as in progress.
     """
     columns = participants.table.c
     now = datetime.now(UTC).replace(tzinfo=None)
-    late = case((columns.beginhit > now - timedelta(minutes=cutoff), "in progress"), else_="gone")
-    part = case((columns.status.in_(FINISHED), "finished"), (columns.status == 6, "gone"),
-                else_=late)  # fmt: skip
-    keys = (columns.mode, columns.status, columns.cond, columns.counterbalance, part)
-    real = columns.mode.is_(None) | columns.mode.not_in(UNPAID_MODES)
-    statuses, cells, apart = Counter(), Counter(), Counter()
+    is_late = case((columns.beginhit > now - timedelta(minutes=cutoff), 0), else_=1)
+    keys = [columns.mode, columns.status, columns.cond, columns.counterbalance]
+    keys += [is_late.label("is_late")]
+    keys += [columns.ending] if "ending" in columns else []  # newer than the table
+    recently = now - timedelta(minutes=RECENT_MINUTES)
+    counts = (
+        func.count().label("number"),
+        func.min(columns.beginhit).label("first"),
+        func.max(columns.beginhit).label("last"),
+        func.sum(case((columns.beginhit > recently, 1), else_=0)).label("arrived"),
+        func.sum(case((columns.endhit > recently, 1), else_=0)).label("ended"),
+    )
+    finished = select(columns.beginhit, columns.endhit).where(
+        columns.mode.is_(None) | columns.mode.not_in(UNPAID_MODES), columns.status.in_(FINISHED)
+    )
     with participants.snapshot() as connection:
-        groups = connection.execute(select(*keys, func.count()).group_by(*keys))
-        for mode, status, cond, counterbalance, progress, count in groups:
-            if mode in UNPAID_MODES:
-                apart[mode] += count
-            else:
-                statuses[status] += count
-                cells[cond, counterbalance, progress] += count
-        first, last = connection.execute(
-            select(func.min(columns.beginhit), func.max(columns.beginhit)).where(real)
-        ).one()
-        arrived, ended = (
-            connection.scalar(select(func.count()).where(real, column > now - RECENTLY))
-            for column in (columns.beginhit, columns.endhit)
-        )
-        times = connection.execute(
-            select(columns.beginhit, columns.endhit).where(real, columns.status.in_(FINISHED))
-        )
-        durations = [(end - begin).total_seconds() for begin, end in times if begin and end]
-        endings = count_endings(connection, columns, real)
-    return Counts(statuses, cells, apart, endings, first, last, arrived, ended, durations)
+        groups = list(connection.execute(select(*keys, *counts).group_by(*keys)))
+        times = connection.execute(finished)
+        return groups, [(end - begin).total_seconds() for begin, end in times if begin and end]
 
 
-def describe_participants(counts: Counts, cutoff: int) -> list[str]:
-    """Counts by status and condition, and times; trial runs apart."""
-    statuses = counts.statuses
+def describe_participants(groups: list[Row], durations: list[float], cutoff: int) -> list[str]:
+    """Counts by status and condition, and times; test runs apart."""
+    real = [group for group in groups if group.mode not in UNPAID_MODES]
+    statuses = tally(real, lambda group: group.status)
+    endings = tally(real, lambda group: getattr(group, "ending", None))
+    apart = tally(groups, lambda group: group.mode if group.mode in UNPAID_MODES else None)
     lines = [f"Participants: {statuses.total()}"]
-    lines += [
-        f"  {STATUS_NAMES.get(s, s)!s:<14}{statuses[s]:>7}" for s in sorted(statuses, key=str)
-    ]
-    lines += [f"    {ending:<12}{count:>7}" for ending, count in sorted(counts.endings.items())]
-    lines += [f"  apart: {pluralize(n, f'{mode} run')}" for mode, n in sorted(counts.apart.items())]
-    if not statuses:
+    for status in sorted(statuses, key=str):
+        lines.append(f"  {STATUS_NAMES.get(status, status)!s:<14}{statuses[status]:>7}")
+    for ending, number in sorted(endings.items()):
+        lines.append(f"    {ending.replace('-', ' '):<12}{number:>7}")
+    lines += [f"  apart: {pluralize(n, f'{mode} run')}" for mode, n in sorted(apart.items())]
+    if not real:
         return lines
+    cells = tally(real, lambda group: (group.cond, group.counterbalance, progress_of(group)))
     lines.append(f"Condition  counterbalance  finished  in progress  gone (or over {cutoff} min)")
-    for cell in sorted({key[:2] for key in counts.cells}, key=str):
-        done, busy, gone = (counts.cells[*cell, p] for p in ("finished", "in progress", "gone"))
-        lines.append(f"{cell[0]!s:>9}  {cell[1]!s:>14}  {done:>8}  {busy:>11}  {gone:>4}")
-    first, last = (f"{time:%Y-%m-%d %H:%M}" for time in (counts.first, counts.last))
-    lines.append(f"Arrived    first {first}, last {last} UTC")
-    if counts.durations:
-        middle = median(counts.durations) / 60
-        lines.append(f"Duration   median {middle:.1f} minutes of those who finished")
-    minutes = RECENTLY // timedelta(minutes=1)
+    for cond, counterbalance in sorted({cell[:2] for cell in cells}, key=str):
+        numbers = (cells[cond, counterbalance, p] for p in ("finished", "in progress", "gone"))
+        lines.append(
+            "{!s:>9}  {!s:>14}  {:>8}  {:>11}  {:>4}".format(cond, counterbalance, *numbers)
+        )
+    first = min(group.first for group in real if group.first)
+    last = max(group.last for group in real if group.last)
+    lines.append(f"Arrived    first {first:%Y-%m-%d %H:%M}, last {last:%Y-%m-%d %H:%M} UTC")
+    if durations:
+        minutes = median(durations) / 60
+        lines.append(f"Duration   median {minutes:.1f} minutes of those who finished")
+    arrived, ended = sum(group.arrived for group in real), sum(group.ended for group in real)
     lines.append(
-        f"Last {minutes} minutes: {counts.arrived} arrived, {counts.ended} finished "
+        f"Last {RECENT_MINUTES} minutes: {arrived} arrived, {ended} finished "
         "(psiTurk does not note when a record was saved)"
     )
     return lines
 
 
-def count_endings(connection: Connection, columns: ColumnCollection, real: ColumnElement) -> dict:
-    """How many ended without completing, by how; nothing in a table older than the column."""
-    if "ending" not in columns:
-        return {}
-    query = select(columns.ending, func.count()).where(real, columns.ending.is_not(None))
-    rows = connection.execute(query.group_by(columns.ending))
-    return {ending.replace("-", " "): count for ending, count in rows}
+def progress_of(group: Row) -> str:
+    """Whether its participants have finished, may still finish, or are gone."""
+    if group.status in FINISHED:
+        return "finished"
+    return "gone" if group.status == QUIT or group.is_late else "in progress"
+
+
+def tally(groups: Iterable[Row], key: Callable[[Row], object]) -> Counter:
+    """The number of participants by a key; those whose key is None are left out."""
+    counts = Counter()
+    for group in groups:
+        counts[key(group)] += group.number
+    del counts[None]
+    return counts
 
 
 def count_incidents(participants: Participants, days: int) -> Counter[str]:
-    """How often each thing happened on the last days, today included; none in an older database."""
+    """How often each incident occurred on the last days; none in a database without the table."""
     table = participants.own_table("study_incidents")
     if table is None:
         return Counter()
     since = datetime.now(UTC).date() - timedelta(days=days - 1)
     query = select(table.c.kind, func.sum(table.c["count"])).where(table.c.day >= since)
     with participants.snapshot() as connection:
-        rows = connection.execute(query.group_by(table.c.kind))
-        return Counter({kind: count for kind, count in rows})
-
-
-def describe_incidents(participants: Participants) -> list[str]:
-    """What happened besides, in plain words; nothing if nothing did."""
-    counts = count_incidents(participants, DAYS)
-    lines = [f"{counts[kind]:>7}  {words}" for kind, words in INCIDENTS.items() if counts[kind]]
-    return [f"Visits of the last {DAYS} days:", *lines] if lines else []
+        return Counter(dict(connection.execute(query.group_by(table.c.kind)).all()))

@@ -1,5 +1,5 @@
-"""The study's app on Heroku: making it, and asking about it.
+"""The study's app on Heroku: creating it, and asking about it.
 
-Standard library only, so that the template's hook can run ``python -m study.heroku`` before
-anything is installed. The same holds for study.errors and study.recruiters, which it uses.
+Standard library only, since the template's hook runs ``python -m study.heroku`` before
+anything is installed. So are study.errors, study.recruiters and study.commands.up, which it uses.
 """

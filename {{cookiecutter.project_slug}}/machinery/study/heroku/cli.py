@@ -1,9 +1,9 @@
-"""The one way to Heroku: its command line, run with an explicit app. Standard library only.
+"""The Heroku command line, always run for an explicit app. Standard library only.
 
-What the command line does was measured with version 11.10.0: results go to stdout and
-progress to stderr; exit code 100 means not logged in, 2 that Heroku refused and named an
-``Error ID``, 1 its own checks or the network. An exit code of 0 does not prove that
-something was done, so callers read the state back.
+Measured with version 11.10.0: results go to stdout and progress to stderr; exit code 100
+means not logged in, 2 that Heroku refused and named an ``Error ID``, 1 the command line's own
+checks or the network. Exit code 0 does not prove that anything was done, so callers read the
+state back.
 """
 
 import json
@@ -13,55 +13,53 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from study.errors import StudyError
 
 OLDEST_VERSION = (9, 0)
-SECONDS_PER_CALL = 90
+SECONDS_PER_COMMAND = 90
 SECONDS_PER_TICK = 5
 PAUSES_BEFORE_RETRY = (1, 2, 4)  # seconds, for a busy or failing Heroku
-TOOK_TOO_LONG = -1  # the code of an answer that was not waited for
-# Left in a terminal, these would move a study to another app or team, or print secrets.
+TIMED_OUT = -1  # the exit code of a command that was given up
+WITHOUT_APP = ("--version", "auth:whoami", "apps:create")  # commands that take no --app
+# Left set in a terminal, these would move a study to another app or team, or print secrets.
 MISLEADING = ("HEROKU_APP", "HEROKU_TEAM", "HEROKU_ORGANIZATION", "HEROKU_DEBUG", "DEBUG")
 INSTALL = "https://devcenter.heroku.com/articles/heroku-cli"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a call of the command line gave."""
+class CommandResult:
+    """The exit code and the output of one command."""
 
-    code: int
+    exit_code: int
     out: str
     err: str
 
     @property
     def error_id(self) -> str:
-        """Heroku's name for a refusal, such as ``not_found``; empty without one."""
+        """Heroku's identifier of a refusal, such as ``not_found``; empty without one."""
         found = re.search(r"Error ID: (\w+)", self.err)
         return found[1] if found else ""
 
     @property
     def message(self) -> str:
-        """The error in Heroku's words, as one line: for people, never to decide by."""
+        """Heroku's error message in one line: for people, never to decide by."""
         text = re.sub(r"^ *[›▸!]+", " ", self.err, flags=re.MULTILINE)
         text = text.rpartition("Error: ")[2].partition("Error ID:")[0]
         return " ".join(text.split())
 
     @property
-    def is_passing(self) -> bool:
-        """Whether the same call may succeed a little later."""
+    def is_transient(self) -> bool:
+        """Whether the same command may succeed a little later."""
         busy = self.error_id in ("rate_limit", "internal_server_error", "service_unavailable")
-        # For a page in place of JSON, and for silence, the command line has its own words.
+        # An answer that is not JSON, and silence, have no error id.
         return busy or bool(re.search(r"HTTP Error (429|5\d\d)|Request timed out", self.err))
 
-    @property
-    def is_network(self) -> bool:
-        """Whether Heroku could not be reached; the command line has tried for 7 seconds."""
-        return bool(re.search(r"Code: E[A-Z_]+", self.err))
-
-    def json(self):
-        """The result, parsed; raises StudyError if it is not JSON."""
+    def json(self) -> Any:
+        """Parse the output. Raises StudyError if it is not JSON."""
         try:
             return json.loads(self.out)
         except ValueError as error:
@@ -71,7 +69,7 @@ class Answer:
 
 
 class Heroku:
-    """Runs the command line for one app."""
+    """Runs commands for one app."""
 
     def __init__(self, app: str) -> None:
         self.app = app
@@ -79,32 +77,36 @@ class Heroku:
         self.environment = {k: v for k, v in os.environ.items() if k not in MISLEADING}
         self.environment |= {"NO_COLOR": "1", "HEROKU_SKIP_NEW_VERSION_CHECK": "1"}
 
-    def call(
+    def arguments(self, *command: str) -> list[str]:
+        """Complete a command with its program and the app."""
+        app = [] if command[0] in WITHOUT_APP else ["--app", self.app]
+        return ["heroku", *command, *app]
+
+    def run(
         self,
         *command: str,
-        seconds: float = SECONDS_PER_CALL,
+        seconds: float = SECONDS_PER_COMMAND,
         tick: Callable[[], None] | None = None,
-    ) -> Answer:
-        """Run one command without a shell and without a keyboard, for at most so many seconds.
+    ) -> CommandResult:
+        """Run one command without a shell and with stdin closed, for at most ``seconds``.
 
         ``tick`` is called every few seconds meanwhile. Raises StudyError only if the
-        command cannot be run at all; every other failure is in the answer.
+        command cannot be run at all; any other failure is in the result.
         """
         if not self.program:
             raise StudyError(
                 "The heroku command is not installed.",
                 f"Get it from {INSTALL}\nand log in: heroku login",
             )
-        if self.program.lower().endswith((".cmd", ".bat")) and re.search(
-            r'[&|<>^%"]', "".join(command)
-        ):
-            # Windows runs such files in its own shell, which would change these signs.
+        is_batch_file = self.program.lower().endswith((".cmd", ".bat"))
+        if is_batch_file and re.search(r'[&|<>^%"]', "".join(command)):
+            # Windows runs such files in its own shell, which would change these characters.
             raise StudyError(
-                'A value holds one of the signs & | < > ^ % ", which Windows would change.',
+                'A value contains one of the characters & | < > ^ % ", which Windows would change.',
                 f"Set it in the browser: https://dashboard.heroku.com/apps/{self.app}/settings",
             )
         process = subprocess.Popen(
-            [self.program, *command],
+            [self.program, *self.arguments(*command)[1:]],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -116,77 +118,80 @@ class Heroku:
         while (rest := deadline - time.monotonic()) > 0:
             try:
                 out, err = process.communicate(timeout=min(SECONDS_PER_TICK, rest))
-                return Answer(process.returncode, out, err)
+                return CommandResult(process.returncode, out, err)
             except subprocess.TimeoutExpired:
                 if tick:
                     tick()
-        process.kill()  # its output is left unread: a child of its own may hold the pipe open
-        return Answer(TOOK_TOO_LONG, "", "")
+        process.kill()  # its output stays unread: a child process may hold the pipe open
+        return CommandResult(TIMED_OUT, "", "")
 
-    def on_app(self, *command: str, **options) -> Answer:
-        """Run one command for this app."""
-        return self.call(*command, "--app", self.app, **options)
-
-    def read(self, *command: str) -> Answer:
-        """Run a command that changes nothing; a busy Heroku is asked again."""
-        answer = self.call(*command)
+    def read(self, *command: str) -> CommandResult:
+        """Run a command that changes nothing; retry while Heroku is busy."""
         for pause in PAUSES_BEFORE_RETRY:
-            if not answer.is_passing:
-                break
+            if not (result := self.run(*command)).is_transient:
+                return result
             time.sleep(pause)
-            answer = self.call(*command)
-        return answer
+        return self.run(*command)
 
-    def read_on_app(self, *command: str) -> Answer:
-        """The same, for this app."""
-        return self.read(*command, "--app", self.app)
+    def read_all(self, commands: dict[str, tuple[str, ...]]) -> dict[str, CommandResult]:
+        """Run several such commands in parallel, since each takes a second."""
+        with ThreadPoolExecutor(len(commands)) as pool:
+            results = pool.map(lambda command: self.read(*command), commands.values())
+            return dict(zip(commands, results, strict=True))
+
+    def read_json(self, *command: str) -> Any:
+        """Run such a command and parse its output. Raises StudyError if it fails."""
+        result = self.read(*command, "--json")
+        if result.exit_code:
+            raise problem(result, f"asking for {command[0]}")
+        return result.json()
 
 
-def check_version(answer: Answer) -> None:
-    """Raise StudyError if the command line is too old for what this module relies on."""
-    found = re.search(r"heroku/(\d+)\.(\d+)", answer.out)
+def check_version(result: CommandResult) -> None:
+    """Raise StudyError if the command line is too old for what this package relies on."""
+    found = re.search(r"heroku/(\d+)\.(\d+)", result.out)
     if not found or tuple(map(int, found.groups())) < OLDEST_VERSION:
-        version = answer.out.strip() or "it names no version"
+        version = result.out.strip() or "it names no version"
         raise StudyError(
             f"The heroku command is too old ({version}).",
             f"Update it: heroku update\nIf that does not help, install it anew: {INSTALL}",
         )
 
 
-def problem(answer: Answer, doing: str, remedy: str = "") -> StudyError:
-    """What to tell the user about a call that failed while ``doing`` something.
+def check_login(result: CommandResult) -> str:
+    """Return the account that ``auth:whoami`` names. Raises StudyError if there is none."""
+    if result.exit_code:
+        raise problem(result, "asking who is logged in")
+    return result.out.strip()
 
-    ``remedy`` is for a refusal that only the caller can explain. The ids are Heroku's.
+
+def problem(result: CommandResult, doing: str, remedy: str = "") -> StudyError:
+    """Explain a command that failed while ``doing`` something.
+
+    ``remedy`` is for a refusal that only the caller can explain.
     """
-    if answer.code == 100 or answer.error_id == "unauthorized":
-        if os.environ.get("HEROKU_API_KEY"):
-            return StudyError(
-                "Heroku does not accept the key in the variable HEROKU_API_KEY.",
-                "Remove that variable and log in: heroku login",
-            )
-        return StudyError("You are not logged in to Heroku.", "Log in: heroku login")
-    if answer.error_id == "verification_required":
-        return StudyError(
-            "Heroku wants a payment card before it makes an app or a database.",
-            "Enter one: https://heroku.com/verify",
-        )
-    if answer.error_id == "payment_required":
-        return StudyError(
-            f"Heroku wants to be paid first: {answer.message}",
-            "See https://dashboard.heroku.com/account/billing",
-        )
-    if answer.code == TOOK_TOO_LONG:
-        return StudyError(f"Heroku took too long: {doing} was given up.", "Wait some minutes.")
-    if answer.is_network:
-        return StudyError(
-            f"Heroku could not be reached while {doing}.", "Check the internet connection."
-        )
-    if answer.is_passing:
-        return StudyError(
-            f"Heroku is busy or has a fault; {doing} failed {len(PAUSES_BEFORE_RETRY) + 1} times.",
-            "See https://status.heroku.com and wait some minutes.",
-        )
-    words = answer.message or f"exit code {answer.code}"
-    return StudyError(
-        f"Heroku refused {doing}: {words}", remedy or "See what Heroku says: heroku auth:whoami"
-    )
+    no_login = result.exit_code == 100 or result.error_id == "unauthorized"
+    attempts = len(PAUSES_BEFORE_RETRY) + 1
+    words = result.message or f"exit code {result.exit_code}"
+    explanations = (
+        (no_login and os.environ.get("HEROKU_API_KEY"),
+         "Heroku does not accept the key in the variable HEROKU_API_KEY.",
+         "Remove that variable and log in: heroku login"),
+        (no_login, "You are not logged in to Heroku.", "Log in: heroku login"),
+        (result.error_id == "verification_required",
+         "Heroku wants a payment card before it makes an app or a database.",
+         "Enter one: https://heroku.com/verify"),
+        (result.error_id == "payment_required",
+         f"Heroku wants to be paid first: {result.message}",
+         "See https://dashboard.heroku.com/account/billing"),
+        (result.exit_code == TIMED_OUT,
+         f"Heroku took too long: {doing} was given up.", "Wait some minutes."),
+        (re.search(r"Code: E[A-Z_]+", result.err),  # after trying for 7 seconds
+         f"Heroku could not be reached while {doing}.", "Check the internet connection."),
+        (result.is_transient,
+         f"Heroku is busy or has a fault; {doing} failed {attempts} times.",
+         "See https://status.heroku.com and wait some minutes."),
+        (True, f"Heroku refused {doing}: {words}",
+         remedy or "See what Heroku says: heroku auth:whoami"),
+    )  # fmt: skip
+    return next(StudyError(cause, then) for applies, cause, then in explanations if applies)

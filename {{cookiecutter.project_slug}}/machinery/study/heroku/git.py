@@ -1,7 +1,8 @@
-"""The study's repository: its first commit, the remote `heroku` and the study's address.
+"""The study's git repository: its first commit, the remote `heroku`, the committed address.
 
-The address is written into config.txt in a commit of its own. Whatever is the user's, a
-change in that file or a remote that leads elsewhere, is reported and left alone.
+The address of the app is written into config.txt in a commit of its own. What belongs to the
+user, such as an uncommitted change of that file or a remote of another app, is reported and
+left alone.
 """
 
 import configparser
@@ -14,60 +15,90 @@ from study.errors import StudyError
 
 ADDRESS_LINE = re.compile(r"^ad_url_domain[ \t]*=[^\r\n]*", re.MULTILINE)
 COMMIT = ("commit", "--quiet", "-m")
-ADDRESS_COMMIT = (*COMMIT, "Write the app's address into config.txt")
+ADDRESS_MESSAGE = "Write the app's address into config.txt"
+NOT_FOUND = 127  # a shell's exit code for a program that is not installed
 # In a git hook these would lead to the repository that the hook belongs to.
 MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
+def run(*command: str, cwd: Path, **options) -> subprocess.CompletedProcess:
+    """Run a program without a shell and with stdin closed; a missing one counts as failed."""
+    options = {"capture_output": True, "encoding": "utf-8", "errors": "replace", **options}
+    try:
+        return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, **options)
+    except OSError as error:
+        return subprocess.CompletedProcess(command, NOT_FOUND, "", str(error))
+
+
 class Repository:
-    """The folder of the study, as git sees it."""
+    """The study's folder, as git sees it."""
 
     def __init__(self, folder: Path) -> None:
         self.config = folder / "config.txt"
         self.folder = folder
+        self.environment = {k: v for k, v in os.environ.items() if k not in MISLEADING}
 
-    def git(self, *command: str) -> subprocess.CompletedProcess:
-        """Run git here; raises StudyError only if there is no git."""
-        try:
-            return subprocess.run(
-                ["git", *command],
-                cwd=self.folder,
-                env={k: v for k, v in os.environ.items() if k not in MISLEADING},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-            )
-        except FileNotFoundError as error:
-            raise StudyError(
-                "git is not installed.", "Get it from https://git-scm.com/downloads"
-            ) from error
+    def git(self, *command: str, **options) -> subprocess.CompletedProcess:
+        """Run git in the folder."""
+        return run("git", *command, cwd=self.folder, env=self.environment, **options)
 
     def start(self, message: str, contact: str) -> bool:
-        """Make the folder a repository with one commit; whether that succeeded.
+        """Make the folder a repository with one commit; return whether that succeeded.
 
-        The user's git settings do not get in the way, and need not be there.
+        It depends on none of the user's git settings.
         """
-        try:
-            self.git("init", "--quiet", "--initial-branch=main")
-            settings = [*self._settings(contact), "-c", "core.excludesFile="]
-            self.git(*settings, "add", "--all")
-            return not self.git(*settings, *COMMIT, message, "--no-verify").returncode
-        except StudyError:
-            return False
+        self.git("init", "--quiet", "--initial-branch=main")
+        settings = [*self._commit_settings(contact), "-c", "core.excludesFile="]
+        self.git(*settings, "add", "--all")
+        return not self.git(*settings, *COMMIT, message, "--no-verify").returncode
 
     @property
     def outer(self) -> str:
-        """The repository in whose folder this one is; empty if there is none."""
-        try:
-            return self.git("-C", "..", "rev-parse", "--show-toplevel").stdout.strip()
-        except StudyError:
-            return ""
+        """The repository that contains this one; empty if there is none."""
+        return self.git("-C", "..", "rev-parse", "--show-toplevel").stdout.strip()
+
+    @property
+    def head(self) -> str:
+        """The hash of the last commit; empty if there is none."""
+        done = self.git("rev-parse", "HEAD")
+        return "" if done.returncode else done.stdout.strip()
+
+    @property
+    def has_branch(self) -> bool:
+        """Whether a branch is checked out, which a push needs."""
+        return not self.git("symbolic-ref", "--quiet", "HEAD").returncode
+
+    @property
+    def remote(self) -> str:
+        """The URL of the remote `heroku` as it was set; empty without that remote."""
+        return self.git("config", "--get", "remote.heroku.url").stdout.strip()
+
+    @property
+    def committed_config(self) -> str | None:
+        """config.txt as it was last committed."""
+        shown = self.git("show", "HEAD:config.txt")
+        return None if shown.returncode else shown.stdout
+
+    @property
+    def committed_domain(self) -> str:
+        """The study's address in it, without https://; empty if there is none yet."""
+        return domain_in(self.committed_config)
+
+    def push(self) -> bool:
+        """Push the branch to Heroku's `main`, which shows its progress; return whether it worked.
+
+        git fails if it would have to ask for a password.
+        """
+        environment = self.environment | {"GIT_TERMINAL_PROMPT": "0"}
+        command = ["git", "push", "heroku", "HEAD:main"]
+        return not subprocess.run(command, cwd=self.folder, env=environment).returncode
 
     def check(self, remote: str) -> None:
-        """Raise StudyError if a remote or the address could not be set here."""
+        """Raise StudyError if the remote or the address could not be set here."""
         inside = self.git("rev-parse", "--show-cdup")
-        if inside.returncode or inside.stdout.strip() or self.committed() is None:
+        if inside.returncode == NOT_FOUND:
+            raise StudyError("git is not installed.", "Get it from https://git-scm.com/downloads")
+        if inside.returncode or inside.stdout.strip() or self.committed_config is None:
             raise StudyError(
                 "This folder is not a git repository of its own with config.txt committed.",
                 "Run: git init -b main\n     git add --all\n     git commit -m Start",
@@ -79,44 +110,30 @@ class Repository:
                 "Rename it, and this study gets its own: git remote rename heroku other\n"
                 f"Or, if it is a leftover: git remote set-url heroku {remote}",
             )
-        if not domain_in(self.committed()):
+        if not self.committed_domain:
             self.check_commit()
 
     def check_commit(self) -> None:
         """Raise StudyError if the address cannot have a commit of its own."""
-        if self.git("symbolic-ref", "--quiet", "HEAD").returncode:
+        if not self.has_branch:
             raise StudyError(
                 "No branch is checked out (git calls it a detached HEAD), so the study's "
                 "address could not be committed.",
                 "Check out your branch: git switch main",
             )
         written = self.config.read_text(encoding="utf-8")
-        if _without_address(written) != _without_address(self.committed()):
+        if _without_address(written) != _without_address(self.committed_config):
             raise StudyError(
                 "config.txt has changes that are not committed, and the study's address needs "
                 "a commit of its own there.",
                 'Commit them: git commit -m "Change settings" config.txt',
             )
 
-    @property
-    def remote(self) -> str:
-        """Where `git push heroku` goes, as it was set; empty without that remote."""
-        return self.git("config", "--get", "remote.heroku.url").stdout.strip()
-
-    def add_remote(self, url: str) -> None:
-        """Let `git push heroku` go there."""
-        self.git("remote", "add", "heroku", url)
-
-    def committed(self) -> str | None:
-        """config.txt as it was last committed."""
-        shown = self.git("show", "HEAD:config.txt")
-        return None if shown.returncode else shown.stdout
-
     def write_domain(self, domain: str) -> None:
         """Write the address into config.txt and commit that line; raises StudyError."""
         self.check_commit()
         line = f"ad_url_domain = {domain}"
-        # Bytes, so that the file keeps the line ends it has.
+        # Bytes, to keep the file's line endings.
         text, found = ADDRESS_LINE.subn(line, self.config.read_bytes().decode("utf-8"), count=1)
         if not found:
             raise StudyError(
@@ -124,10 +141,9 @@ class Repository:
                 f"Write into its part [HIT Configuration], and commit: {line}",
             )
         self.config.write_bytes(text.encode("utf-8"))
-        settings = self._settings(
-            settings_in(text).get("Task Parameters", "contact_email_on_error")
-        )
-        done = self.git(*settings, *ADDRESS_COMMIT, "--no-verify", "--", "config.txt")
+        contact = settings_in(text).get("Task Parameters", "contact_email_on_error")
+        commit = (*COMMIT, ADDRESS_MESSAGE, "--no-verify", "--", "config.txt")
+        done = self.git(*self._commit_settings(contact), *commit)
         if done.returncode:
             reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
             raise StudyError(
@@ -135,8 +151,8 @@ class Repository:
                 "Commit it yourself: git commit -m Address config.txt",
             )
 
-    def _settings(self, contact: str) -> list[str]:
-        """Options of git with which a commit succeeds, in the name of its user if git knows it."""
+    def _commit_settings(self, contact: str) -> list[str]:
+        """Options of git with which a commit succeeds, in its user's name if git knows it."""
         settings = ["-c", "commit.gpgsign=false"]  # nobody may be there to type a passphrase
         if self.git("config", "user.email").returncode:
             settings += ["-c", "user.name=psiturk-heroku", "-c", f"user.email={contact}"]
@@ -161,14 +177,14 @@ def domain_in(text: str) -> str:
     return settings_in(text).get("HIT Configuration", "ad_url_domain", fallback="")
 
 
-def is_herokus(domain: str) -> bool:
-    """Whether an app of Heroku has this address; any other is a domain of one's own."""
+def is_heroku_domain(domain: str) -> bool:
+    """Whether Heroku gave an app this address; any other is a custom domain."""
     return domain.endswith(".herokuapp.com")
 
 
 def _without_address(text: str) -> list[str]:
-    """The lines of config.txt; an address of Heroku may have come or gone."""
+    """The lines of config.txt without an address of Heroku, which may be new or gone."""
     domain = domain_in(text)
-    if not domain or is_herokus(domain):
+    if not domain or is_heroku_domain(domain):
         text = ADDRESS_LINE.sub("ad_url_domain =", text)
     return text.splitlines()

@@ -1,19 +1,24 @@
-"""Whether what git keeps of the study can go online; `study deploy` asks before it pushes.
+"""The files that Heroku builds: made with the study, checked before a deploy.
 
-Each ``find_…`` returns what is wrong in a few words, or nothing. Heroku sees only what is
-committed, and git never forgets it.
+`choose_python` and `lock` write .python-version and uv.lock for the template's hook. Each
+``find_…`` returns what is wrong in a few words, or nothing: Heroku sees only what is committed,
+and git never forgets it.
 """
 
 import os
 import re
-import subprocess
+import shutil
 from pathlib import Path
+from subprocess import CompletedProcess
 
-from study.commands.exclude import FILE, find_wrong_lines
+from study.heroku.git import Repository, run
 
+PYTHONS = ("3.13", "3.12", "3.11")  # those that Heroku builds and studies were tried on
+UV = os.environ.get("UV") or "uv"  # set by `uvx` and `uv run`
+FIND_PYTHON = (UV, "python", "find", "--system", "--no-python-downloads", "--no-project")
 CLOUD_DEFAULT = r"(?i)\s*(host|port|threads|errorlog|accesslog|database_url)\s*[=:]"
 LARGEST_TEXT = 2**20  # bytes; larger files are media, not settings
-# Placeholders and a database on one's own machine are no secrets.
+# Placeholders and a database on one's own machine are not secret.
 SECRETS = {
     "an Amazon key": r"\b(AKIA|ASIA)[0-9A-Z]{16}\b",
     "an Amazon secret": r"(?i)aws_secret_access_key\W+[\w/+]{40}\b",
@@ -27,36 +32,70 @@ SECRETS = {
 }
 
 
+def choose_python(folder: Path) -> str:
+    """Write the newest installed Python with which `uv` runs into .python-version.
+
+    uv and pyenv read that file too: with an installed Python nothing is downloaded, and a uv
+    that belongs to pyenv still runs. Returns a note for the user if there is no such Python.
+    """
+    newest = ""
+    for version in PYTHONS:
+        if run(*FIND_PYTHON, version, cwd=folder.parent).returncode == 0:
+            if uv_runs_with(version, folder):
+                return ""
+            newest = newest or version
+    uv_runs_with(newest or PYTHONS[0], folder)
+    if newest or not shutil.which(UV):
+        return "`uv` does not run in the study's folder: see the end of its README.md"
+    return f"no Python from 3.11 to 3.13 is here, so uv fetches {PYTHONS[0]}"
+
+
+def uv_runs_with(version: str, folder: Path) -> bool:
+    """Write the version into .python-version; return whether `uv` then runs in the folder."""
+    (folder / ".python-version").write_text(f"{version}\n", encoding="utf-8")
+    program = Path(shutil.which("uv") or "uv")
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    if root in program.parents:  # pyenv has chosen already; its shim chooses anew, in the folder
+        program = root / "shims" / "uv"
+    as_typed = {name: value for name, value in os.environ.items() if name != "PYENV_VERSION"}
+    return run(str(program), "--version", cwd=folder, env=as_typed).returncode == 0
+
+
+def lock(folder: Path) -> str:
+    """Pin every package in uv.lock; return why that failed, in a line."""
+    # From outside, where a uv of pyenv runs whatever .python-version says.
+    return _reason(run(UV, "lock", "--project", str(folder), cwd=folder.parent))
+
+
 def find_uncommitted(folder: Path) -> str:
     """Names of changed and new files."""
-    changes = run(folder, "git", "status", "--porcelain").stdout.splitlines()
+    changes = Repository(folder).git("status", "--porcelain").stdout.splitlines()
     return ", ".join(line[3:] for line in changes[:3]) + (", …" if changes[3:] else "")
 
 
 def find_no_branch(folder: Path) -> str:
     """Why there is nothing to push."""
-    head = run(folder, "git", "symbolic-ref", "--quiet", "HEAD")
-    return "an old commit is checked out, or there is no repository" if head.returncode else ""
+    if Repository(folder).has_branch:
+        return ""
+    return "an old commit is checked out, or there is no repository"
 
 
 def find_old_lock(folder: Path) -> str:
     """What uv says if uv.lock is missing or older than pyproject.toml; Heroku refuses both."""
-    done = run(folder, os.environ.get("UV", "uv"), "lock", "--check")
-    said = done.stderr.strip().splitlines() or ["uv gives no reason"]
-    return said[-1] if done.returncode else ""
+    return _reason(run(UV, "lock", "--check", cwd=folder))
 
 
 def find_cloud_defaults(folder: Path) -> str:
-    """Settings in config.txt that win over the host's, so that the study would not start."""
+    """Settings in config.txt that override the host's, so that the study would not start."""
     lines = (folder / "config.txt").read_text(encoding="utf-8").splitlines()
     found = [(n, re.match(CLOUD_DEFAULT, line)) for n, line in enumerate(lines, 1)]
     return ", ".join(f"line {n} sets {match[1]}" for n, match in found if match)
 
 
 def find_secrets(folder: Path) -> str:
-    """The place of each secret in the files that git keeps, never the secret."""
+    """The place of each secret in the committed files, never the secret."""
     found = []
-    for name in run(folder, "git", "ls-files", "-z").stdout.split("\0")[:-1]:
+    for name in Repository(folder).git("ls-files", "-z").stdout.split("\0")[:-1]:
         file = folder / name
         if not file.is_file() or file.stat().st_size > LARGEST_TEXT:
             continue
@@ -66,22 +105,26 @@ def find_secrets(folder: Path) -> str:
     return ", ".join(found)
 
 
-def find_open_ids(folder: Path) -> str:
-    """Lines of excluded.txt that are no pseudonyms, and may be somebody's id."""
-    path = folder / FILE
-    wrong = find_wrong_lines(path) if path.exists() else []
-    return f"{FILE} line {', '.join(map(str, wrong[:3]))}" if wrong else ""
+def find_plain_ids(folder: Path) -> str:
+    """Lines of excluded.txt that are not pseudonyms, and may be somebody's id."""
+    path = folder / "excluded.txt"
+    if not path.exists():
+        return ""
+    from study.commands.exclude import find_wrong_lines  # imports SQLAlchemy
+
+    wrong = find_wrong_lines(path)
+    return f"excluded.txt line {', '.join(map(str, wrong[:3]))}" if wrong else ""
 
 
 def find_todo_spots(folder: Path) -> dict[str, list[str]]:
-    """The names of the marked passages that only the researcher can fill in, page by page."""
+    """The names of the marked passages that only the researcher can fill in, by page."""
     mark = r'<mark class="todo" data-todo="([^"]*)"'
     pages = sorted((folder / "templates").rglob("*.html"))
     names = {page: re.findall(mark, page.read_text(encoding="utf-8")) for page in pages}
     return {page.relative_to(folder).as_posix(): found for page, found in names.items() if found}
 
 
-# What must be so, what finds that it is not, and what to do then.
+# What must be true, what finds where it is not, and the remedy.
 CHECKS = (
     ("everything is committed", find_uncommitted,
      'Commit: git add --all, then git commit -m "What is new"'),
@@ -92,16 +135,13 @@ CHECKS = (
      "Put a ; before that line of config.txt. For your own machine, use .env (see .env.example)."),
     ("no password or key is in git", find_secrets,
      "Take it out, commit, and put it into .env or, for the app, into heroku config:set. "
-     "git's history still holds it, so replace it by a new one."),
-    ("no participant's id is in git", find_open_ids,
-     f"Take it out of {FILE}, commit, and run: uv run study exclude FILE"),
+     "git's history still contains it, so replace it with a new one."),
+    ("no participant's id is in git", find_plain_ids,
+     "Take it out of excluded.txt, commit, and run: uv run study exclude FILE"),
 )  # fmt: skip
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess:
-    """Run a program in the study; one that is not there counts as failed."""
-    options = {"cwd": folder, "stdin": subprocess.DEVNULL, "encoding": "utf-8"}
-    try:
-        return subprocess.run(command, capture_output=True, **options)
-    except OSError as error:
-        return subprocess.CompletedProcess(command, 127, "", str(error))
+def _reason(done: CompletedProcess) -> str:
+    """The last line of a failed program's error output."""
+    lines = done.stderr.strip().splitlines() or ["no reason given"]
+    return lines[-1].strip() if done.returncode else ""

@@ -1,352 +1,317 @@
-"""The steps of `study up`, in their order, and what they share: a look at the app.
+"""The steps of `study up`, in their order.
 
-Two habits of Heroku's command line shape the code: it repeats a request whose answer
-was lost, so a made app reads as "name taken" and a database may be bought twice; and it
-says 0 without having done what was asked. So every change is read back, and a failure is
-believed only if its part is not there afterwards.
+Two habits of Heroku's command line shape the code. It repeats a request whose answer was
+lost, so a created app reads as "name taken" and a database may be bought twice; and it exits
+with 0 without having done what was asked. So every change is read back, and a failure is
+believed only if its result is missing afterwards.
 """
 
+import configparser
 import os
+import re
+import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from study.errors import StudyError
-from study.heroku.cli import PAUSES_BEFORE_RETRY, Answer, Heroku, check_version, problem
-from study.heroku.git import ADDRESS_COMMIT, Repository, domain_in, is_herokus
-from study.heroku.wanted import DYNO_PRICE, IN_PYPROJECT, PLAN_PRICES, needed_config, read_wanted
+from study.heroku import cli
+from study.heroku.app import (
+    DYNO,
+    IN_PYPROJECT,
+    QUERIES,
+    AppState,
+    describe_price,
+    parse_query,
+    read_spec,
+)
+from study.heroku.cli import CommandResult, Heroku, problem
+from study.heroku.git import ADDRESS_MESSAGE, COMMIT, Repository, is_heroku_domain
 from study.recruiters.codes import needed_codes
 
 SECONDS_FOR_DATABASE = 600
-
-
-@dataclass
-class Found:
-    """What is there now; None where nobody has looked yet."""
-
-    account: str | None = None
-    app: dict | None = None
-    addons: list[dict] = field(default_factory=list)
-    config: dict[str, str] | None = None
-
-    @property
-    def databases(self) -> list[dict]:
-        """The Postgres add-ons of the app."""
-        return [a for a in self.addons if a["addon_service"]["name"] == "heroku-postgresql"]
-
-    @property
-    def domain(self) -> str:
-        """The app's address without https://; it has a random part, so it is read, not made."""
-        return urlsplit(self.app["web_url"]).hostname if self.app else ""
-
-    @property
-    def is_live(self) -> bool:
-        """Whether something was pushed to the app (Heroku describes what it was built with)."""
-        return bool(self.app and self.app.get("buildpack_provided_description"))
+AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 class Provisioning:
-    """One run of `study up` in the study's folder: what is wanted and what was found."""
+    """One run of `study up`: what the study asks for, and what exists."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         self.say = say
-        self.wanted = read_wanted(folder)
-        self.heroku = Heroku(self.wanted.app)
+        self.spec = read_spec(folder)
+        self.heroku = Heroku(self.spec.app)
         self.repository = Repository(folder)
-        self.found = Found()
-        self.given: dict[str, str] = {}  # codes that the researcher typed
-        self.notes: list[str] = []
-        self.doubt = ""  # what was asked for and could not be read back
+        self.account = ""
+        self.state: AppState | None = None  # unknown before the first look
+        self.typed_codes: dict[str, str] = {}
+        self.unconfirmed = ""  # what was asked for and could not be read back
+        self.database = DatabaseStep()
+        if self.spec.database == "existing":
+            url = {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
+            self.database = ConfigStep("database", lambda _: url)
+        self.code = ConfigStep("code", needed_code)
+        free = [AppStep(), RemoteStep(), AddressStep(), ConfigStep("config vars", needed_config)]
+        # The rest waits for a yes: a database costs money and, once there is one, so does a deploy.
+        self.steps = [*free, self.database, self.code]
+
+    @property
+    def has_remote(self) -> bool:
+        """Whether `git push heroku` goes to the app."""
+        return self.repository.remote == self.spec.remote
+
+    @property
+    def recruitment(self) -> str:
+        """The recruiter that the app's server sees."""
+        return self.spec.recruitment_under(self.state.config)
 
     def look(self) -> None:
-        """Read what is there; independent questions are asked side by side."""
-        questions = {
-            "version": lambda: self.heroku.read("--version"),
-            "account": lambda: self.heroku.read("auth:whoami"),
-            "app": lambda: self.heroku.read_on_app("apps:info", "--json"),
-        }
-        if remote_is_set(self):  # so the app is likely to exist
-            questions["config"] = lambda: self.heroku.read_on_app("config", "--json")
-        with ThreadPoolExecutor() as pool:
-            answers = {name: pool.submit(ask) for name, ask in questions.items()}
-        check_version(answers["version"].result())
-        account = answers["account"].result()
-        if account.code:
-            raise problem(account, "asking who is logged in")
-        self.understand_app(answers["app"].result(), account.out.strip())
-        if self.found.app:
-            self.read_config(answers["config"].result() if "config" in answers else None)
+        """Find out what exists. Raises StudyError if it belongs to somebody or something else."""
+        queries = {"version": ("--version",), "account": ("auth:whoami",), "info": QUERIES["info"]}
+        if self.has_remote:  # so the app probably exists
+            queries["config"] = QUERIES["config"]
+        results = self.heroku.read_all(queries)
+        cli.check_version(results["version"])
+        self.account = cli.check_login(results["account"])
+        self.read_app(results["info"])
+        self.read_config(results.get("config"))
 
-    def understand_app(self, answer: Answer, account: str) -> None:
-        """Take in whether the app exists; raise StudyError if it is somebody else's."""
-        if answer.error_id == "forbidden":
-            self.doubt = ""
+    def read_app(self, result: CommandResult | None = None) -> None:
+        """Read the app and its add-ons, from ``result`` or anew."""
+        result = result or self.heroku.read(*QUERIES["info"])
+        state = AppState(parse_query(self.spec.app, "info", result), {})
+        if state.exists:
+            self.refuse_foreign(state)
+        self.state = replace(self.state or state, info=state.info)
+
+    def read_config(self, result: CommandResult | None = None) -> None:
+        """Read the config vars, from ``result`` or anew; none without an app."""
+        if self.state.exists:
+            result = result or self.heroku.read(*QUERIES["config"])
+            self.state.config = parse_query(self.spec.app, "config", result)
+
+    def refuse_foreign(self, state: AppState) -> None:
+        """Raise StudyError if the app belongs to somebody else, or to another study."""
+        spec, info = self.spec, state.info["app"]
+        team, owner = (info.get("team") or {}).get("name", ""), info["owner"]["email"]
+        if team != spec.team or (not team and owner != self.account):
             raise StudyError(
-                f"Somebody else on Heroku already has an app named {self.wanted.app}.",
-                f"Choose another `app` {IN_PYPROJECT}",
+                f"The app {spec.app} exists and belongs to {team or owner}; "
+                f"you are logged in as {self.account}.",
+                f"Log in as its owner (heroku login), or correct `app` and `team` {IN_PYPROJECT}",
             )
-        if answer.code and answer.error_id != "not_found":
-            raise problem(answer, "looking for the app")
-        if not answer.code:
-            info = answer.json()
-            refuse_foreign_app(self, info["app"], account)
-            self.found.app, self.found.addons = info["app"], info["addons"]
-        self.found.account = account
+        is_ours = self.has_remote or self.repository.committed_domain == state.domain
+        if state.is_deployed and not is_ours:
+            raise StudyError(
+                f"Your app {spec.app} already runs something, and this folder is not tied to it.",
+                f"If it is this study's: git remote add heroku {spec.remote}\n"
+                f"If not, choose another `app` {IN_PYPROJECT}",
+            )
 
-    def read_app(self) -> None:
-        """Read the app and its add-ons back after a change."""
-        answer = self.heroku.read_on_app("apps:info", "--json")
-        self.understand_app(answer, self.found.account)
+    def leftovers(self) -> str:
+        """What exists and costs money now, for the end of an error message."""
+        if not self.state:
+            return "Nothing on Heroku was changed."
+        lines = []
+        if self.state.exists:
+            free = "nothing until the first deploy"
+            costs = describe_price(DYNO) if self.state.is_deployed else free
+            lines.append(f"The app {self.spec.app} exists; it costs {costs}.")
+        for addon in self.state.databases:
+            costs = describe_price(addon["plan"]["name"]) or "money"
+            lines.append(f"The database {addon['name']} exists and costs {costs}.")
+        if self.unconfirmed:
+            lines.append(
+                f"Whether Heroku made {self.unconfirmed} could not be seen; the next run looks "
+                "first."
+            )
+        if self.state.exists:
+            lines.append(f"To remove all of it: heroku apps:destroy --app {self.spec.app}")
+        return "\n".join(lines) or "Nothing on Heroku was made, and nothing costs money."
 
-    def read_config(self, answer: Answer | None = None) -> None:
-        """Read the config vars; they hold secrets and are never printed."""
-        answer = answer or self.heroku.read_on_app("config", "--json")
-        if answer.code:
-            raise problem(answer, "reading the config vars")
-        self.found.config = answer.json()
 
-    def unset(self, needed: dict[str, str]) -> dict[str, str]:
-        """Those of the needed config vars that the app lacks; set ones are never replaced."""
-        present = self.found.config or {}
-        return {name: value for name, value in needed.items() if value and not present.get(name)}
+class RemoteStep:
+    """The git remote, which ties the folder to the app."""
 
-    def insist(
-        self,
-        what: str,
-        make: Callable[[], Answer],
-        read_back: Callable[[Answer], None],
-        is_there: Callable[[], bool],
-        explain: Callable[[Answer], StudyError],
-    ) -> None:
-        """Make something and read it back; a busy Heroku is asked again.
+    name = "git remote"
 
-        Raises the StudyError that ``explain`` makes of the answer if it is not there.
-        """
-        for pause in (*PAUSES_BEFORE_RETRY, None):
-            self.doubt = what
-            answer = make()
-            read_back(answer)
-            self.doubt = ""
-            if is_there():
+    def is_done(self, run: Provisioning) -> bool:
+        return run.has_remote
+
+    def describe(self, run: Provisioning) -> str:
+        return f"git remote add heroku {run.spec.remote}"
+
+    def make(self, run: Provisioning) -> None:
+        run.repository.git("remote", "add", "heroku", run.spec.remote)
+
+
+class AddressStep:
+    """The app's address, committed in config.txt."""
+
+    name = "address"
+
+    def is_done(self, run: Provisioning) -> bool:
+        domain = run.repository.committed_domain
+        if domain and is_heroku_domain(domain):
+            return domain == run.state.domain
+        return bool(domain)  # a custom domain
+
+    def describe(self, run: Provisioning) -> str:
+        return f'git {" ".join(COMMIT)} "{ADDRESS_MESSAGE}" -- config.txt'
+
+    def make(self, run: Provisioning) -> None:
+        run.repository.write_domain(run.state.domain)
+
+
+class HerokuStep:
+    """What one Heroku command makes. It is read back, and retried while Heroku is busy."""
+
+    doing, remedy = "making", ""
+
+    def describe(self, run: Provisioning) -> str:
+        """The command, without the values of config vars."""
+        command = run.heroku.arguments(*self.command(run))
+        return " ".join(re.sub("(?s)=.*", "=…", word) for word in command)
+
+    def execute(self, run: Provisioning) -> CommandResult:
+        return run.heroku.run(*self.command(run))
+
+    def make(self, run: Provisioning) -> None:
+        """Ensure that it is done. Raises StudyError if it is not."""
+        what = self.title(run)
+        for pause in (*cli.PAUSES_BEFORE_RETRY, None):
+            run.unconfirmed = what
+            result = self.execute(run)
+            self.read_back(run, result)
+            run.unconfirmed = ""
+            if self.is_done(run):
                 return
-            if pause is None or not answer.is_passing:
-                raise explain(answer)
+            if pause is None or not result.is_transient:
+                raise self.explain(run, problem(result, f"{self.doing} {what}", self.remedy))
             time.sleep(pause)
 
-    def left(self) -> str:
-        """What exists and costs money now, for the end of an error message."""
-        doubt = ""
-        if self.doubt:
-            doubt = f"Whether Heroku made {self.doubt} could not be seen; the next run looks first."
-        if self.found.account is None:
-            return "Nothing on Heroku was changed."
-        if not self.found.app:
-            return doubt or "Nothing on Heroku was made, and nothing costs money."
-        app = self.wanted.app
-        costs = "costs nothing until the first deploy"
-        if self.found.is_live:
-            costs = f"costs about {DYNO_PRICE} USD a month"
-        lines = [f"The app {app} exists; it {costs}."]
-        for addon in self.found.databases:
-            price = PLAN_PRICES.get(addon["plan"]["name"])
-            costs = f"about {price} USD a month" if price else "money"
-            lines.append(f"The database {addon['name']} exists and costs {costs}.")
-        lines += [doubt, f"To remove all of it: heroku apps:destroy --app {app}"]
-        return "\n".join(filter(None, lines))
+    def explain(self, run: Provisioning, refusal: StudyError) -> StudyError:
+        """The error to raise, after Heroku has given this reason or none."""
+        return refusal
 
 
-def refuse_foreign_app(run: Provisioning, app: dict, account: str) -> None:
-    """Raise StudyError if the app belongs to others, or to another study of ours."""
-    wanted = run.wanted
-    team = (app.get("team") or {}).get("name", "")
-    if team != wanted.team or (not team and app["owner"]["email"] != account):
-        raise StudyError(
-            f"The app {wanted.app} exists and belongs to {team or app['owner']['email']}; "
-            f"you are logged in as {account}.",
-            f"Log in as its owner (heroku login), or correct `app` and `team` {IN_PYPROJECT}",
-        )
-    found = Found(app=app)
-    ours = remote_is_set(run) or domain_in(run.repository.committed()) == found.domain
-    if found.is_live and not ours:
-        raise StudyError(
-            f"Your app {wanted.app} already runs something, and this folder is not tied to it.",
-            f"If it is this study's: git remote add heroku {wanted.remote}\n"
-            f"If not, choose another `app` {IN_PYPROJECT}",
-        )
+class AppStep(HerokuStep):
+    """The app itself."""
 
+    name = "app"
+    remedy = f"Correct `app`, `region` or `team` {IN_PYPROJECT}"
 
-@dataclass(frozen=True)
-class Step:
-    """One part of the wanted state: is it so already, what makes it so, and by which command."""
+    def title(self, run: Provisioning) -> str:
+        return f"the app {run.spec.app}"
 
-    name: str
-    is_done: Callable[["Provisioning"], bool]
-    make: Callable[["Provisioning"], None]
-    command: Callable[["Provisioning"], list[str]]  # for the dry run, without secrets
+    def is_done(self, run: Provisioning) -> bool:
+        return run.state.exists
 
+    def command(self, run: Provisioning) -> list[str]:
+        team = ["--team", run.spec.team] if run.spec.team else []
+        options = ["--region", run.spec.region, *team, "--no-remote", "--json"]
+        return ["apps:create", run.spec.app, *options]
 
-def app_is_made(run: Provisioning) -> bool:
-    return run.found.app is not None
-
-
-def app_command(run: Provisioning) -> list[str]:
-    team = ["--team", run.wanted.team] if run.wanted.team else []
-    options = ["--region", run.wanted.region, *team, "--no-remote", "--json"]
-    return ["heroku", "apps:create", run.wanted.app, *options]
-
-
-def make_app(run: Provisioning) -> None:
-    """Create the app."""
-
-    def read_back(answer: Answer) -> None:
-        if answer.code == 0:
-            run.found.app, run.found.config = answer.json(), {}
-            return
-        run.read_app()
-        if run.found.app:
+    def read_back(self, run: Provisioning, result: CommandResult) -> None:
+        if result.exit_code == 0:
+            run.state = AppState({"app": result.json(), "addons": [], "dynos": []}, {})
+        else:
+            run.read_app()
             run.read_config()
 
-    what = f"the app {run.wanted.app}"
-    run.insist(
-        what,
-        lambda: run.heroku.call(*app_command(run)[1:]),
-        read_back,
-        lambda: app_is_made(run),
-        lambda answer: problem(
-            answer, f"making {what}", f"Correct `app`, `region` or `team` {IN_PYPROJECT}"
-        ),
+
+class DatabaseStep(HerokuStep):
+    """The database: bought or, if it was bought before, waited for."""
+
+    name = "database"
+    remedy = (
+        "See the plans: heroku addons:plans heroku-postgresql\n"
+        f"Then correct `database` {IN_PYPROJECT}"
     )
 
+    def title(self, run: Provisioning) -> str:
+        return f"the database {run.spec.database}"
 
-def remote_is_set(run: Provisioning) -> bool:
-    return run.repository.remote == run.wanted.remote
-
-
-def remote_command(run: Provisioning) -> list[str]:
-    return ["git", "remote", "add", "heroku", run.wanted.remote]
-
-
-def set_remote(run: Provisioning) -> None:
-    """Tie the folder to the app."""
-    run.repository.add_remote(run.wanted.remote)
-
-
-def address_is_committed(run: Provisioning) -> bool:
-    committed = domain_in(run.repository.committed())
-    if committed and not is_herokus(committed):
-        return True  # a domain of one's own
-    return bool(committed) and committed == run.found.domain
-
-
-def address_command(run: Provisioning) -> list[str]:
-    return ["git", *ADDRESS_COMMIT[:3], f'"{ADDRESS_COMMIT[3]}"', "--", "config.txt"]
-
-
-def write_address(run: Provisioning) -> None:
-    """Write the app's address into config.txt."""
-    run.repository.write_domain(run.found.domain)
-
-
-def database_is_ready(run: Provisioning) -> bool:
-    if run.wanted.database == "existing":
-        return bool((run.found.config or {}).get("DATABASE_URL"))
-    return any(
-        addon["state"] == "provisioned" and "DATABASE_URL" in addon["config_vars"]
-        for addon in run.found.databases
-    )
-
-
-def database_command(run: Provisioning) -> list[str]:
-    if run.wanted.database == "existing":
-        return config_command(run, own_database())
-    wanted = ["addons:create", run.wanted.database, "--wait"]
-    if run.found.databases:
-        wanted = ["addons:wait"]
-    return ["heroku", *wanted, "--app", run.wanted.app]
-
-
-def own_database() -> dict[str, str]:
-    """The config var that leads to a database of one's own."""
-    return {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
-
-
-def make_database(run: Provisioning) -> None:
-    """Buy the database, wait for one that is being made, or connect one's own."""
-    if run.wanted.database == "existing":
-        return set_config(run, own_database())
-    what = f"the database {run.wanted.database}"
-    started = time.monotonic()
-
-    def tick() -> None:
-        run.say(f"  database: Heroku is making it, {time.monotonic() - started:.0f} s so far")
-
-    def explain(answer: Answer) -> StudyError:
-        if not run.found.databases:
-            remedy = "See the plans: heroku addons:plans heroku-postgresql\n"
-            remedy += f"Then correct `database` {IN_PYPROJECT}"
-            return problem(answer, f"making {what}", remedy)
-        addon = run.found.databases[0]
-        name, state = addon["name"], addon["state"]
-        remedies = {
-            "provisioning": f"Wait for it: heroku addons:wait --app {run.wanted.app}",
-            "provisioned": f"Put it to use: heroku pg:promote {name} --app {run.wanted.app}",
-        }
-        remove = f"Remove it: heroku addons:destroy {name} --app {run.wanted.app}"
-        return StudyError(
-            f"The database {name} cannot be used yet; Heroku calls it {state}.",
-            remedies.get(state, remove),
+    def is_done(self, run: Provisioning) -> bool:
+        return any(
+            addon["state"] == "provisioned" and "DATABASE_URL" in addon["config_vars"]
+            for addon in run.state.databases
         )
 
-    run.insist(
-        what,
-        lambda: run.heroku.call(
-            *database_command(run)[1:], seconds=SECONDS_FOR_DATABASE, tick=tick
-        ),
-        lambda _: run.read_app(),
-        lambda: database_is_ready(run),
-        explain,
-    )
+    def command(self, run: Provisioning) -> list[str]:
+        buy = ["addons:create", run.spec.database, "--wait"]
+        return ["addons:wait"] if run.state.databases else buy
+
+    def execute(self, run: Provisioning) -> CommandResult:
+        started = time.monotonic()
+
+        def tick() -> None:
+            run.say(f"  database: Heroku is making it, {time.monotonic() - started:.0f} s so far")
+
+        return run.heroku.run(*self.command(run), seconds=SECONDS_FOR_DATABASE, tick=tick)
+
+    def read_back(self, run: Provisioning, result: CommandResult) -> None:
+        run.read_app()
+
+    def explain(self, run: Provisioning, refusal: StudyError) -> StudyError:
+        if not run.state.databases:
+            return refusal
+        name, state = run.state.databases[0]["name"], run.state.databases[0]["state"]
+        remedy = {
+            "provisioning": "Wait for it: heroku addons:wait",
+            "provisioned": f"Put it to use: heroku pg:promote {name}",
+        }.get(state, f"Remove it: heroku addons:destroy {name}")
+        return StudyError(
+            f"The database {name} cannot be used yet; Heroku calls it {state}.",
+            f"{remedy} --app {run.spec.app}",
+        )
 
 
-def config_command(run: Provisioning, needed: dict[str, str]) -> list[str]:
-    pairs = [f"{name}=…" for name in run.unset(needed)]
-    return ["heroku", "config:set", *pairs, "--app", run.wanted.app]
+class ConfigStep(HerokuStep):
+    """Config vars, set in one command since each restarts the app. A value is never replaced."""
+
+    doing = "setting"
+
+    def __init__(self, name: str, needed: Callable[[Provisioning], dict[str, str]]) -> None:
+        self.name, self.needed = name, needed
+
+    def unset(self, run: Provisioning) -> dict[str, str]:
+        """Those of the needed config vars that the app lacks."""
+        needed, existing = self.needed(run), run.state.config
+        return {name: value for name, value in needed.items() if value and not existing.get(name)}
+
+    def title(self, run: Provisioning) -> str:
+        return f"the config vars {', '.join(self.unset(run))}"
+
+    def is_done(self, run: Provisioning) -> bool:
+        return not self.unset(run)
+
+    def command(self, run: Provisioning) -> list[str]:
+        return ["config:set", *(f"{name}={value}" for name, value in self.unset(run).items())]
+
+    def read_back(self, run: Provisioning, result: CommandResult) -> None:
+        run.read_config()
 
 
-def set_config(run: Provisioning, needed: dict[str, str]) -> None:
-    """Set what is missing, in one call: each call restarts the app."""
-    missing = run.unset(needed)
-    what = f"the config vars {', '.join(missing)}"
-    run.insist(
-        what,
-        lambda: run.heroku.on_app("config:set", *(f"{k}={v}" for k, v in missing.items())),
-        lambda _: run.read_config(),
-        lambda: not run.unset(missing),
-        lambda answer: problem(answer, f"setting {what}"),
-    )
+def needed_config(run: Provisioning) -> dict[str, str]:
+    """The config vars that every app needs. The key is new each time: set it once."""
+    needed = {"ON_CLOUD": "1", "PSITURK_SECRET_KEY": secrets.token_hex(32)}
+    return needed | aws_keys() if run.recruitment == "mturk" else needed
 
 
-def config_step(name: str, needed: Callable[[Provisioning], dict[str, str]]) -> Step:
-    """The step that sets the needed config vars."""
-    return Step(
-        name,
-        lambda run: not run.unset(needed(run)),
-        lambda run: set_config(run, needed(run)),
-        lambda run: config_command(run, needed(run)),
-    )
+def aws_keys() -> dict[str, str]:
+    """The Amazon keys of this machine, if it has both: the environment's or psiTurk's own."""
+    place = Path(os.environ.get("PSITURK_GLOBAL_CONFIG_LOCATION", Path.home()), ".psiturkconfig")
+    config = configparser.ConfigParser(interpolation=None)
+    try:
+        config.read(place, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise StudyError(f"{place} cannot be read: {type(error).__name__}.", "Repair it.") from None
+    in_file = {name: config.get("AWS Access", name, fallback="") for name in AWS_KEYS}
+    keys = {name: os.environ.get(name) or in_file[name] for name in AWS_KEYS}
+    return keys if all(keys.values()) else {}
 
 
-# These cost nothing.
-FREE_STEPS = (
-    Step("app", app_is_made, make_app, app_command),
-    Step("git remote", remote_is_set, set_remote, remote_command),
-    Step("address", address_is_committed, write_address, address_command),
-    config_step("config vars", lambda run: needed_config(run.wanted.recruitment)),
-)
-# These wait for a yes: the database costs money and, once there is one, so does a deploy.
-DATABASE = Step("database", database_is_ready, make_database, database_command)
-CODE = config_step("code", lambda run: needed_codes(run.wanted.recruitment) | run.given)
-STEPS = (*FREE_STEPS, DATABASE, CODE)
+def needed_code(run: Provisioning) -> dict[str, str]:
+    """The recruiter's code: as typed or, if nothing was typed, made up."""
+    return needed_codes(run.recruitment) | run.typed_codes

@@ -23,8 +23,9 @@ from study.config import settings
 from study.database.dialect import ENGINE_CONNECTIONS, connections_per_worker
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
-from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted, run
-from study.heroku.wanted import DYNO_WORKERS, PLAN_CONNECTIONS
+from study.heroku.app import DYNO_WORKERS, PLAN_CONNECTIONS
+from study.heroku.git import Repository
+from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted
 from study.server.app import debug_link
 from study.statuses import TEST_MODES
 from study.text import pluralize
@@ -216,8 +217,8 @@ def ad_address(seen: Seen) -> Iterator[Finding]:
 def version(seen: Seen) -> Iterator[Finding]:
     """What runs is what is in this folder."""
     answer = seen.answers["releases"]
-    running = "" if answer.code else deployed_commit(answer.json())
-    here = run(seen.folder, "git", "rev-parse", "HEAD").stdout.strip()
+    running = "" if answer.exit_code else deployed_commit(answer.json())
+    here = Repository(seen.folder).head
     if not running:
         yield "yellow", "nothing was deployed yet: uv run study deploy"
     elif not here.startswith(running):

@@ -6,9 +6,8 @@ from pathlib import Path
 from study.config.sources import Effective
 from study.database.reader import Participants
 from study.errors import StudyError
-from study.heroku.app import App, look, read_settings
-from study.heroku.cli import Answer, Heroku
-from study.heroku.wanted import Wanted, read_wanted
+from study.heroku.app import AppSpec, AppState, fetch_app, read_settings, read_spec
+from study.heroku.cli import CommandResult, Heroku
 
 QUESTIONS = {
     "releases": ("releases", "--json", "--num", "100"),
@@ -24,10 +23,10 @@ class Seen:
     ``participants`` until the check of the database has opened them."""
 
     folder: Path
-    wanted: Wanted
+    wanted: AppSpec
     settings: Effective
-    app: App | None = None
-    answers: dict[str, Answer] = field(default_factory=dict)
+    app: AppState | None = None
+    answers: dict[str, CommandResult] = field(default_factory=dict)
     participants: Participants | None = None
 
     @property
@@ -38,9 +37,9 @@ class Seen:
 
 def look_around(folder: Path) -> tuple[Seen, list[dict[str, str]]]:
     """Ask Heroku, if possible, and read the settings that hold there or, else, here."""
-    seen, found = Seen(folder, read_wanted(folder), Effective()), []
+    seen, found = Seen(folder, read_spec(folder), Effective()), []
     try:
-        seen.app, seen.answers = look(Heroku(seen.wanted.app), **QUESTIONS)
+        seen.app, seen.answers = fetch_app(Heroku(seen.wanted.app), **QUESTIONS)
         problem = "" if seen.app else f"there is no app {seen.wanted.app}: uv run study up"
     except StudyError as error:
         problem = f"not looked at. {error.cause} {error.remedy}".replace("\n", " ")
