@@ -6,6 +6,7 @@ transaction, most are one statement, and what is reported as saved is committed.
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -48,6 +49,11 @@ _FIND_OF_WORKER = select(*_SUMMARY_COLUMNS).where(_row.workerid == bindparam("wo
 _LOAD = select(_row.datastring, *_SUMMARY_COLUMNS).where(_BY_ID)
 _ENROL = sa.insert(participants).returning(*_SUMMARY_COLUMNS)
 
+
+def _is_any(statuses: Sequence[int]) -> sa.ColumnElement[bool]:
+    return sa.or_(*(_row.status == status for status in statuses))
+
+
 # psiTurk counts likewise (psiturk/experiment.py): those who finished, and those who arrived
 # within the last cutoff_time minutes and may still finish.
 _OF_STUDY = {"codeversion": bindparam("codeversion"), "mode": bindparam("mode")}
@@ -57,7 +63,7 @@ _COUNT = sa.union_all(
     ),
     select(_row.cond, _row.counterbalance, sa.func.count())
     .where(*(_row[name] == value for name, value in _OF_STUDY.items()))
-    .where(_row.beginhit > bindparam("since"), _row.status.not_in(FINISHED))
+    .where(_row.beginhit > bindparam("since"), ~_is_any(FINISHED))
     .group_by(_row.cond, _row.counterbalance),
 )
 
@@ -91,19 +97,19 @@ _REOPEN_WINDOW = _OPEN_WINDOW.values(
 
 def _advance(status: int, *conditions: sa.ColumnElement[bool], **values: object) -> sa.Update:
     """An UPDATE that advances a status, never back, and returns the row if it changed."""
-    is_earlier = _row.status.in_(ORDER[: ORDER.index(status)])
+    is_earlier = _is_any(ORDER[: ORDER.index(status)])
     advanced = sa.update(participants).where(_BY_ID, is_earlier, *conditions)
     return advanced.values(status=status, **values).returning(*_SUMMARY_COLUMNS)
 
 
 _NOW = bindparam("now")
 _BEGIN = _advance(STARTED, beginexp=_NOW)
-_QUIT = _advance(QUIT, _row.mode.not_in(TEST_MODES))
+_QUIT = _advance(QUIT, *(_row.mode != mode for mode in TEST_MODES))
 _COMPLETE = _advance(COMPLETED, _row.datastring != "", _row.ending.is_(None), endhit=_NOW)
-_SUBMIT = _advance(SUBMITTED, _row.status.in_(FINISHED))
+_SUBMIT = _advance(SUBMITTED, _is_any(FINISHED))
 _LEAVE = (
     sa.update(participants)
-    .where(_BY_ID, _row.ending.is_(None), _row.status.not_in(FINISHED))
+    .where(_BY_ID, _row.ending.is_(None), ~_is_any(FINISHED))
     .values(status=QUIT, ending=bindparam("reason"), endhit=_NOW)
     .returning(*_SUMMARY_COLUMNS)
 )
@@ -152,7 +158,7 @@ class Records:
 
     def of_worker(self, worker: str) -> list[Row]:
         """Return all rows of a worker, without the records."""
-        return self._database.fetch(_FIND_OF_WORKER, worker=worker)
+        return self._database.run(_FIND_OF_WORKER, worker=worker).rows
 
     def enrol(self, ids: Ids, browser: Browser) -> tuple[Row, int]:
         """Create the row of a new participant and assign a condition.
@@ -161,33 +167,31 @@ class Records:
         at the same moment are enrolled one after the other, so that counts are exact and
         nobody gets two rows. Raises HasOtherAssignment.
         """
-        return self._database.serialize(lambda connection: self._enrol(connection, ids, browser))
-
-    def _enrol(self, connection: Connection, ids: Ids, browser: Browser) -> tuple[Row, int]:
-        rows = connection.execute(_FIND_OF_WORKER, {"worker": ids.worker}).all()
-        for row in rows:
-            if row.uniqueid == ids.uniqueid:
-                return row, connection.scalar(_OPEN_WINDOW, {"uid": ids.uniqueid})
-        if rows and not (self._options.allow_repeats or ids.is_test_run):
-            raise HasOtherAssignment
-        now = utc_now()
-        condition, order = self._assign(connection, ids.mode, now)
-        values = {
-            "uniqueid": ids.uniqueid,
-            "assignmentid": ids.assignment,
-            "workerid": ids.worker,
-            "hitid": ids.hit,
-            "mode": ids.mode,
-            "cond": condition,
-            "counterbalance": order,
-            "codeversion": self._options.code_version,
-            "beginhit": now,
-            "status": ALLOCATED,
-            "bonus": 0,
-            "record_version": 1 << SAVE_BITS,
-            **asdict(browser),
-        }
-        return connection.execute(_ENROL, values).one(), 1
+        with self._database.serialized() as connection:
+            rows = connection.execute(_FIND_OF_WORKER, {"worker": ids.worker}).all()
+            for row in rows:
+                if row.uniqueid == ids.uniqueid:
+                    return row, connection.scalar(_OPEN_WINDOW, {"uid": ids.uniqueid})
+            if rows and not (self._options.allow_repeats or ids.is_test_run):
+                raise HasOtherAssignment
+            now = utc_now()
+            condition, order = self._assign(connection, ids.mode, now)
+            values = {
+                "uniqueid": ids.uniqueid,
+                "assignmentid": ids.assignment,
+                "workerid": ids.worker,
+                "hitid": ids.hit,
+                "mode": ids.mode,
+                "cond": condition,
+                "counterbalance": order,
+                "codeversion": self._options.code_version,
+                "beginhit": now,
+                "status": ALLOCATED,
+                "bonus": 0,
+                "record_version": 1 << SAVE_BITS,
+                **asdict(browser),
+            }
+            return connection.execute(_ENROL, values).one(), 1
 
     def _assign(self, connection: Connection, mode: str, now: datetime) -> Cell:
         from psiturk import experiment  # it imports custom.py, which may import this module
@@ -231,14 +235,14 @@ class Records:
         """Store a window's record unless a later save is stored; return after the commit."""
         version = window_number << SAVE_BITS | save_number
         values = {"uid": uniqueid, "data": data, "window": window_number, "version": version}
-        if self._database.change(_SAVE, **values):
+        if self._database.run(_SAVE, **values).count:
             return Saved.STORED
         existing = self._database.fetch_one(_VERSION, uid=uniqueid)
         if existing is None:
             return Saved.UNKNOWN
         if existing.record_version >> SAVE_BITS == window_number:
             return Saved.STALE
-        self._database.change(
+        self._database.run(
             self._keep_superseded,
             uniqueid=uniqueid,
             writer=window_number,
@@ -254,7 +258,7 @@ class Records:
         ``size`` counts its entries. They only become more, so the larger record is newer.
         """
         values = {"uid": uniqueid, "data": data, "size": min(size, MAX_SAVES)}
-        if self._database.change(_SAVE_BY_SIZE, **values):
+        if self._database.run(_SAVE_BY_SIZE, **values).count:
             return Saved.STORED
         existing = self._database.fetch_one(_VERSION, uid=uniqueid)
         return Saved.UNKNOWN if existing is None else Saved.STALE
