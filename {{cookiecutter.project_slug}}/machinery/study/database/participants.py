@@ -33,16 +33,16 @@ from study.statuses import (
 
 # The statuses in the order in which the server sets them.
 ORDER = (NOT_ACCEPTED, ALLOCATED, STARTED, QUIT, COMPLETED, SUBMITTED)
-# record_version orders all saves of a record: the window's number above these bits, the
-# number of the window's save below them.
-SAVE_BITS = 32
-MAX_SAVES = 2**SAVE_BITS - 1
+# record_version orders all saves of a record: the number of the window times this, plus the
+# number of the window's save.
+SAVES_PER_WINDOW = 2**32
 
 _row = participants.c
 _BY_ID = _row.uniqueid == bindparam("uid")
 _SUMMARY_COLUMNS = (
     _row.uniqueid, _row.assignmentid, _row.workerid, _row.hitid, _row.cond, _row.counterbalance,
-    _row.status, _row.mode, _row.bonus, _row.ending, _row.datastring.is_not(None).label("saved"),
+    _row.status, _row.mode, _row.bonus, _row.ending, _row.record_version,
+    _row.datastring.is_not(None).label("saved"),
 )  # fmt: skip
 _FIND = select(*_SUMMARY_COLUMNS).where(_BY_ID)
 _FIND_OF_WORKER = select(*_SUMMARY_COLUMNS).where(_row.workerid == bindparam("worker"))
@@ -54,40 +54,38 @@ def _is_any(statuses: Sequence[int]) -> sa.ColumnElement[bool]:
     return sa.or_(*(_row.status == status for status in statuses))
 
 
+def _is_of_study(table: sa.Table) -> sa.ColumnElement[bool]:
+    return sa.and_(*(table.c[name] == bindparam(name) for name in ("codeversion", "mode")))
+
+
 # psiTurk counts likewise (psiturk/experiment.py): those who finished, and those who arrived
 # within the last cutoff_time minutes and may still finish.
-_OF_STUDY = {"codeversion": bindparam("codeversion"), "mode": bindparam("mode")}
 _COUNT = sa.union_all(
-    select(counts.c.cond, counts.c.counterbalance, counts.c.finished).where(
-        *(counts.c[name] == value for name, value in _OF_STUDY.items())
-    ),
+    select(counts.c.cond, counts.c.counterbalance, counts.c.finished).where(_is_of_study(counts)),
     select(_row.cond, _row.counterbalance, sa.func.count())
-    .where(*(_row[name] == value for name, value in _OF_STUDY.items()))
-    .where(_row.beginhit > bindparam("since"), ~_is_any(FINISHED))
+    .where(_is_of_study(participants), _row.beginhit > bindparam("since"), ~_is_any(FINISHED))
     .group_by(_row.cond, _row.counterbalance),
 )
-
-_VERSION = select(_row.record_version).where(_BY_ID)
-# PostgreSQL shifts by an integer only, and a parameter would be a bigint.
-_BITS = sa.literal_column(str(SAVE_BITS))
-_window = _row.record_version.bitwise_rshift(_BITS)
+_window = _row.record_version // SAVES_PER_WINDOW
 _SAVE = (
     sa.update(participants)
     .where(_BY_ID, _window == bindparam("window"), _row.record_version < bindparam("version"))
     .values(datastring=bindparam("data"), record_version=bindparam("version"))
+    .returning(_row.record_version)
 )
 _SAVE_BY_SIZE = (
     sa.update(participants)
-    .where(_BY_ID, _row.record_version.bitwise_and(MAX_SAVES) <= bindparam("size"))
+    .where(_BY_ID, _row.record_version % SAVES_PER_WINDOW <= bindparam("size"))
     .values(
         datastring=bindparam("data"),
-        record_version=_window.bitwise_lshift(_BITS) + sa.cast(bindparam("size"), sa.BigInteger),
+        record_version=_window * SAVES_PER_WINDOW + bindparam("size"),
     )
+    .returning(_row.record_version)
 )
 _OPEN_WINDOW = (
     sa.update(participants)
     .where(_BY_ID)
-    .values(record_version=(_window + 1).bitwise_lshift(_BITS))
+    .values(record_version=(_window + 1) * SAVES_PER_WINDOW)
     .returning(_window)
 )
 _REOPEN_WINDOW = _OPEN_WINDOW.values(
@@ -150,15 +148,15 @@ class Records:
         self._keep_superseded = keep.on_conflict_do_update(
             index_elements=superseded_records.primary_key.columns,
             set_={name: keep.excluded[name] for name in ("received", "reason", "datastring")},
-        )
+        ).returning(superseded_records.c.uniqueid)
 
     def find(self, uniqueid: str) -> Row | None:
         """Return the row without the record, or None."""
-        return self._database.fetch_one(_FIND, uid=uniqueid)
+        return self._database.one(_FIND, uid=uniqueid)
 
     def of_worker(self, worker: str) -> list[Row]:
         """Return all rows of a worker, without the records."""
-        return self._database.run(_FIND_OF_WORKER, worker=worker).rows
+        return self._database.run(_FIND_OF_WORKER, worker=worker)
 
     def enrol(self, ids: Ids, browser: Browser) -> tuple[Row, int]:
         """Create the row of a new participant and assign a condition.
@@ -188,7 +186,7 @@ class Records:
                 "beginhit": now,
                 "status": ALLOCATED,
                 "bonus": 0,
-                "record_version": 1 << SAVE_BITS,
+                "record_version": SAVES_PER_WINDOW,
                 **asdict(browser),
             }
             return connection.execute(_ENROL, values).one(), 1
@@ -211,14 +209,14 @@ class Records:
         ``again`` revokes that the participant had quit.
         """
         statement = _REOPEN_WINDOW if again else _OPEN_WINDOW
-        return self._database.fetch_one(statement, uid=uniqueid)[0]
+        return self._database.one(statement, uid=uniqueid)[0]
 
     def load(self, uniqueid: str) -> str | None:
         """Return the record as JSON; before the first save, psiTurk's initial record.
 
         Returns None if there is no such participant.
         """
-        row = self._database.fetch_one(_LOAD, uid=uniqueid)
+        row = self._database.one(_LOAD, uid=uniqueid)
         if row is None or row.datastring:
             return row and row.datastring
         initial = {
@@ -233,14 +231,14 @@ class Records:
 
     def save(self, uniqueid: str, data: str, window_number: int, save_number: int) -> Saved:
         """Store a window's record unless a later save is stored; return after the commit."""
-        version = window_number << SAVE_BITS | save_number
+        version = window_number * SAVES_PER_WINDOW + save_number
         values = {"uid": uniqueid, "data": data, "window": window_number, "version": version}
-        if self._database.run(_SAVE, **values).count:
+        if self._database.run(_SAVE, **values):
             return Saved.STORED
-        existing = self._database.fetch_one(_VERSION, uid=uniqueid)
+        existing = self.find(uniqueid)
         if existing is None:
             return Saved.UNKNOWN
-        if existing.record_version >> SAVE_BITS == window_number:
+        if existing.record_version // SAVES_PER_WINDOW == window_number:
             return Saved.STALE
         self._database.run(
             self._keep_superseded,
@@ -257,31 +255,30 @@ class Records:
 
         ``size`` counts its entries. They only become more, so the larger record is newer.
         """
-        values = {"uid": uniqueid, "data": data, "size": min(size, MAX_SAVES)}
-        if self._database.run(_SAVE_BY_SIZE, **values).count:
+        values = {"uid": uniqueid, "data": data, "size": min(size, SAVES_PER_WINDOW - 1)}
+        if self._database.run(_SAVE_BY_SIZE, **values):
             return Saved.STORED
-        existing = self._database.fetch_one(_VERSION, uid=uniqueid)
-        return Saved.UNKNOWN if existing is None else Saved.STALE
+        return Saved.STALE if self.find(uniqueid) else Saved.UNKNOWN
 
     def begin(self, uniqueid: str) -> Row | None:
         """Begin the task. Like the methods below, returns the row if its status changed."""
-        return self._database.fetch_one(_BEGIN, uid=uniqueid, now=utc_now())
+        return self._database.one(_BEGIN, uid=uniqueid, now=utc_now())
 
     def quit(self, uniqueid: str) -> Row | None:
         """Note that the window was closed, which does not matter in a test run."""
-        return self._database.fetch_one(_QUIT, uid=uniqueid)
+        return self._database.one(_QUIT, uid=uniqueid)
 
     def complete(self, uniqueid: str) -> Row | None:
         """Complete the task, if a record is stored."""
-        return self._database.fetch_one(_COMPLETE, uid=uniqueid, now=utc_now())
+        return self._database.one(_COMPLETE, uid=uniqueid, now=utc_now())
 
     def submit(self, uniqueid: str) -> Row | None:
         """Note that a participant who has completed the task has submitted the HIT."""
-        return self._database.fetch_one(_SUBMIT, uid=uniqueid)
+        return self._database.one(_SUBMIT, uid=uniqueid)
 
     def leave(self, uniqueid: str, reason: str) -> Row | None:
         """End a participation that is not completed, by screening out or by the button."""
-        return self._database.fetch_one(_LEAVE, uid=uniqueid, reason=reason, now=utc_now())
+        return self._database.one(_LEAVE, uid=uniqueid, reason=reason, now=utc_now())
 
 
 def merge_entries(stored: str, entries: str) -> str:
