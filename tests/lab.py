@@ -21,7 +21,7 @@ STUDY = "60ffe5c8371090c7041d43f8"
 READY = """
 from study.config import settings
 settings.load()
-from study.database.creation import create_tables
+from study.database.schema import create_tables
 create_tables()
 """
 

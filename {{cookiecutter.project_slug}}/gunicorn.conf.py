@@ -4,7 +4,7 @@ import gc
 import os
 
 from study.config import settings
-from study.database.creation import create_tables_at_start
+from study.database.schema import create_tables_at_start
 from study.server import logs
 from study.server.pages import add_pages_to_flask
 

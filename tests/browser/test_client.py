@@ -484,7 +484,7 @@ def test_a_window_in_another_browser_takes_over_too(preview, counting, page, new
     counting.read(stored(preview, unique_id)[1])
     assert len(counting.stored) == 2
     with sqlite3.connect(preview.database) as database:
-        query = "select datastring from study_spare_records where uniqueid = ?"
+        query = "select datastring from study_superseded_records where uniqueid = ?"
         aside = json.loads(database.execute(query, [unique_id]).fetchone()[0])
     assert len(aside["data"]) == 2  # the older window's last trial
 

@@ -133,7 +133,7 @@ def test_a_deploy_brings_the_study_online_and_prints_the_links(scene):
     done = scene.study("deploy")
     assert done.code == 0, done.out
     assert len(scene.deploys) == 1
-    assert "Tables and indexes are there" in scene.deploys[0].output
+    assert "Tables and indexes are ready" in scene.deploys[0].output
     web = scene.app.formation["web"]
     assert (web.quantity, web.size) == (1, "Basic")
     asked = json.loads(scene.text("app.json"))

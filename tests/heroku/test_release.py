@@ -59,17 +59,17 @@ class TestRelease:
         for _ in range(2):
             code, printed = release(ON_CLOUD="1", DATABASE_URL=url)
             assert code == 0, printed
-            assert "Tables and indexes are there" in printed
+            assert "Tables and indexes are ready" in printed
             assert urlsplit(url).password not in printed
         tables = cluster.run(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
             database=urlsplit(url).path[1:],
         )
         psiturks = ["amt_hit", "apscheduler_jobs", "assignments", "campaign"]
-        own = ["bonuses", "counts", "incidents", "keys", "spare_records"]
+        own = ["bonuses", "counts", "incidents", "keys", "superseded_records"]
         assert tables.split() == psiturks + [f"study_{name}" for name in own]
         indexes = cluster.run(INDEXES, database=urlsplit(url).path[1:])
-        kept = ["assignments_pkey", "assignments_unfinished", "assignments_workerid"]
+        kept = ["assignments_beginhit", "assignments_pkey", "assignments_workerid"]
         assert indexes.split() == kept
 
     def test_a_table_that_psiturk_made_gets_the_index(self, study, release, cluster):

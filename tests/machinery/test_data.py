@@ -307,14 +307,14 @@ def test_records_that_lost_against_a_newer_window_are_kept_apart(live, local, tm
     setting = local(ROWS)
     with database(setting) as connection:
         connection.execute(
-            "create table if not exists study_spare_records (uniqueid varchar(128), writer integer,"
+            "create table if not exists study_superseded_records (uniqueid varchar(128), writer integer,"
             " received timestamp, reason varchar(32), datastring text)"
         )
         spare = [
             ("worker01:assignment01", 1, "2026-11-24 10:00:00", "newer-window", BROKEN),
             ("worker05:assignment05", 1, "2026-11-24 10:00:00", "newer-window", "of debug"),
         ]
-        connection.executemany("insert into study_spare_records values (?, ?, ?, ?, ?)", spare)
+        connection.executemany("insert into study_superseded_records values (?, ?, ?, ?, ?)", spare)
     connection.close()
     done = live("data", "--local", "--out", str(tmp_path), **setting)
     assert done.returncode == 0

@@ -1,7 +1,7 @@
 """What a design will give: `study conditions --simulate`.
 
 Participants come at random moments, some drop out, and the others finish; each gets a
-condition by the study's own rule (study/store/design.py), with places given again after
+condition by the study's own rule (study/database/conditions.py), with places given again after
 cutoff_time.
 """
 
@@ -13,7 +13,7 @@ from statistics import mean
 
 from study.config import settings
 from study.config.options import read_options
-from study.database.design import Cell, Design
+from study.database.conditions import Cell, Design
 
 RUNS = 200
 

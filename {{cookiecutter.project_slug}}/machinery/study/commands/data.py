@@ -23,7 +23,7 @@ from study.export.source import Reader, Source, as_text, quoted
 from study.heroku.app import find_settings
 
 IN_ORDER = "order by beginhit, uniqueid"
-SPARE_RECORDS = quoted("study_spare_records")  # tables.py of the study
+SPARE_RECORDS = quoted("study_superseded_records")  # tables.py of the study
 PARTS_FOLDER = ".parts"
 ENOUGH_FOR_KEYS = 8  # participants
 

@@ -1,12 +1,9 @@
-"""What the database holds and how it is changed.
+"""The study's database.
 
-One module for each subject:
-
-    tables       psiTurk's table of participants with two more columns, and the study's own
-    triggers     counters that the database keeps itself
-    statements   how the server asks
-    records      a participant's row: made once, saved in order, never set back
-    entries      what a browser adds to a record at its end
-    conditions   how many count in each condition
-    design       which condition comes next
+schema        the tables: psiTurk's participants with two more columns, and the study's own
+engine        connections to PostgreSQL and SQLite
+participants  a participant's row and record, as the server reads and changes them
+conditions    the rule that assigns conditions
+reader        read-only access for the commands
+__main__      the release phase
 """

@@ -1,44 +1,50 @@
-"""How many participants count in each condition.
+"""How conditions are assigned: the cells of a study, and the rule that picks the next one.
 
-Counted as psiTurk counts (experiment.py): those who finished, and
-those who came within the last ``cutoff_time`` minutes, who may still finish. Who did not
-finish by then no longer counts, so the place is given again.
+A cell is a condition combined with a counterbalance order, both numbered from 0.
 """
 
-from collections import Counter
-from collections.abc import Callable
-from datetime import datetime, timedelta
-
-from sqlalchemy import bindparam, func, select, union_all
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from study.config.options import Options
-from study.database.design import Cell
-from study.database.engine import Outcome
-from study.database.schema import FINISHED_WRITTEN, counts, participants
 
-_row = participants.c
-_VERSION, _MODE = bindparam("codeversion"), bindparam("mode")
-_FINISHED = select(counts.c.cond, counts.c.counterbalance, counts.c.finished).where(
-    counts.c.codeversion == _VERSION, counts.c.mode == _MODE
-)
-_COMING = (
-    select(_row.cond, _row.counterbalance, func.count())
-    .where(_row.codeversion == _VERSION, _row.mode == _MODE)
-    .where(_row.beginhit > bindparam("since"), _row.status.not_in(FINISHED_WRITTEN))
-    .group_by(_row.cond, _row.counterbalance)
-)
-_TAKEN = union_all(_FINISHED, _COMING)
+Cell = tuple[int, int]
 
 
-def count(run: Callable[..., Outcome], options: Options, mode: str, now: datetime) -> Counter[Cell]:
-    """How many count in each cell, in this mode and code version. ``now`` is UTC, without zone.
+@dataclass(frozen=True)
+class Design:
+    """The cells of a study with their targets and weights.
 
-    The finished come from a table that triggers keep, so the cost does not grow with the
-    number of earlier participants. ``run`` runs a statement (statements.py).
+    ``targets`` are numbers of finished participants. ``targets`` and ``weights`` have one
+    number per cell, or are empty: no limit, equal weights.
     """
-    since = now - timedelta(minutes=options.cutoff_minutes)
-    rows = run(_TAKEN, codeversion=options.code_version, mode=mode, since=since).rows
-    taken: Counter[Cell] = Counter()
-    for condition, order, number in rows:
-        taken[condition, order] += number
-    return taken
+
+    cells: tuple[Cell, ...]
+    targets: tuple[int, ...] = ()
+    weights: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, options: Options) -> "Design":
+        """Return the design that the settings describe."""
+        conditions, orders = range(options.num_conds), range(options.num_counters)
+        cells = tuple((condition, order) for condition in conditions for order in orders)
+        return cls(cells, options.condition_targets, options.condition_weights)
+
+    def choose(
+        self,
+        taken: Mapping[Cell, int],
+        pick: Callable[[Sequence[Cell]], Cell] = random.choice,
+    ) -> Cell:
+        """Return the cell that is furthest behind, chosen at random among equals.
+
+        Cells that have reached their target are skipped, unless all have.
+        """
+        targets = self.targets or [float("inf")] * len(self.cells)
+        weights = self.weights or [1] * len(self.cells)
+        rows = list(zip(self.cells, targets, weights, strict=True))
+        below_target = [row for row in rows if taken.get(row[0], 0) < row[1]] or rows
+        # Counting the next participant in, a weight of 2 gets the first two of three.
+        shares = {cell: (taken.get(cell, 0) + 1) / weight for cell, _, weight in below_target}
+        least = min(shares.values())
+        return pick([cell for cell, share in shares.items() if share == least])

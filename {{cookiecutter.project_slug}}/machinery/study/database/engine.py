@@ -1,136 +1,149 @@
-"""What a server asks its database: single statements mostly, each a transaction of its own.
+"""Connections to the database: the dialect and pool of psiTurk's engine, and the server's own.
 
-With PostgreSQL they go to the driver as text that was compiled once: SQLAlchemy's own
-execution took two thirds of the time of a save (0.3 ms of CPU, now 0.1), and BEGIN and COMMIT
-would be two more trips. A connection that turns out to be cut is replaced and a single
-statement sent again, so each must be one that may run twice.
+Heroku's ``DATABASE_URL`` starts with ``postgres://``, a name that SQLAlchemy no longer knows
+and psiTurk relies on (psiturk/models.py chooses the type of a column by it). pyproject.toml
+registers the dialect below under that name, so the URL works unchanged in the server, in the
+release phase and in psiTurk's shell.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from functools import partial
+from functools import cache
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import Connection, Engine, Executable, create_engine
+from sqlalchemy import URL, Connection, Dialect, Executable, QueuePool, create_engine
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import OperationalError
 
-from study.database.dialect import ENGINE_CONNECTIONS, connections_per_worker
+# Heroku's small plans allow 20 connections in all (devcenter.heroku.com/articles/
+# heroku-postgres-plans); 4 are left for the release phase and for downloads. One dyno may use
+# the rest; with more dynos, set the config var (`study check` says to what).
+CONNECTIONS = 16
+# Connections of psiTurk's engine, for event counters and the researcher's own code. The
+# requests of participants share the others.
+ENGINE_CONNECTIONS = 2
+SECONDS_TO_WAIT = 10  # for a free connection, or for the database server
+# How long a broken network can go unnoticed; a participant's browser tries again.
+TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
+       "tcp_user_timeout": 20_000}  # fmt: skip
+# Any number will do that nothing else on this database uses as an advisory lock.
+LOCK = {"postgresql": "SELECT pg_advisory_xact_lock(7227140533)", "sqlite": "BEGIN IMMEDIATE"}
+TRANSACTIONAL = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
 
 
-class Outcome(NamedTuple):
-    """What a statement gave: its rows, if it has any, and how many it found or changed."""
+def connections_per_worker(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many connections one worker process opens at most."""
+    # The number of workers is decided likewise in gunicorn.conf.py.
+    workers = environment.get("PSITURK_THREADS") or environment.get("WEB_CONCURRENCY") or "1"
+    share = CONNECTIONS // int(workers) if workers.isdecimal() and int(workers) else 0
+    configured = environment.get("CONNECTIONS_PER_WORKER") or max(4, share)
+    return max(int(configured), ENGINE_CONNECTIONS + 1)
 
-    rows: list[Any]
-    count: int
+
+class SmallPool(QueuePool):
+    """The pool of psiTurk's engine, which psiTurk leaves at its defaults (psiturk/db.py)."""
+
+    def __init__(self, creator, **options):
+        small = {"pool_size": ENGINE_CONNECTIONS, "max_overflow": 0, "timeout": SECONDS_TO_WAIT}
+        super().__init__(creator, **small | {"pre_ping": True} | options)
 
 
-class Statements:
-    """Runs statements on the database that an engine of psiTurk's leads to.
+class PostgresDialect(PGDialect_psycopg):
+    """PostgreSQL through psycopg 3, under the name that Heroku uses."""
 
-    A statement is known by its object, so make it once. Values go to its bindparams.
+    supports_statement_cache = True  # SQLAlchemy wants each class to declare it
+
+    @classmethod
+    def get_pool_class(cls, url: URL) -> type[QueuePool]:
+        """Return the pool that engines get unless they name one."""
+        return SmallPool
+
+    def do_ping(self, dbapi_connection: psycopg.Connection) -> bool:
+        """Look whether the server has hung up, as it does when Heroku restarts a database.
+
+        It announces that, so nothing is sent to find out, which would take as long as a save.
+        """
+        for _ in range(2):  # the server's last message, and the end
+            dbapi_connection.pgconn.consume_input()
+        return True
+
+    def create_connect_args(self, url: URL):
+        """Add time limits, and UTC as the time zone of the session.
+
+        psiTurk stores UTC in columns without a time zone, and PostgreSQL would convert it to
+        the session's: in New York, everybody would have arrived five hours early.
+        """
+        arguments, options = super().create_connect_args(url)
+        existing = options.get("options", "")
+        options["options"] = f"{existing} -c timezone=UTC".strip()
+        return arguments, {"connect_timeout": SECONDS_TO_WAIT, **TCP, **options}
+
+
+class Database:
+    """The server's database, with a pool of its own for the requests of participants.
+
+    Every statement returns rows. Those outside ``serialized`` go to PostgreSQL's driver:
+    SQLAlchemy's execution would add 0.07 ms of CPU to each, and the driver needs 0.1 for a save.
     """
 
-    def __init__(self, engine: Engine):
-        self.is_postgresql = engine.dialect.name == "postgresql"
-        self._compiled: dict[int, tuple[str, dict, Executable]] = {}
+    def __init__(self, url: URL):
+        self._engine = create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=connections_per_worker() - ENGINE_CONNECTIONS,
+            pool_reset_on_return=None,  # no transaction is open then
+            hide_parameters=True,  # they hold ids and records, and errors are logged
+        )
+        self.dialect = self._engine.dialect.name
+        level = TRANSACTIONAL[self.dialect]
+        self._transactional = self._engine.execution_options(isolation_level=level)
         self._turn = Lock()
-        if self.is_postgresql:
-            size = connections_per_worker() - ENGINE_CONNECTIONS
-            # Nothing to undo when a connection comes back: it is in no transaction.
-            options = {"pool_size": size, "pool_reset_on_return": None}
-            self._engine = create_engine(engine.url, isolation_level="AUTOCOMMIT", **options)
-        else:
-            self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def run(self, statement: Executable, **values: Any) -> Outcome:
-        """Run it; what it changed is committed when this returns.
+    def run(self, statement: Executable, **values: Any) -> list[Any]:
+        """Run a statement as a transaction of its own; return its rows, after the commit.
 
-        Raises SQLAlchemy's OperationalError if the database is away.
+        Its SQL is kept, so create statements once, at import. It must be safe to repeat: if
+        the connection turns out to be cut, it is sent again. Raises SQLAlchemy's
+        OperationalError if the database is away.
         """
-        if not self.is_postgresql:
+        if self.dialect == "sqlite":
             with self._engine.connect() as connection:
-                return _execute(connection, statement, **values)
+                return connection.execute(statement, values).all()
+        text, defaults = _compile(statement, self._engine.dialect)
         try:
-            with self._driver() as driver:
-                return self._drive(driver, statement, **values)
+            return self._drive(text, defaults | values)
         except OperationalError:
-            pass  # most likely that connection was lost; a restarted server takes a new one
-        with self._driver() as driver:
-            return self._drive(driver, statement, **values)
+            return self._drive(text, defaults | values)
 
     def one(self, statement: Executable, **values: Any) -> Any:
-        """The only row, or None."""
-        rows = self.run(statement, **values).rows
+        """Run a statement; return its only row, or None."""
+        rows = self.run(statement, **values)
         return rows[0] if rows else None
 
     @contextmanager
-    def in_turn(self, lock: int) -> Iterator[Callable[..., Outcome]]:
-        """One transaction at a time, on all servers; gives what runs a statement in it.
+    def serialized(self) -> Iterator[Connection]:
+        """Open a transaction, one at a time on all servers. Raises like ``run``."""
+        # Those who wait for their turn hold no connection that a save could use.
+        with self._turn, self._transactional.begin() as connection:
+            connection.exec_driver_sql(LOCK[self.dialect])
+            yield connection
 
-        ``lock``: the number of PostgreSQL's advisory lock. Raises like ``run``; whatever is
-        raised inside undoes the transaction.
-        """
-        begin = self._begin_by_driver if self.is_postgresql else self._begin_immediate
-        # Who waits for their turn here holds no connection that a save could use.
-        with self._turn, begin(lock) as run:
-            yield run
-
-    @contextmanager
-    def _begin_by_driver(self, lock: int) -> Iterator[Callable[..., Outcome]]:
-        with self._driver() as driver:
-            try:
-                # One trip for both.
-                driver.execute(f"BEGIN; SELECT pg_advisory_xact_lock({lock:d})", prepare=False)
-                yield partial(self._drive, driver)
-                driver.commit()
-            finally:
-                driver.rollback()  # does nothing after a commit
-
-    @contextmanager
-    def _begin_immediate(self, _: int) -> Iterator[Callable[..., Outcome]]:
-        """SQLite: has one writer at a time."""
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield partial(_execute, connection)
-            except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
-                raise
-            connection.exec_driver_sql("COMMIT")
-
-    @contextmanager
-    def _driver(self) -> Iterator[psycopg.Connection]:
-        """A connection of the pool, which forgets it if it fails."""
+    def _drive(self, text: str, values: Mapping[str, Any]) -> list[Any]:
         try:
             with closing(self._engine.raw_connection()) as pooled:
-                try:
-                    yield pooled.dbapi_connection
-                except psycopg.OperationalError as error:
-                    pooled.invalidate(error)
-                    raise
+                cursor = psycopg.Cursor(pooled.dbapi_connection, row_factory=namedtuple_row)
+                cursor.execute(text, values, prepare=True)
+                return cursor.fetchall()
         except psycopg.OperationalError as error:
-            # Without the values: they hold a participant's ids and record.
             raise OperationalError("", None, error, connection_invalidated=True) from error
 
-    def _drive(self, driver: psycopg.Connection, statement: Executable, **values: Any) -> Outcome:
-        text, defaults = self._text(statement)
-        cursor = psycopg.Cursor(driver, row_factory=namedtuple_row)
-        cursor.execute(text, defaults | values, prepare=True)
-        return Outcome(cursor.fetchall() if cursor.description else [], cursor.rowcount)
 
-    def _text(self, statement: Executable) -> tuple[str, Mapping[str, Any]]:
-        if id(statement) not in self._compiled:
-            compiled = statement.compile(dialect=self._engine.dialect)
-            # Kept with its text, so that no other statement ever gets its id.
-            self._compiled[id(statement)] = str(compiled), compiled.params, statement
-        text, defaults, _ = self._compiled[id(statement)]
-        return text, defaults
-
-
-def _execute(connection: Connection, statement: Executable, **values: Any) -> Outcome:
-    result = connection.execute(statement, values)
-    rows = result.all() if result.returns_rows else []
-    return Outcome(rows, len(rows) if result.returns_rows else result.rowcount)
+@cache
+def _compile(statement: Executable, dialect: Dialect) -> tuple[str, Mapping[str, Any]]:
+    """Return the SQL of a statement and the values that it has already, none of them a list."""
+    compiled = statement.compile(dialect=dialect)
+    return str(compiled), compiled.params

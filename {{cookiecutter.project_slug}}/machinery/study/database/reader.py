@@ -1,7 +1,4 @@
-"""psiTurk's table of participants, as it is now, for those who count and look things up.
-
-Everything here only reads. `study data` has its own, faster way (study/download).
-"""
+"""psiTurk's table of participants for the commands, which only read it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, select
-from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from study.config.sources import Effective
 from study.errors import StudyError
@@ -18,35 +15,28 @@ from study.heroku.app import find_settings
 
 @dataclass(frozen=True)
 class Participants:
-    """psiTurk's table, open for reading; ``table`` is None before the first start."""
+    """psiTurk's table; ``table`` is None before the server's first start."""
 
     engine: Engine
     table: Table | None
 
     @property
     def place(self) -> str:
-        """Where the data are, without the password."""
+        """The URL of the database without the password."""
         return self.engine.url.render_as_string(hide_password=True)
 
     def own_table(self, name: str) -> Table | None:
-        """A table that the study adds to psiTurk's (tables.py); None if it is not there yet.
+        """Return one of the study's own tables (schema.py), or None if it is missing.
 
-        Raises StudyError if the database cannot be reached.
+        Raises StudyError if the database cannot be read.
         """
-        if self.table is None:
-            return None
-        try:
-            return Table(name, MetaData(), autoload_with=self.engine)
-        except NoSuchTableError:
-            return None
-        except SQLAlchemyError as error:
-            raise unreadable(error) from error
+        return None if self.table is None else _reflect(self.engine, name)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A connection that sees everything as it is at one moment, whoever writes meanwhile.
+        """Open a connection that sees the data as of one moment, whoever writes meanwhile.
 
-        Raises StudyError if the database cannot be read to the end.
+        Raises StudyError if the database cannot be read.
         """
         try:
             with self.engine.connect() as connection:
@@ -61,40 +51,38 @@ class Participants:
             raise unreadable(error) from error
 
 
-def open_participants(settings: Effective) -> Participants:
-    """The table that these settings lead to. Raises StudyError if it cannot be reached."""
-    name = settings.value("Database Parameters", "table_name")
-    try:
-        engine = create_engine(settings.value("Database Parameters", "database_url"))
-        file = engine.url.database
-        # Opening a SQLite file that is not there would make an empty one.
-        if engine.dialect.name == "sqlite" and not (file and Path(file).exists()):
-            return Participants(engine, None)
-        return Participants(engine, Table(name, MetaData(), autoload_with=engine))
-    except NoSuchTableError:
-        return Participants(engine, None)
-    except (SQLAlchemyError, ArgumentError, ImportError) as error:
-        raise unreadable(error) from error
-
-
 def find_study(folder: Path, local: bool) -> tuple[Participants, Effective]:
-    """The participants and the settings of the app or, with ``local``, of this machine.
+    """Return the participants and settings of the app or, with ``local``, of this machine.
 
-    Raises StudyError if there is no such app or the database cannot be reached.
+    Raises StudyError if there is no such app or its database cannot be read.
     """
     settings = find_settings(folder, local)
     return open_participants(settings), settings
 
 
+def open_participants(settings: Effective) -> Participants:
+    """Open the table that the settings name. Raises StudyError if it cannot be read."""
+    try:
+        engine = create_engine(settings.value("Database Parameters", "database_url"))
+    except (SQLAlchemyError, ImportError) as error:  # not a URL, or of an unknown database
+        raise unreadable(error) from error
+    file = engine.url.database
+    # Opening a SQLite file that does not exist would create it.
+    if engine.dialect.name == "sqlite" and not (file and Path(file).exists()):
+        return Participants(engine, None)
+    name = settings.value("Database Parameters", "table_name")
+    return Participants(engine, _reflect(engine, name))
+
+
 def find_key(participants: Participants, settings: Effective) -> str:
-    """The study's secret key, by the rule of tables.py. Raises StudyError if it has none yet."""
+    """Return the study's secret key, found as in schema.py. Raises StudyError if it has none."""
     if configured := settings.value("Server Parameters", "secret_key"):
         return configured
     if (keys := participants.own_table("study_keys")) is not None:
         with participants.snapshot() as connection:
             query = select(keys.c.value).where(keys.c.name == "secret")
-            if made := connection.scalar(query):
-                return made
+            if generated := connection.scalar(query):
+                return generated
     raise StudyError(
         "The study has no secret key yet.",
         "The app gets one from `uv run study up`, this machine from `uv run study preview`.",
@@ -102,10 +90,21 @@ def find_key(participants: Participants, settings: Effective) -> str:
 
 
 def unreadable(error: Exception) -> StudyError:
-    """What to tell about a database that does not answer. The driver quotes no password, while
-    SQLAlchemy's own errors may."""
-    told = str(error.orig).strip().splitlines()[:1] if getattr(error, "orig", None) else []
+    """Return what to print about a database that cannot be read.
+
+    It quotes the driver, which never mentions the password; SQLAlchemy's own errors may.
+    """
+    reason = str(getattr(error, "orig", None) or "").strip().splitlines()
     return StudyError(
-        f"The database could not be read: {told[0] if told else type(error).__name__}.",
-        "If it was just made, wait a minute. Its state: heroku pg:info",
+        f"The database could not be read: {reason[0] if reason else type(error).__name__}.",
+        "If it was just made, wait a minute. To see its state: heroku pg:info",
     )
+
+
+def _reflect(engine: Engine, name: str) -> Table | None:
+    try:
+        return Table(name, MetaData(), autoload_with=engine)
+    except NoSuchTableError:
+        return None
+    except SQLAlchemyError as error:
+        raise unreadable(error) from error

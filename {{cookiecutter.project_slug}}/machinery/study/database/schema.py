@@ -1,58 +1,44 @@
-"""What this study adds to psiTurk's tables, and how it comes into being.
+"""The tables of the study, and how they are created.
 
-``participants`` is psiTurk's own table (models.py) with two more columns, which psiTurk
-does not see: ``record_version`` orders the saves of a record, ``ending`` says how somebody
-ended who did not complete. The other tables are ours alone.
+``participants`` is psiTurk's own table (psiturk/models.py) with two more columns, which psiTurk
+ignores: ``record_version`` orders the saves of a record, ``ending`` says why a participant
+ended without completing. Importing this module makes psiTurk read its settings.
 """
 
 import secrets
+import sys
+import time
 
+import sqlalchemy as sa
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from psiturk import db
 from psiturk.models import Participant
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Date,
-    DateTime,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    inspect,
-    literal_column,
-    select,
-)
-from sqlalchemy.schema import CreateIndex
+from sqlalchemy import Column, Connection, Integer, String, Table, inspect, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateColumn, CreateIndex
 
-from study.database.triggers import count_from_now_on
+from study.config import settings
+from study.errors import StudyError
 from study.statuses import FINISHED
 
-metadata = MetaData()
+# Heroku gives a server 60 seconds to listen. One that exits instead is restarted at once, and
+# if it exits again, after 20 minutes (devcenter.heroku.com/articles/dynos).
+SECONDS_TO_WAIT = 40
+
+metadata = sa.MetaData()
 
 participants: Table = Participant.__table__
-ADDED = (
-    Column("record_version", BigInteger, nullable=False, server_default="0"),
+ADDED_COLUMNS = (
+    Column("record_version", sa.BigInteger, nullable=False, server_default="0"),
     Column("ending", String(32)),
 )
-for _column in ADDED:
+for _column in ADDED_COLUMNS:
     participants.append_column(_column)
-
-# Written into statements, not sent beside them, so that the database recognises its index.
-FINISHED_WRITTEN = [literal_column(str(status)) for status in FINISHED]
-
 INDEXES = (
-    # psiTurk looks a worker's rows up on every visit and has no index for it.
-    Index(f"{participants.name}_workerid", participants.c.workerid),
-    # Those who might still finish: few, however many have taken part.
-    Index(
-        f"{participants.name}_unfinished",
-        participants.c.beginhit,
-        postgresql_where=participants.c.status.not_in(FINISHED),
-        sqlite_where=participants.c.status.not_in(FINISHED),
-    ),
+    # psiTurk looks up a worker's rows on every visit and has no index for it.
+    sa.Index(f"{participants.name}_workerid", participants.c.workerid),
+    # Recent arrivals may still finish; their number does not grow with the study.
+    sa.Index(f"{participants.name}_beginhit", participants.c.beginhit),
 )
 
 keys = Table(
@@ -61,72 +47,146 @@ keys = Table(
     Column("name", String(32), primary_key=True),
     Column("value", String(128), nullable=False),
 )
-counts = Table(  # finished participants, kept by triggers
-    "study_counts",
-    metadata,
-    Column("codeversion", String(128), primary_key=True),
-    Column("mode", String(128), primary_key=True),
-    Column("cond", Integer, primary_key=True, autoincrement=False),
-    Column("counterbalance", Integer, primary_key=True, autoincrement=False),
-    Column("finished", Integer, nullable=False),
-)
 incidents = Table(
     "study_incidents",
     metadata,
     Column("kind", String(32), primary_key=True),
-    Column("day", Date, primary_key=True),  # UTC
+    Column("day", sa.Date, primary_key=True),  # UTC
     Column("count", Integer, nullable=False),
 )
 bonuses = Table(
     "study_bonuses",
     metadata,
     Column("uniqueid", String(128), primary_key=True),
-    Column("amount", Float, nullable=False),
+    Column("amount", sa.Float, nullable=False),
     Column("currency", String(8), nullable=False),
-    Column("exported", DateTime, nullable=False),  # UTC
+    Column("exported", sa.DateTime, nullable=False),  # UTC
 )
-spare_records = Table(  # what an older window sent after a newer one had taken over
-    "study_spare_records",
+superseded_records = Table(  # sent by a window after a newer window had taken over
+    "study_superseded_records",
     metadata,
     Column("uniqueid", String(128), primary_key=True),
-    Column("writer", Integer, primary_key=True, autoincrement=False),
-    Column("received", DateTime, nullable=False),  # UTC
+    Column("writer", Integer, primary_key=True, autoincrement=False),  # the window's number
+    Column("received", sa.DateTime, nullable=False),  # UTC
     Column("reason", String(32), nullable=False),
-    Column("datastring", Text, nullable=False),
+    Column("datastring", sa.Text, nullable=False),
+)
+# Finished participants per cell. A table kept by a trigger on PostgreSQL, a view on SQLite.
+counts = Table(
+    "study_counts",
+    sa.MetaData(),
+    Column("codeversion", String(128), primary_key=True),
+    Column("mode", String(128), primary_key=True),
+    Column("cond", Integer, primary_key=True, autoincrement=False),
+    Column("counterbalance", Integer, primary_key=True, autoincrement=False),
+    Column("finished", Integer, nullable=False),
+)
+
+COUNT_FINISHED = f"""
+SELECT codeversion, mode, cond, counterbalance, count(*) AS finished FROM {{table}}
+WHERE status IN {FINISHED} AND codeversion IS NOT NULL AND mode IS NOT NULL
+  AND cond IS NOT NULL AND counterbalance IS NOT NULL
+GROUP BY codeversion, mode, cond, counterbalance"""
+# Counting anew for each arrival would take longer the more participants there are. A trigger
+# sees every change, whoever makes it: the server, psiTurk's shell, or somebody in psql.
+COUNTING = (
+    f"""
+CREATE OR REPLACE FUNCTION study_count() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF OLD.status IN {FINISHED} THEN
+    UPDATE study_counts SET finished = finished - 1
+    WHERE codeversion = OLD.codeversion AND mode = OLD.mode
+      AND cond = OLD.cond AND counterbalance = OLD.counterbalance;
+  END IF;
+  IF NEW.status IN {FINISHED}
+    AND (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) IS NOT NULL THEN
+    INSERT INTO study_counts
+    VALUES (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance, 1)
+    ON CONFLICT (codeversion, mode, cond, counterbalance)
+    DO UPDATE SET finished = study_counts.finished + 1;
+  END IF;
+  RETURN NULL;
+END $$""",
+    # Creating the trigger locks the table until the commit, so nobody can finish between it
+    # and the count that follows.
+    """
+CREATE TRIGGER study_count AFTER INSERT OR DELETE OR
+  UPDATE OF status, codeversion, mode, cond, counterbalance ON {table}
+FOR EACH ROW EXECUTE FUNCTION study_count()""",
+    f"INSERT INTO study_counts {COUNT_FINISHED}",
 )
 
 
-def prepare(connection: Connection) -> None:
-    """Create what is missing, in a database that psiTurk has made its tables in.
+def create_tables() -> None:
+    """Create psiTurk's tables and the study's, where they are missing.
 
-    Run in the release phase and when a server starts; doing it again changes nothing.
+    Raises StudyError if the database does not accept us.
     """
-    there = {column["name"] for column in inspect(connection).get_columns(participants.name)}
-    for column in ADDED:
-        if column.name not in there:
-            _add(connection, column)
-    for index in INDEXES:
-        connection.execute(CreateIndex(index, if_not_exists=True))
-    is_counting = inspect(connection).has_table(counts.name)
-    metadata.create_all(connection)
-    if not is_counting:
-        count_from_now_on(connection, participants, counts)
-    if not connection.scalar(select(keys.c.value).where(keys.c.name == "secret")):
-        connection.execute(keys.insert().values(name="secret", value=secrets.token_hex(32)))
+    try:
+        db.init_db()
+        jobs = db.config.get("Database Parameters", "jobs_table_name")
+        SQLAlchemyJobStore(engine=db.engine, tablename=jobs).jobs_t.create(
+            db.engine, checkfirst=True
+        )
+        with db.engine.begin() as connection:
+            _create_own_tables(connection)
+    except DBAPIError as error:
+        url, reason = db.engine.url, str(error.orig).strip().splitlines()[0]
+        raise StudyError(
+            f"The database at {url.host or url.database} cannot be used: {reason}",
+            "If the database is new or being repaired, deploy again in a few minutes. "
+            "Otherwise correct DATABASE_URL.",
+        ) from error
+    finally:
+        db.engine.dispose()  # workers must not inherit an open connection
+
+
+def create_tables_at_start() -> None:
+    """Create the tables before a server forks its workers; exit if the database stays away.
+
+    psiTurk does so in each worker at once, and on an empty database two workers can collide.
+    A host may restart its databases and servers at the same time.
+    """
+    deadline = time.monotonic() + SECONDS_TO_WAIT * settings.is_on_cloud()
+    while True:
+        try:
+            return create_tables()
+        except StudyError as error:
+            if time.monotonic() > deadline:
+                sys.exit(f"\n{error}")
+            print(f"{error.cause} Trying again.", flush=True)
+            time.sleep(2)
 
 
 def secret_key(connection: Connection, configured: str) -> str:
-    """The key of this study: psiTurk's setting secret_key, or the one in the database.
+    """Return the study's key: psiTurk's setting secret_key, or else the one in the database.
 
-    The database's own is for a preview, and for a server whose config var was forgotten.
+    The latter is for previews, and for servers whose config var was forgotten.
     """
     return configured or connection.scalar(select(keys.c.value).where(keys.c.name == "secret"))
 
 
-def _add(connection: Connection, column: Column) -> None:
-    dialect = connection.dialect
-    described = dialect.ddl_compiler(dialect, None).get_column_specification(column)
-    table = dialect.identifier_preparer.format_table(participants)
-    # Several dynos may start at once; PostgreSQL can tell whether another was faster.
-    unless = "IF NOT EXISTS " if dialect.name == "postgresql" else ""
-    connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {unless}{described}")
+def _create_own_tables(connection: Connection) -> None:
+    existing = {column["name"] for column in inspect(connection).get_columns(participants.name)}
+    table = connection.dialect.identifier_preparer.format_table(participants)
+    for column in ADDED_COLUMNS:
+        if column.name not in existing:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {definition}")
+    for index in INDEXES:
+        connection.execute(CreateIndex(index, if_not_exists=True))
+    metadata.create_all(connection)
+    if not inspect(connection).has_table(counts.name):
+        _start_counting(connection, table)
+    if not secret_key(connection, ""):
+        connection.execute(keys.insert().values(name="secret", value=secrets.token_hex(32)))
+
+
+def _start_counting(connection: Connection, table: str) -> None:
+    if connection.dialect.name == "sqlite":  # of previews and labs, with few participants
+        view = f"CREATE VIEW {counts.name} AS {COUNT_FINISHED}"
+        connection.exec_driver_sql(view.format(table=table))
+        return
+    counts.create(connection)
+    for statement in COUNTING:
+        connection.exec_driver_sql(statement.format(table=table))

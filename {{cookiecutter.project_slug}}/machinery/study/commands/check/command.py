@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from study.commands.check.context import Finding, Seen, look_around
 from study.commands.check.recruiting import codes, excluded, happened, hits, previews, recruiter
 from study.config import settings
-from study.database.dialect import ENGINE_CONNECTIONS, connections_per_worker
+from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
 from study.heroku.app import DYNO_WORKERS, PLAN_CONNECTIONS

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, make_response, request
 
-from study.database.entries import merged
-from study.database.participants import Saved
+from study.database.participants import Saved, merge_entries
 from study.server.services import services
 
 blueprint = Blueprint("saving", __name__)
@@ -63,7 +62,7 @@ def update(uid: str) -> dict:
 
 @blueprint.post("/sync/<uid>/entries")
 def add(uid: str) -> dict:
-    """Add entries to the record (store/entries.py), as a save of that number.
+    """Add entries to the record (merge_entries), as a save of that number.
 
     For the last request of a window, in which browsers send no more than 64 kB.
     """
@@ -75,7 +74,7 @@ def add(uid: str) -> dict:
     if stored is None:
         raise Unusable("unknown", 404)
     with refused_if_malformed():
-        text = merged(stored, entries)
+        text = merge_entries(stored, entries)
     if len(text) > services.options.max_record_bytes:
         raise Unusable("too-large", 413)
     return confirm(services.records.save(uid, text, *order))
