@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from study.config import settings
 from study.errors import StudyError
-from study.server.launch import read_study
+from study.server.__main__ import read_study
 
 # Heroku gives a server 60 seconds to listen. One that ends instead is started again at once,
 # and if it ends again, 20 minutes later (devcenter.heroku.com/articles/dynos).

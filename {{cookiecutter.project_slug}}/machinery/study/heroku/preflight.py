@@ -9,7 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from study.commands.exclude import FILE, find_wrong_lines
+from study.excluded import FILE, find_wrong_lines
 
 CLOUD_DEFAULT = r"(?i)\s*(host|port|threads|errorlog|accesslog|database_url)\s*[=:]"
 LARGEST_TEXT = 2**20  # bytes; larger files are media, not settings

@@ -25,7 +25,7 @@ from study.database.reader import Participants, open_participants
 from study.errors import StudyError
 from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted, run
 from study.heroku.wanted import DYNO_WORKERS, PLAN_CONNECTIONS
-from study.server.app import debug_link
+from study.links import debug_link
 from study.statuses import TEST_MODES
 from study.text import pluralize
 
