@@ -6,6 +6,7 @@ import os
 from study.config import settings
 from study.database.creation import create_tables_at_start
 from study.server.assets import add_pages_to_flask
+from study.server.errors import hide_request
 
 add_pages_to_flask()
 
@@ -21,12 +22,13 @@ worker_class = "study.server.worker.Worker"
 # A worker that is asked to stop first finishes its requests. Heroku kills it after 30 seconds.
 graceful_timeout = 25
 
-# One short line for each request, without its address: addresses hold participants' ids.
-logger_class = "study.server.worker.PrivateLogger"
+# Without a request's address, which holds a participant's ids.
+access_log_format = "%(t)s %(m)s %(s)s %(B)s bytes %(M)s ms"
 
 
 def on_starting(server):
-    """Create the tables before there are workers."""
+    """Create the tables before there are workers, and keep participants out of the log."""
+    server.log.error_log.addFilter(hide_request)
     create_tables_at_start()
 
 

@@ -6,7 +6,7 @@
     ownership   which browser may read and change a record
     errors      answers to requests that fail, and log lines without ids
     routes      arrival, task, endings: in the order of a participation
-    worker      gunicorn's worker and access log
+    worker      gunicorn's worker
     dashboard   psiTurk's dashboard, in a process of its own
 
 Nothing here may import a module that opens sockets before psiTurk has patched them, so
@@ -15,6 +15,7 @@ imports stand inside the functions.
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -62,9 +63,11 @@ def own_record(uniqueid: str) -> dict:
 
     Requests from another browser than the participant's are answered with 403.
     """
-    from study.server.routes import task
+    from study.server.ownership import require_owner
+    from study.server.services import services
 
-    return task.own_record(uniqueid)
+    require_owner(uniqueid)
+    return json.loads(services.records.load(uniqueid) or "{}")
 
 
 def describe_study(options: Options) -> dict:

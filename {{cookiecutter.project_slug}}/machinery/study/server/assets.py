@@ -15,105 +15,64 @@ import hashlib
 import os
 import posixpath
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
 import psiturk
 from flask import Flask, Request, Response, abort, request
-from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader
+from jinja2 import FileSystemLoader
 from werkzeug.security import safe_join
 from whitenoise import WhiteNoise
 
 CLIENT = Path(__file__).parent.parent / "client"
 PAGES = Path(__file__).parent.parent / "pages"
-# Each folder with its place under /static/; a later one wins.
+TEMPLATES = Path("templates")
+# Each folder with its place in /static/; a later one wins.
 FOLDERS = (
-    (CLIENT, "js"),
+    (CLIENT, "js/"),
     (Path("static"), ""),
-    (Path(psiturk.__file__).parent / "psiturk_js", "js"),
+    (Path(psiturk.__file__).parent / "psiturk_js", "js/"),
 )
 IMPORT = re.compile(r"""\b(?:import|from)\s*["'](\.{1,2}/[^"']+)["']""")
 PAGE = re.compile(r"""["'`]([\w./-]+\.html)["'`]""")
 JINJA = re.compile(rb"\{[{%#]")
 
 TEXTS = {".css", ".csv", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm", ".xml"}
-WORTH_PACKING = 500  # bytes; less fits into one packet anyway
-LARGEST_PACKED = 8_000_000
-# 4 kB of HTML become 1.75 kB in 0.09 ms; level 9 takes as long and makes 1.74 kB.
-PAGE_LEVEL = 4
+LARGEST_TEXT = 8_000_000  # bytes that are compressed when the server starts
+WORTH_COMPRESSING = 500  # bytes; less fits into one packet anyway
 
 
 class StaticFiles(WhiteNoise):
     """Serves /static/ before Flask sees the request, which takes a tenth of the time."""
 
     def __init__(self, application, versioned: bool):
-        self.version = ""
+        self.root, folders = "/static/", FOLDERS
+        if versioned:
+            # WhiteNoise looks for a compressed file beside each file. None may lie in the
+            # researcher's folder, so they lie in a folder of links to all files.
+            self._links = tempfile.TemporaryDirectory(prefix="static-")
+            version = link_and_compress(Path(self._links.name))
+            self.root = f"/static/{version}/"
+            folders = [(self._links.name, ""), (self._links.name, f"{version}/")]
         super().__init__(
             application,
             autorefresh=not versioned,
             max_age=60 if versioned else 0,
             allow_all_origins=False,
-            immutable_file_test=lambda path, url: url.startswith(f"/static/{self.version}/"),
+            immutable_file_test=lambda path, url: versioned and url.startswith(self.root),
         )
-        if versioned:
-            self._add_versioned()
-            self.read_modules = functools.cache(self.read_modules)
-        else:
-            for folder, place in FOLDERS:
-                self.add_files(folder, f"static/{place}")
+        for folder, place in folders:
+            self.add_files(folder, f"/static/{place}")
 
     def __call__(self, environ, start_response):
         """Answer the request, or pass it on to the application if there is no such file."""
         path = environ["PATH_INFO"]
         if path.startswith("/static/"):
-            if not path.startswith(f"/static/{self.version}/"):
+            if not path.startswith(self.root):  # of an earlier deploy
                 environ["PATH_INFO"] = re.sub("^/static/[0-9a-f]{12}/", "/static/", path)
             if not Request(environ).accept_encodings.quality("gzip"):
                 environ["HTTP_ACCEPT_ENCODING"] = ""  # WhiteNoise would overlook a q=0
         return super().__call__(environ, start_response)
-
-    def address(self, path: str) -> str:
-        """The address by which a page names a file."""
-        return f"/static/{self.version}/{path}" if self.version else f"/static/{path}"
-
-    def modules(self, path: str) -> list[str]:
-        """The addresses of a script and of all modules that it imports by relative paths."""
-        return [self.address(name) for name in self.read_modules(path)]
-
-    def pages(self, path: str) -> list[str]:
-        """The addresses of the pages that a script and its modules name."""
-        named = PAGE.findall("\n".join(self.read_modules(path).values()))
-        return [f"/{name}" for name in dict.fromkeys(named) if read_page(name) is not None]
-
-    def read_modules(self, path: str) -> dict[str, str]:
-        """The text of a script and of all modules that it imports, by their paths."""
-        texts: dict[str, str] = {}
-        waiting = [path]
-        while waiting:
-            name = waiting.pop(0)
-            file = _find_file(name)
-            if name in texts or file is None:
-                continue
-            texts[name] = file.read_text(encoding="utf-8", errors="replace")
-            imported = IMPORT.findall(texts[name])
-            folder = posixpath.dirname(name)
-            waiting += [posixpath.normpath(posixpath.join(folder, other)) for other in imported]
-        return texts
-
-    def _add_versioned(self) -> None:
-        # WhiteNoise looks for a compressed file beside each file. These must not lie in the
-        # researcher's folder, so links to all files are put beside them in a folder apart.
-        self._links = tempfile.TemporaryDirectory(prefix="static-")
-        links = Path(self._links.name)
-        for folder, place in FOLDERS:
-            shutil.copytree(
-                folder.absolute(), links / place, copy_function=_link, dirs_exist_ok=True
-            )
-        self.version = compute_version(links)
-        _compress(links)
-        self.add_files(links, "static")
-        self.add_files(links, f"static/{self.version}")
 
 
 def install(app: Flask, versioned: bool) -> None:
@@ -124,25 +83,23 @@ def install(app: Flask, versioned: bool) -> None:
     page, the browser fetches all of it at once, not each piece after it has read another.
     """
     app.wsgi_app = files = StaticFiles(app.wsgi_app, versioned)
-    app.add_template_global(files.address, "static")
-    app.add_template_global(files.modules, "modules")
-    app.add_template_global(functools.cache(files.pages) if versioned else files.pages, "pages")
+    remember = functools.cache if versioned else lambda function: function
+    app.add_template_global(lambda path: files.root + path, "static")
+    app.add_template_global(
+        remember(lambda path: [files.root + name for name in read_modules(path)]), "modules"
+    )
+    app.add_template_global(remember(find_pages), "pages")
     app.add_url_rule("/<path:path>", "page", send_page)
-    app.after_request(compress_page)
+    app.after_request(compress_answer)
 
 
 def add_pages_to_flask() -> None:
     """Let Flask find the machinery's pages where templates/ has no page of the same name.
 
-    psiTurk looks for pages that it needs before it calls custom.py, so this changes Flask
-    before there is an application (psiturk/experiment.py, check_templates_exist).
+    On the class, because psiTurk looks for pages that it needs as soon as it has made the
+    application (psiturk/experiment.py, check_templates_exist).
     """
-    create_loader = Flask.create_global_jinja_loader
-
-    def create_loader_with_pages(app: Flask) -> BaseLoader:
-        return ChoiceLoader([create_loader(app), FileSystemLoader(PAGES)])
-
-    Flask.create_global_jinja_loader = create_loader_with_pages
+    Flask.jinja_loader = FileSystemLoader([TEMPLATES, PAGES])
 
 
 def send_page(path: str) -> Response:
@@ -160,14 +117,35 @@ def send_page(path: str) -> Response:
 
 def read_page(path: str) -> bytes | None:
     """A page of templates/; None if there is none, or if it is a template with Jinja."""
-    file = safe_join("templates", path)
+    file = safe_join(str(TEMPLATES), path)
     if file is None or not file.endswith(".html") or not os.path.isfile(file):
         return None
     page = Path(file).read_bytes()
     return None if JINJA.search(page) else page
 
 
-def compress_page(response: Response) -> Response:
+def find_pages(path: str) -> list[str]:
+    """The addresses of the pages that a script and its modules name."""
+    named = PAGE.findall("\n".join(read_modules(path).values()))
+    return [f"/{name}" for name in dict.fromkeys(named) if read_page(name) is not None]
+
+
+def read_modules(path: str) -> dict[str, str]:
+    """The texts of a script and of all modules that it imports, by their paths."""
+    texts: dict[str, str] = {}
+    waiting = [path]
+    while waiting:
+        name = posixpath.normpath(waiting.pop(0))
+        files = [folder / name.removeprefix(place) for folder, place in FOLDERS]
+        file = next((file for file in reversed(files) if file.is_file()), None)
+        if file and name not in texts:
+            texts[name] = file.read_text(encoding="utf-8", errors="replace")
+            beside = posixpath.dirname(name)
+            waiting += [posixpath.join(beside, other) for other in IMPORT.findall(texts[name])]
+    return texts
+
+
+def compress_answer(response: Response) -> Response:
     """Compress pages and JSON that are fetched; a save's short answer is not worth it.
 
     Compressing a secret together with what a stranger chose could reveal it (BREACH). The
@@ -179,40 +157,33 @@ def compress_page(response: Response) -> Response:
         and response.status_code == 200
         and response.mimetype in ("text/html", "application/json")
         and not response.is_streamed
-        and "Content-Encoding" not in response.headers
-        and (response.content_length or 0) >= WORTH_PACKING
+        and (response.content_length or 0) >= WORTH_COMPRESSING
         and request.accept_encodings.quality("gzip") > 0
     ):
-        response.data = gzip.compress(response.data, PAGE_LEVEL, mtime=0)
+        # 4 kB of HTML become 1.75 kB in 0.09 ms; level 9 takes as long and makes 1.74 kB.
+        response.data = gzip.compress(response.data, 4, mtime=0)
         response.headers["Content-Encoding"] = "gzip"
         response.vary.add("Accept-Encoding")
     return response
 
 
-def compute_version(folder: Path) -> str:
-    """12 hexadecimal digits that name the present content of a folder."""
+def link_and_compress(target: Path) -> str:
+    """Fill a folder with links to all static files, and a .gz file beside each text.
+
+    Returns 12 hexadecimal digits that name the present content of the files.
+    """
     content = hashlib.sha256()
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        content.update(f"\0{file.relative_to(folder).as_posix()}\0".encode())
-        with file.open("rb") as stream:
-            content.update(hashlib.file_digest(stream, "sha256").digest())
+    for folder, place in FOLDERS:
+        for file in sorted(filter(Path.is_file, folder.absolute().rglob("*"))):
+            name = f"{place}{file.relative_to(folder.absolute()).as_posix()}"
+            link, packed = target / name, target / f"{name}.gz"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(file)
+            if file.suffix in TEXTS and WORTH_COMPRESSING <= file.stat().st_size <= LARGEST_TEXT:
+                packed.unlink(missing_ok=True)
+                packed.write_bytes(gzip.compress(file.read_bytes(), mtime=0))
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            content.update(f"{name}\0{digest}\0".encode())
     return content.hexdigest()[:12]
-
-
-def _find_file(name: str) -> Path | None:
-    files = [folder / posixpath.relpath(name, place or ".") for folder, place in FOLDERS]
-    return next((file for file in reversed(files) if file.is_file()), None)
-
-
-def _link(source: str, link: str) -> None:
-    Path(link).unlink(missing_ok=True)
-    os.symlink(source, link)
-
-
-def _compress(folder: Path) -> None:
-    """Put a .gz file beside each text that becomes smaller by it."""
-    for file in [file for file in folder.rglob("*") if file.suffix.lower() in TEXTS]:
-        packed = Path(f"{file}.gz")
-        size = file.stat().st_size
-        if WORTH_PACKING <= size <= LARGEST_PACKED and not packed.exists():
-            packed.write_bytes(gzip.compress(file.read_bytes(), mtime=0))

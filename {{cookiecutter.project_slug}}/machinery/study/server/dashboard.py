@@ -21,7 +21,6 @@ from study.config import settings
 from study.errors import StudyError
 
 SHORTEST_PASSWORD = 12
-USER = "researcher"
 
 
 def prepare_environment(port: int, scheduler: bool) -> str:
@@ -42,7 +41,7 @@ def prepare_environment(port: int, scheduler: bool) -> str:
     secret_key = config.get("Server Parameters", "secret_key") or secrets.token_urlsafe(32)
     os.environ |= {
         "STUDY_DASHBOARD": "1",
-        "PSITURK_LOGIN_USERNAME": USER,
+        "PSITURK_LOGIN_USERNAME": "researcher",
         "PSITURK_LOGIN_PW": password,
         "PSITURK_SECRET_KEY": secret_key,
         "PSITURK_ENABLE_DASHBOARD": "true",
@@ -89,7 +88,7 @@ def guard(app: Flask) -> None:
 def adapt_to_flask_3(app: Flask) -> None:
     """Prepare Flask for psiTurk's dashboard, which is imported after this."""
     flask.json.JSONEncoder = JSONEncoder
-    app.json = PsiturkJSONProvider(app)
+    app.json.default = _encode
     app.before_request(_convert_campaign_id)
 
 
@@ -103,14 +102,11 @@ class JSONEncoder(json.JSONEncoder):
         return DefaultJSONProvider.default(value)
 
 
-class PsiturkJSONProvider(DefaultJSONProvider):
-    """Sends psiTurk's objects as JSON: today's Flask ignores a blueprint's own encoder."""
+def _encode(value):
+    """psiTurk's objects for JSON: today's Flask ignores the encoder of psiTurk's blueprint."""
+    from psiturk.api import PsiturkJSONEncoder
 
-    @staticmethod
-    def default(value):
-        from psiturk.api import PsiturkJSONEncoder
-
-        return PsiturkJSONEncoder().default(value)
+    return PsiturkJSONEncoder().default(value)
 
 
 def _convert_campaign_id() -> None:

@@ -1,8 +1,4 @@
-"""Requests that fail: an error page or JSON, never a traceback, and log lines without ids.
-
-They fail because a route refuses a participant, an address does not exist, the study's code
-has a mistake, or the database is away.
-"""
+"""Requests that fail: an error page or JSON, never a traceback, and log lines without ids."""
 
 import logging
 import re
@@ -10,15 +6,7 @@ import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from flask import (
-    Flask,
-    Response,
-    current_app,
-    has_request_context,
-    jsonify,
-    render_template,
-    request,
-)
+from flask import Flask, Response, current_app, json, render_template, request
 from psiturk.experiment_errors import ExperimentError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
@@ -27,33 +15,29 @@ from werkzeug.exceptions import HTTPException
 NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
 TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
 NOT_KNOWN, WRONG_BROWSER, NOT_SAVED = 1013, 1014, 1017
-NO_PAGE, NO_AD = 404, 1016
-WRONG_STATUS, NO_PLACE_FOR_MODE, UNKNOWN = 1000, 1020, 9999  # mistakes in code
 # Ours: the record belongs to another browser; this client asked for others' records too often.
 NOT_YOURS, TOO_OFTEN = 403, 429
-
-# psiTurk answers all of them with 200. The others are FORBIDDEN.
+# psiTurk answers all of its errors with 200. Those that are missing here have 403.
 STATUSES = {
     **dict.fromkeys((NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP, NOT_KNOWN), 400),
-    **dict.fromkeys((NO_PAGE, NO_AD), HTTPStatus.NOT_FOUND),
-    NOT_SAVED: HTTPStatus.CONFLICT,
-    TOO_OFTEN: HTTPStatus.TOO_MANY_REQUESTS,
-    **dict.fromkeys((WRONG_STATUS, NO_PLACE_FOR_MODE, UNKNOWN), HTTPStatus.INTERNAL_SERVER_ERROR),
+    **{404: 404, 1016: 404},  # no such page, no such ad
+    **{NOT_SAVED: 409, TOO_OFTEN: 429},
+    **{1000: 500, 1020: 500, 9999: 500},  # mistakes in the study or in psiTurk
 }
 # The reason that a script is given with each status; others get the name of the status.
 REASONS = {
-    HTTPStatus.BAD_REQUEST: "malformed",
-    HTTPStatus.FORBIDDEN: "no-proof",
-    HTTPStatus.NOT_FOUND: "unknown",
-    HTTPStatus.CONFLICT: "newer-window",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-large",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "not-json",
-    HTTPStatus.TOO_MANY_REQUESTS: "too-often",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "server",
-    HTTPStatus.SERVICE_UNAVAILABLE: "database",
+    400: "malformed",
+    403: "no-proof",
+    404: "unknown",
+    409: "newer-window",
+    413: "too-large",
+    415: "not-json",
+    429: "too-often",
+    500: "server",
+    503: "database",
 }
-# After so many seconds a browser may try again: most restarts of a database are over by then.
-RETRY_AFTER = {HTTPStatus.TOO_MANY_REQUESTS: 60, HTTPStatus.SERVICE_UNAVAILABLE: 5}
+# Seconds after which a browser may try again: most restarts of a database are over by then.
+RETRY_AFTER = {429: 60, 503: 5}
 # Routes that only scripts request.
 SCRIPT_ROUTES = (
     *("/sync/", "/inexp", "/quitter", "/worker_complete", "/worker_submitted"),
@@ -71,36 +55,26 @@ class ParticipantError(Exception):
 
 
 def install(app: Flask) -> None:
-    """Let Flask answer and log failures with these functions."""
+    """Let this module answer and log all failures of the application."""
     app.logger.addFilter(_hide_ids)
-    app.register_error_handler(ParticipantError, answer_participant)
-    app.register_error_handler(HTTPException, answer_http_error)
-    app.register_error_handler(DBAPIError, answer_database_error)
-    app.register_error_handler(TimeoutError, answer_database_error)
-    app.register_error_handler(Exception, answer_mistake)
-    # psiTurk later registers a handler that asks its error for the page. Its errors are also
-    # raised by routes in custom.py that were written for psiTurk.
-    ExperimentError.error_page = lambda error, *_: answer_participant(
-        ParticipantError(error.errornum)
-    )
+    app.register_error_handler(Exception, answer_error)
+    # psiTurk later registers a handler for its own errors, which routes in custom.py may raise
+    # too, and that handler asks the error for its page.
+    ExperimentError.error_page = lambda error, *_: answer_error(ParticipantError(error.errornum))
 
 
-def answer_participant(error: ParticipantError) -> Response:
-    """Answer with the page for psiTurk's number."""
-    return answer(HTTPStatus(STATUSES.get(error.number, 403)), number=error.number)
-
-
-def answer_http_error(error: HTTPException) -> Response:
-    """Answer with the same status and headers, and a page that people can read."""
-    return answer(HTTPStatus(error.code), error.get_response())
-
-
-def answer_database_error(error: DBAPIError | TimeoutError) -> Response:
-    """Answer with 503 if the database is away, so that browsers try again."""
-    if not is_away(error):
-        return answer_mistake(error)
-    current_app.logger.error("The database is away: %s", _first_line(error))
-    return answer(HTTPStatus.SERVICE_UNAVAILABLE)
+def answer_error(error: Exception) -> Response:
+    """Answer with the error page, or JSON for scripts; log what is no participant's doing."""
+    match error:
+        case ParticipantError(number):
+            return answer(STATUSES.get(number, 403), number=number)
+        case HTTPException():
+            return answer(error.code, response=error.get_response())
+        case DBAPIError() | TimeoutError() if is_away(error):
+            current_app.logger.error("The database is away: %s", _first_line(error))
+            return answer(503)
+    current_app.logger.error("A mistake in %s", request.endpoint, exc_info=error)
+    return answer(500)
 
 
 def is_away(error: DBAPIError | TimeoutError) -> bool:
@@ -112,29 +86,21 @@ def is_away(error: DBAPIError | TimeoutError) -> bool:
     return isinstance(error, OperationalError | InterfaceError) and not is_wrong
 
 
-def answer_mistake(error: Exception) -> Response:
-    """Answer a mistake in code, ours or the researcher's, and log where it is."""
-    current_app.logger.error("A mistake in %s", request.endpoint, exc_info=error)
-    return answer(HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-def answer(
-    status: HTTPStatus, response: Response | None = None, number: int | None = None
-) -> Response:
+def answer(code: int, number: int | None = None, response: Response | None = None) -> Response:
     """The error page or JSON for a status, put into ``response`` to keep its headers.
 
     ``number`` is psiTurk's for the page, if it has one.
     """
-    response = response or Response()
+    status, response = HTTPStatus(code), response or Response()
     response.status_code = status
     if status in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[status]
     if wants_json():
         reason = REASONS.get(status, status.phrase.lower().replace(" ", "-"))
-        response.data = jsonify(status=status.phrase, reason=reason).data
+        response.data = json.dumps({"status": status.phrase, "reason": reason})
         response.mimetype = "application/json"
     else:
-        response.data = _render_page(status, number or status.value)
+        response.data = _render_page(status, number or code)
         response.mimetype = "text/html"
     return response
 
@@ -149,7 +115,32 @@ def wants_json() -> bool:
     )
 
 
-def rewrite(record: logging.LogRecord, text: str) -> None:
+def hide_request(record: logging.LogRecord) -> bool:
+    """Filter addresses and what was sent out of gunicorn's log (gunicorn/workers/base.py)."""
+    for start in ("Invalid request", "Error handling request"):
+        if record.getMessage().startswith(start):
+            _rewrite(record, start)
+    return True
+
+
+def _hide_ids(record: logging.LogRecord) -> bool:
+    """Filter ids and stored values out of Flask's log, which psiTurk uses too."""
+    text = record.getMessage()
+    if text.startswith("Exception on /"):  # Flask's own words; the path may be /sync/<uniqueid>
+        text = f"Exception in {request.endpoint}"
+    _rewrite(record, text)
+    if request:
+        sent = [*request.args.items(multi=True), *(request.view_args or {}).items()]
+        # Only a form that is parsed already: parsing it here could fail, and log that.
+        sent += vars(request._get_current_object()).get("form", {}).items()
+        values = {str(value) for name, value in sent if name not in HARMLESS}
+        values |= {part for value in values for part in value.split(":")}
+        if words := sorted(map(re.escape, values - {""}), key=len, reverse=True):
+            record.msg = re.sub(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", "…", record.msg)
+    return True
+
+
+def _rewrite(record: logging.LogRecord, text: str) -> None:
     """Replace a log line by a text, followed by the place and first line of its exception.
 
     Further lines of a database's exception hold the values that were sent to it.
@@ -163,23 +154,6 @@ def rewrite(record: logging.LogRecord, text: str) -> None:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
-
-
-def _hide_ids(record: logging.LogRecord) -> bool:
-    """Filter ids and stored values out of Flask's log, where psiTurk writes them too."""
-    text = record.getMessage()
-    if text.startswith("Exception on /"):  # Flask's own words; the path may be /sync/<uniqueid>
-        text = f"Exception in {request.endpoint}"
-    rewrite(record, text)
-    if has_request_context():
-        sent = [*request.args.items(multi=True), *(request.view_args or {}).items()]
-        # Only a form that is parsed already: parsing it here could fail, and log that.
-        sent += vars(request).get("form", {}).items()
-        values = {str(value) for name, value in sent if name not in HARMLESS}
-        values |= {part for value in values for part in value.split(":")}
-        if words := sorted(map(re.escape, values - {""}), key=len, reverse=True):
-            record.msg = re.sub(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", "…", record.msg)
-    return True
 
 
 def _render_page(status: HTTPStatus, number: int) -> str:

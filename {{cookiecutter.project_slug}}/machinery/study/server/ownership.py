@@ -35,7 +35,7 @@ def claim(response: Response, uniqueid: str) -> None:
     others = [held for held in request.cookies if held.startswith(PREFIX) and held != name]
     for oldest in others[: max(0, len(others) - COOKIES_KEPT + 1)]:
         response.delete_cookie(oldest)
-    set_cookie(response, name, _token("record", uniqueid), SECONDS_KEPT)
+    set_cookie(response, name, make_token("record", uniqueid), SECONDS_KEPT)
 
 
 def set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
@@ -46,7 +46,7 @@ def set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
 
 def is_owner(uniqueid: str) -> bool:
     """Whether the record was given to this browser."""
-    return _is_token(request.cookies.get(_cookie_name(uniqueid), ""), "record", uniqueid)
+    return is_token(request.cookies.get(_cookie_name(uniqueid), ""), "record", uniqueid)
 
 
 def require_owner(uniqueid: str) -> None:
@@ -68,14 +68,18 @@ def require_owned_id(args: Mapping[str, str]) -> str:
     return uniqueid
 
 
-def submission_token(uniqueid: str) -> str:
-    """A token with which MTurk's frame, where cookies do not reach, reports the submitted HIT."""
-    return _token("submission", uniqueid)
+def make_token(purpose: str, uniqueid: str) -> str:
+    """A token for one record and one purpose.
+
+    "record" is for the cookie. "submission" is for MTurk's frame, where cookies do not
+    reach, to report the submitted HIT.
+    """
+    return signing.proof(services.key, purpose, uniqueid).hex()
 
 
-def is_submission_token(token: str, uniqueid: str) -> bool:
-    """Whether this is the submission token of the record."""
-    return _is_token(token, "submission", uniqueid)
+def is_token(text: str, purpose: str, uniqueid: str) -> bool:
+    """Whether this text is that token."""
+    return compare_digest(text.encode(), make_token(purpose, uniqueid).encode())
 
 
 class Throttle:
@@ -104,22 +108,12 @@ _throttle = Throttle()
 def _client(address: str | None) -> str:
     """The address, or the /64 network that an IPv6 provider gives to one customer."""
     try:
-        parsed = ipaddress.ip_address(address or "")
+        parsed = ipaddress.IPv6Address(address or "")
     except ValueError:
-        return ""
-    if parsed.version == 4 or parsed.ipv4_mapped:
-        return str(getattr(parsed, "ipv4_mapped", None) or parsed)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
+        return address or ""
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def _cookie_name(uniqueid: str) -> str:
     # Without the ids, which stay out of reach of whoever looks at the browser's cookies.
     return PREFIX + sha256(uniqueid.encode()).hexdigest()[:24]
-
-
-def _token(purpose: str, uniqueid: str) -> str:
-    return signing.proof(services.key, purpose, uniqueid).hex()
-
-
-def _is_token(text: str, purpose: str, uniqueid: str) -> bool:
-    return compare_digest(text.encode(), _token(purpose, uniqueid).encode())

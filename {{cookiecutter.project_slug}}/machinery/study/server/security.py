@@ -75,39 +75,35 @@ def page_headers(config: PsiturkConfig) -> list[tuple[str, str]]:
     headers = [*ON_PAGES]
     if not by_mturk:  # MTurk's page must stay in reach of the window that it opened
         headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
+    policy = content_security_policy(config, [MTURK] if by_mturk else [])
     if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have inline scripts
         policy = "frame-ancestors 'none'"
-    else:
-        scripts, media = (
-            # A semicolon would begin another directive.
-            re.findall(r"[^\s,;]+", config.get("Study", name, fallback=""))
-            for name in ("script_sources", "media_sources")
-        )
-        policy = content_security_policy(by_mturk, scripts, media)
     return [*headers, ("Content-Security-Policy", policy)]
 
 
-def content_security_policy(by_mturk: bool, scripts: list[str], media: list[str]) -> str:
+def content_security_policy(config: PsiturkConfig, mturk: list[str]) -> str:
     """What a page may load, and who may show it in a frame.
 
     Inline styles are allowed: jsPsych's plugins and many tasks write them, and they cannot
     send anything away where images and requests may go nowhere else.
     """
-    mturk = [MTURK] if by_mturk else []
+    scripts, media = (
+        # A semicolon would begin another directive.
+        re.findall(r"[^\s,;]+", config.get("Study", name, fallback=""))
+        for name in ("script_sources", "media_sources")
+    )
     hosts = [source for source in scripts if not source.startswith("'")]
+    files = ["'self'", "data:", "blob:", *media]
     directives = {
         "default-src": ["'self'"],
         "script-src": ["'self'", *scripts],
         "style-src": ["'self'", "'unsafe-inline'", *hosts],
         "font-src": ["'self'", "data:", *hosts, *media],
-        "img-src": ["'self'", "data:", "blob:", *media],
-        "media-src": ["'self'", "data:", "blob:", *media],
-        "connect-src": ["'self'", "data:", "blob:", *media],
+        **dict.fromkeys(("img-src", "media-src", "connect-src"), files),
         "worker-src": ["'self'", "blob:"],
         "frame-src": ["'self'", *media],
         "frame-ancestors": mturk or ["'none'"],
         "form-action": ["'self'", *mturk],
-        "base-uri": ["'none'"],
-        "object-src": ["'none'"],
+        **dict.fromkeys(("base-uri", "object-src"), ["'none'"]),
     }
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())

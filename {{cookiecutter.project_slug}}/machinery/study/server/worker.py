@@ -1,22 +1,19 @@
-"""gunicorn's worker and logger: how long connections are kept, and what is logged of requests."""
+"""gunicorn's worker: how long it keeps idle connections, and what it prints if it cannot start."""
 
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gevent
 from gunicorn.arbiter import Arbiter
-from gunicorn.glogging import Logger
 from gunicorn.workers.ggevent import GeventWorker
 
 from study.server.__main__ import explain
-from study.server.errors import rewrite
 
 # Heroku's router reuses an idle connection for up to 90 seconds (devcenter.heroku.com/articles/
 # http-routing). If gunicorn closes it first, the request on its way is lost (H18). gunicorn's
-# setting ``keepalive`` would do for that, but it also delays a shutdown: at 100 seconds, idle
-# connections use up graceful_timeout, and a restart takes 27 seconds instead of 3.
+# setting ``keepalive`` would do, but its shutdown waits as long for idle connections: with 100
+# seconds until graceful_timeout ends it by force, after 27 seconds instead of 3.
 SECONDS_IDLE = 100
 SECONDS_IDLE_IN_SHUTDOWN = 2
 
@@ -60,33 +57,3 @@ class Worker(GeventWorker):
                 raise
             print(mistake, file=sys.stderr, flush=True)
             sys.exit(Arbiter.APP_LOAD_ERROR)
-
-
-class PrivateLogger(Logger):
-    """Keeps what participants send, ids and addresses above all, out of gunicorn's logs."""
-
-    def setup(self, cfg) -> None:
-        """Configure the logs, with a filter for errors."""
-        super().setup(cfg)
-        self.error_log.addFilter(_hide_request)
-
-    def access(self, resp, req, environ, request_time) -> None:
-        """Log a request's time, method, status, size and duration (psiTurk's setting accesslog).
-
-        gunicorn's own format could be set to the same, but it first collects every value it
-        knows, and with the log record that took a tenth of a request's time.
-        """
-        status = str(resp.status).partition(" ")[0]  # errors of gunicorn lack a status_code
-        milliseconds = request_time.total_seconds() * 1000
-        line = f"{self.now()} {req.method} {status} {resp.sent} bytes {milliseconds:.0f} ms\n"
-        for handler in self.access_log.handlers:
-            if isinstance(handler, logging.StreamHandler):
-                handler.stream.write(line)
-                handler.flush()
-
-
-def _hide_request(record: logging.LogRecord) -> bool:
-    for start in ("Invalid request", "Error handling request"):  # gunicorn/workers/base.py
-        if record.getMessage().startswith(start):
-            rewrite(record, start)
-    return True

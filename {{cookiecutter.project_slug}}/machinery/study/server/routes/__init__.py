@@ -22,6 +22,7 @@ def register(app: Flask) -> None:
     """Add all routes to psiTurk's application."""
     from study.server.routes import arrival, endings, task
 
+    app.jinja_env.add_extension(arrival.ModeInLinks)
     for module in (arrival, task, endings):
         app.register_blueprint(module.blueprint)
 

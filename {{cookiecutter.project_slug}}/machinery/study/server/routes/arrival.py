@@ -7,40 +7,20 @@ other routes are psiTurk's (psiturk/experiment.py), but a record opens in its ow
 
 import re
 import secrets
-from collections.abc import Callable
 from enum import Enum, auto
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from urllib.parse import urlencode
 
 import user_agents
-from flask import (
-    Blueprint,
-    Response,
-    current_app,
-    make_response,
-    redirect,
-    render_template,
-    request,
-)
-from jinja2 import Template
+from flask import Blueprint, Response, make_response, redirect, render_template, request
+from jinja2.ext import Extension
 from sqlalchemy import Row
-from user_agents.parsers import UserAgent
 
 from study.database.participants import Browser, HasOtherAssignment
 from study.recruiters import BadLink, Ids, PreviewLink, checked, read_ids
-from study.server.errors import (
-    BEGUN_BEFORE,
-    NO_IDS_IN_AD,
-    NO_IDS_IN_CONSENT,
-    NO_IDS_IN_EXP,
-    NOT_YOURS,
-    TASK_BEGUN,
-    TOOK_PART,
-    WRONG_BROWSER,
-    ParticipantError,
-)
-from study.server.ownership import claim, is_owner, set_cookie, submission_token
+from study.server import errors
+from study.server.errors import ParticipantError
+from study.server.ownership import claim, is_owner, make_token, set_cookie
 from study.server.services import services
 from study.statuses import FINISHED, STARTED, TEST_MODES
 
@@ -51,16 +31,13 @@ VISITOR = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")  # worker and assignment
 SECONDS_REMEMBERED = 365 * 24 * 3600
 # MTurk shows the ad under this name before a worker accepts the HIT.
 NOT_ACCEPTED = "ASSIGNMENT_ID_NOT_AVAILABLE"
-
-# Words of browser_exclude_rule that have a meaning; any other is searched for in the
-# User-Agent (psiturk/experiment.py).
-BROWSER_RULES: dict[str, Callable[[UserAgent], bool]] = {
-    "mobile": lambda agent: agent.is_mobile,
-    "tablet": lambda agent: agent.is_tablet,
-    "touchcapable": lambda agent: agent.is_touch_capable,
-    "pc": lambda agent: agent.is_pc,
-    "bot": lambda agent: agent.is_bot,
-    "safari": lambda agent: "Safari" in agent.ua_string and "Chrome" not in agent.ua_string,
+# Words of psiTurk's browser_exclude_rule that mean a kind of device.
+DEVICES = {
+    "mobile": "is_mobile",
+    "tablet": "is_tablet",
+    "touchcapable": "is_touch_capable",
+    "pc": "is_pc",
+    "bot": "is_bot",
 }
 LONGEST_USER_AGENT = 512  # characters; real ones have up to 300
 
@@ -72,7 +49,15 @@ class ParticipantState(Enum):
     ALLOCATED = auto()  # has a condition, and has seen the instructions at most
     STARTED = auto()  # the task has begun, and may have been left
     ENDED = auto()  # finished, screened out, or left by the button
-    OTHER_ASSIGNMENT = auto()
+
+
+@blueprint.errorhandler(BadLink)
+def answer_bad_link(problem: BadLink) -> Response:
+    """Count a link without ids that can be used, and answer with psiTurk's number for the page."""
+    is_missing = "missing" in str(problem)
+    services.count_event("link-missing" if is_missing else "link-malformed")
+    numbers = {"/consent": errors.NO_IDS_IN_CONSENT, "/exp": errors.NO_IDS_IN_EXP}
+    return errors.answer_error(ParticipantError(numbers.get(request.path, errors.NO_IDS_IN_AD)))
 
 
 @blueprint.get("/start")
@@ -83,30 +68,28 @@ def start() -> Response:
         return start_from_link()
     try:
         ids = read_ids(request.args) if recruiter.name == "mturk" else recruiter.read(request.args)
+        is_preview = ids.worker in services.options.preview_ids
     except PreviewLink:
-        ids = preview_ids()
-    except BadLink as problem:
-        raise refuse_link(problem, NO_IDS_IN_AD) from None
-    if ids.worker in services.options.preview_ids:
-        ids = preview_ids()
+        is_preview = True
+    if is_preview:  # by the recruiter's staff, or by the researcher on the recruiter's site
+        services.count_event("preview")
+        worker, assignment = (f"debug{secrets.token_hex(5)}" for _ in range(2))
+        ids = Ids(worker, assignment, "debug-preview", "preview")
     return redirect(f"pub?{ids.query}", 303)
 
 
 def start_from_link() -> Response:
-    """A plain link identifies nobody, so this browser keeps the ids of its first visit.
+    """Redirect with ids made here: a plain link has none, so the browser keeps the first ones.
 
     ``label`` names a group of participants, such as a class; psiTurk's hitId holds it.
     """
-    try:
-        label = checked(request.args, "label") if request.args.get("label") else "link"
-    except BadLink as problem:
-        raise refuse_link(problem, NO_IDS_IN_AD) from None
+    label = checked(request.args, "label") if request.args.get("label") else "link"
     known = VISITOR.fullmatch(request.cookies.get(VISITOR_COOKIE, ""))
-    worker, assignment = known.groups() if known else (new_id(), new_id())
+    worker, assignment = known.groups() if known else (secrets.token_hex(8), secrets.token_hex(8))
     if services.options.allow_repeats:
         row = services.records.find(Ids(worker, assignment, label, "link").uniqueid)
         if row and row.status in FINISHED:
-            assignment = new_id()
+            assignment = secrets.token_hex(8)
     response = redirect(f"pub?{Ids(worker, assignment, label, 'link').query}", 303)
     set_cookie(response, VISITOR_COOKIE, f"{worker}-{assignment}", SECONDS_REMEMBERED)
     return response
@@ -115,54 +98,44 @@ def start_from_link() -> Response:
 @blueprint.get("/ad")
 @blueprint.get("/pub")
 def show_ad() -> Response | str:
-    """psiTurk's ad page, or where participants go who were here before."""
+    """Show psiTurk's ad page, or lead participants who were here before to where they belong."""
     submit_to, mode = request.args.get("turkSubmitTo", ""), request.args.get("mode", "")
     if request.args.get("assignmentId") == NOT_ACCEPTED:
         ids = Ids("", NOT_ACCEPTED, request.args.get("hitId", "")[:63], mode[:20])
-        check_visitor(ids)
-        return render_page("ad.html", ids)
+        return render_page("ad.html", require_admitted(ids))
     if submit_to and ("sandbox" in submit_to) != (mode == "sandbox"):
         services.count_event("wrong-mode")
-    ids = read_visitor(NO_IDS_IN_AD)
+    ids = require_admitted(read_ids(request.args))
     state, row = find_state(ids)
     if state is ParticipantState.ENDED:
-        if row.mode in ("live", "sandbox") and not row.ending:
-            return show_submit_form(row)
-        return redirect_to_ending(row)
-    if state is ParticipantState.OTHER_ASSIGNMENT:
-        raise ParticipantError(TOOK_PART)
+        if row.ending or row.mode not in ("live", "sandbox"):
+            return redirect_to_ending(row)
+        return render_template(  # MTurk's last step, inside MTurk's page
+            "thanks-mturksubmit.html",
+            using_sandbox=row.mode == "sandbox",
+            hitid=row.hitid,
+            assignmentid=row.assignmentid,
+            workerid=row.workerid,
+            submission_token=make_token("submission", row.uniqueid),
+        )
     if state is ParticipantState.STARTED and not (
         row.mode in TEST_MODES or services.options.allow_resume
     ):
-        raise ParticipantError(BEGUN_BEFORE)
+        raise ParticipantError(errors.BEGUN_BEFORE)
     return render_page("ad.html", ids)
-
-
-def show_submit_form(row: Row) -> str:
-    """MTurk's last step: the form that submits the HIT, inside MTurk's page."""
-    return render_template(
-        "thanks-mturksubmit.html",
-        using_sandbox=row.mode == "sandbox",
-        hitid=row.hitid,
-        assignmentid=row.assignmentid,
-        workerid=row.workerid,
-        submission_token=submission_token(row.uniqueid),
-    )
 
 
 @blueprint.get("/consent")
 def show_consent() -> str:
-    """The consent page."""
-    return render_page("consent.html", read_visitor(NO_IDS_IN_CONSENT))
+    """Show the consent page."""
+    return render_page("consent.html", require_admitted(read_ids(request.args)))
 
 
 @blueprint.get("/exp")
 def show_experiment() -> Response:
-    """The experiment, for those who may begin it, reload it or (if allowed) resume it."""
-    ids = read_visitor(NO_IDS_IN_EXP)
+    """Show the experiment to those who may begin it, reload it or (if allowed) resume it."""
+    ids = require_admitted(read_ids(request.args))
     state, row = find_state(ids)
-    if state is ParticipantState.OTHER_ASSIGNMENT:
-        raise ParticipantError(TOOK_PART)
     if state is ParticipantState.ENDED:
         return redirect_to_ending(row)
     has_begun = state is ParticipantState.STARTED
@@ -170,11 +143,10 @@ def show_experiment() -> Response:
         try:
             row, writer = services.records.enrol(ids, describe_browser())
         except HasOtherAssignment:
-            raise ParticipantError(TOOK_PART) from None
+            raise ParticipantError(errors.TOOK_PART) from None
     else:
         require_right_to_reopen(row, has_begun)
         writer = services.records.open_window(ids.uniqueid, again=has_begun)
-    resumed = has_begun and services.options.allow_resume
     page = render_template(
         "exp.html",
         uniqueId=row.uniqueid,
@@ -185,26 +157,11 @@ def show_experiment() -> Response:
         contact_address=services.options.contact,
         codeversion=services.options.code_version,
         writer=writer,
-        resumed="true" if resumed else "false",
+        resumed="true" if has_begun and services.options.allow_resume else "false",
     )
     response = make_response(page)
     claim(response, ids.uniqueid)
     return response
-
-
-def require_right_to_reopen(row: Row, has_begun: bool) -> None:
-    """Raise ParticipantError if this browser may not open the experiment again.
-
-    Once something is saved, it opens in the same browser only: a stranger who knows the ids
-    must not get the record too.
-    """
-    if row.mode in TEST_MODES:
-        return
-    is_own = is_owner(row.uniqueid)
-    if has_begun and not (is_own and services.options.allow_resume):
-        raise ParticipantError(TASK_BEGUN)
-    if row.saved and not is_own:
-        raise ParticipantError(NOT_YOURS)
 
 
 @blueprint.get("/check_worker_status")
@@ -219,28 +176,15 @@ def check_worker_status() -> dict:
     return {"status": max((row.status for row in rows), default=0)}
 
 
-def read_visitor(number: int) -> Ids:
-    """The ids in the query, of a visitor who may take part.
-
-    Raises ParticipantError: with ``number`` if the ids cannot be used, else as
-    ``check_visitor``.
-    """
-    try:
-        ids = read_ids(request.args)
-    except BadLink as problem:
-        raise refuse_link(problem, number) from None
-    check_visitor(ids)
-    return ids
-
-
-def check_visitor(ids: Ids) -> None:
-    """Raise ParticipantError if this study excludes the browser or the worker."""
+def require_admitted(ids: Ids) -> Ids:
+    """The same ids. Raises ParticipantError if this study excludes the browser or the worker."""
     if is_browser_excluded(request.user_agent.string, services.options.browser_exclude_rule):
         services.count_event("wrong-browser")
-        raise ParticipantError(WRONG_BROWSER)
+        raise ParticipantError(errors.WRONG_BROWSER)
     if services.is_excluded(ids.worker):
         services.count_event("excluded")
-        raise ParticipantError(TOOK_PART)
+        raise ParticipantError(errors.TOOK_PART)
+    return ids
 
 
 @lru_cache(maxsize=1024)
@@ -248,30 +192,46 @@ def is_browser_excluded(agent: str, rule: str) -> bool:
     """Whether psiTurk's browser_exclude_rule, words with commas, excludes this User-Agent."""
     parsed = user_agents.parse(agent[:LONGEST_USER_AGENT])
     for word in filter(None, map(str.strip, rule.split(","))):
-        meaning = BROWSER_RULES.get("safari" if word == "Safari" else word)
-        if meaning(parsed) if meaning else word in parsed.ua_string:
+        if word in DEVICES:
+            is_hit = getattr(parsed, DEVICES[word])
+        elif word in ("Safari", "safari"):  # which Chrome claims to be as well
+            is_hit = "Safari" in parsed.ua_string and "Chrome" not in parsed.ua_string
+        else:
+            is_hit = word in parsed.ua_string
+        if is_hit:
             return True
     return False
 
 
-def refuse_link(problem: BadLink, number: int) -> ParticipantError:
-    """Count a link that cannot be used; returns the error to raise."""
-    is_missing = "missing" in str(problem)
-    services.count_event("link-missing" if is_missing else "link-malformed")
-    return ParticipantError(number)
-
-
 def find_state(ids: Ids) -> tuple[ParticipantState, Row | None]:
-    """How far the owner of the ids has come, and their row if there is one."""
+    """How far the owner of the ids has come, and their row if there is one.
+
+    Raises ParticipantError if they take part under another assignment already.
+    """
     rows = services.records.of_worker(ids.worker)
     row = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
     if row is None:
-        may_repeat = services.options.allow_repeats or ids.is_test_run
-        is_other = bool(rows) and not may_repeat
-        return ParticipantState.OTHER_ASSIGNMENT if is_other else ParticipantState.NEW, None
+        if rows and not (services.options.allow_repeats or ids.is_test_run):
+            raise ParticipantError(errors.TOOK_PART)
+        return ParticipantState.NEW, None
     if row.ending or row.status in FINISHED:
         return ParticipantState.ENDED, row
     return ParticipantState.ALLOCATED if row.status < STARTED else ParticipantState.STARTED, row
+
+
+def require_right_to_reopen(row: Row, has_begun: bool) -> None:
+    """Raise ParticipantError if this browser may not open the experiment again.
+
+    Once something is saved, it opens in the same browser only: a stranger who knows the ids
+    must not get the record too.
+    """
+    if row.mode in TEST_MODES:
+        return
+    is_own = is_owner(row.uniqueid)
+    if has_begun and not (is_own and services.options.allow_resume):
+        raise ParticipantError(errors.TASK_BEGUN)
+    if row.saved and not is_own:
+        raise ParticipantError(errors.NOT_YOURS)
 
 
 def redirect_to_ending(row: Row) -> Response:
@@ -280,21 +240,9 @@ def redirect_to_ending(row: Row) -> Response:
     Raises ParticipantError in others: strangers may know the ids, and the page may show a code.
     """
     if not is_owner(row.uniqueid):
-        raise ParticipantError(TOOK_PART)
+        raise ParticipantError(errors.TOOK_PART)
     page = "leave" if row.ending else "complete"
     return redirect(f"{page}?{urlencode({'uniqueId': row.uniqueid})}", 303)
-
-
-def preview_ids() -> Ids:
-    """Ids for staff who look at the study from the recruiter's side."""
-    services.count_event("preview")
-    worker, assignment = (f"debug{secrets.token_hex(5)}" for _ in range(2))
-    return Ids(worker, assignment, "debug-preview", "preview")
-
-
-def new_id() -> str:
-    """An id that nobody can guess."""
-    return secrets.token_hex(8)
 
 
 def describe_browser() -> Browser:
@@ -307,22 +255,20 @@ def describe_browser() -> Browser:
 
 def render_page(name: str, ids: Ids) -> str:
     """ad.html or consent.html with psiTurk's variables."""
-    path = Path(current_app.root_path, "templates", name)
+    worker = ids.worker or None
     return render_template(
-        compile_with_mode(path, path.stat().st_mtime_ns),
-        mode=ids.mode,
-        hitid=ids.hit,
-        assignmentid=ids.assignment,
-        workerid=ids.worker or None,
+        name, mode=ids.mode, hitid=ids.hit, assignmentid=ids.assignment, workerid=worker
     )
 
 
-@cache
-def compile_with_mode(path: Path, changed_at: int) -> Template:
-    """The page with the mode added to its link as psiTurk does, compiled once per change.
+class ModeInLinks(Extension):
+    """Adds the mode to the links of ad.html and consent.html, as psiTurk does.
 
-    Raises psiTurk's ExperimentError 1020 if the page lacks the place for it.
+    Raises psiTurk's ExperimentError 1020 if a page lacks the place for it.
     """
-    from psiturk.experiment import insert_mode  # half-built while this module is imported
 
-    return current_app.jinja_env.from_string(insert_mode(path.read_text(encoding="utf-8")))
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Change a template's source before Jinja compiles it."""
+        from psiturk.experiment import insert_mode  # half-built while this module is imported
+
+        return insert_mode(source) if name in ("ad.html", "consent.html") else source

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from study import signing
 from study.recruiters import BadLink, Ids, read_ids
 from study.server.errors import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, ParticipantError
-from study.server.ownership import is_submission_token, require_owned_id, require_owner
+from study.server.ownership import is_token, require_owned_id, require_owner
 from study.server.services import services
 from study.statuses import FINISHED, TEST_MODES
 
@@ -126,7 +126,7 @@ def worker_complete() -> dict:
 def worker_submitted() -> dict:
     """MTurk's page tells that the HIT is being submitted."""
     uniqueid, token = request.args.get("uniqueId", ""), request.args.get("token", "")
-    if not is_submission_token(token, uniqueid):
+    if not is_token(token, "submission", uniqueid):
         require_owner(uniqueid)
     is_done = services.records.submit(uniqueid) or is_finished(uniqueid)
     return {"status": "success" if is_done else "bad request"}
