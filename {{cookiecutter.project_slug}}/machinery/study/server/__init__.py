@@ -25,8 +25,6 @@ from study.statuses import TEST_MODES
 if TYPE_CHECKING:
     from flask import Flask
 
-    from study.config.options import Options
-
 REQUEST_MARGIN = 64_000  # bytes of a request besides the record
 
 
@@ -43,9 +41,20 @@ def init_app(app: Flask) -> None:
 
     config = settings.load()
     options = read_options(config)
+    about = {
+        "title": options.title,
+        "description": options.description,
+        "institution": options.institution,
+        "recruitment": options.recruiter.name,
+        "recruiter": options.recruiter.label,
+        "contact": options.contact,
+        "num_conditions": options.num_conds,
+        "stores_address": options.store_address,
+        "test_modes": TEST_MODES,
+        "needs_computer": "mobile" in options.browser_exclude_rule,
+    }
+    app.context_processor(lambda: {"study": about, "debug_link": debug_link})
     app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + REQUEST_MARGIN
-    variables = {"study": describe_study(options), "debug_link": debug_link}
-    app.context_processor(lambda: variables)
     services.start(options, app.secret_key)
     routes.register(app)
     security.install(app, config)
@@ -68,19 +77,3 @@ def own_record(uniqueid: str) -> dict:
 
     require_owner(uniqueid)
     return json.loads(services.records.load(uniqueid) or "{}")
-
-
-def describe_study(options: Options) -> dict:
-    """The variable ``study`` of every template."""
-    return {
-        "title": options.title,
-        "description": options.description,
-        "institution": options.institution,
-        "recruitment": options.recruiter.name,
-        "recruiter": options.recruiter.label,
-        "contact": options.contact,
-        "num_conditions": options.num_conds,
-        "stores_address": options.store_address,
-        "test_modes": TEST_MODES,
-        "needs_computer": "mobile" in options.browser_exclude_rule,
-    }

@@ -137,9 +137,9 @@ def read_modules(path: str) -> dict[str, str]:
     while waiting:
         name = posixpath.normpath(waiting.pop(0))
         files = [folder / name.removeprefix(place) for folder, place in FOLDERS]
-        file = next((file for file in reversed(files) if file.is_file()), None)
-        if file and name not in texts:
-            texts[name] = file.read_text(encoding="utf-8", errors="replace")
+        existing = [file for file in files if file.is_file()]
+        if existing and name not in texts:
+            texts[name] = existing[-1].read_text(encoding="utf-8", errors="replace")
             beside = posixpath.dirname(name)
             waiting += [posixpath.join(beside, other) for other in IMPORT.findall(texts[name])]
     return texts

@@ -26,15 +26,8 @@ STATUSES = {
 }
 # The reason that a script is given with each status; others get the name of the status.
 REASONS = {
-    400: "malformed",
-    403: "no-proof",
-    404: "unknown",
-    409: "newer-window",
-    413: "too-large",
-    415: "not-json",
-    429: "too-often",
-    500: "server",
-    503: "database",
+    **{400: "malformed", 403: "no-proof", 404: "unknown", 409: "newer-window", 413: "too-large"},
+    **{415: "not-json", 429: "too-often", 500: "server", 503: "database"},
 }
 # Seconds after which a browser may try again: most restarts of a database are over by then.
 RETRY_AFTER = {429: 60, 503: 5}

@@ -20,11 +20,10 @@ from study.server.errors import NOT_KNOWN, NOT_YOURS, TOO_OFTEN, ParticipantErro
 from study.server.services import services
 
 PREFIX = "record-"
-SECONDS_KEPT = 30 * 24 * 3600
+A_MONTH = 30 * 24 * 3600
 # A lab's computer sees many participants, and a request's headers have a limit of 8 kB.
 COOKIES_KEPT = 12
-FAILURES = 60  # of one client within SECONDS, in each worker process
-SECONDS = 60
+FAILURES, SECONDS = 60, 60  # of one client, in each worker process
 CLIENTS = 10_000  # remembered at most, about 1 MB
 
 
@@ -35,7 +34,7 @@ def claim(response: Response, uniqueid: str) -> None:
     others = [held for held in request.cookies if held.startswith(PREFIX) and held != name]
     for oldest in others[: max(0, len(others) - COOKIES_KEPT + 1)]:
         response.delete_cookie(oldest)
-    set_cookie(response, name, make_token("record", uniqueid), SECONDS_KEPT)
+    set_cookie(response, name, make_token("record", uniqueid), A_MONTH)
 
 
 def set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
@@ -83,11 +82,7 @@ def is_token(text: str, purpose: str, uniqueid: str) -> bool:
 
 
 class Throttle:
-    """Limits the failures of each client, counted by the minute in this process's memory.
-
-    Only failures are counted, and only failing requests are turned away, so that a whole lab
-    behind one address is not disturbed.
-    """
+    """Limits the failures of each client. Requests that succeed are never counted."""
 
     def __init__(self) -> None:
         self._minute, self._failures = 0.0, Counter[str]()
@@ -115,5 +110,5 @@ def _client(address: str | None) -> str:
 
 
 def _cookie_name(uniqueid: str) -> str:
-    # Without the ids, which stay out of reach of whoever looks at the browser's cookies.
+    # Nobody who looks at a computer's cookies shall find ids.
     return PREFIX + sha256(uniqueid.encode()).hexdigest()[:24]

@@ -72,13 +72,14 @@ class SecureHeaders:
 def page_headers(config: PsiturkConfig) -> list[tuple[str, str]]:
     """The headers of pages, by the settings recruitment, script_sources and media_sources."""
     by_mturk = config.get("Study", "recruitment") == "mturk"
-    headers = [*ON_PAGES]
-    if not by_mturk:  # MTurk's page must stay in reach of the window that it opened
-        headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
-    policy = content_security_policy(config, [MTURK] if by_mturk else [])
     if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have inline scripts
         policy = "frame-ancestors 'none'"
-    return [*headers, ("Content-Security-Policy", policy)]
+    else:
+        policy = content_security_policy(config, [MTURK] if by_mturk else [])
+    headers = [*ON_PAGES, ("Content-Security-Policy", policy)]
+    if not by_mturk:  # MTurk's page must stay in reach of the window that it opened
+        headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
+    return headers
 
 
 def content_security_policy(config: PsiturkConfig, mturk: list[str]) -> str:

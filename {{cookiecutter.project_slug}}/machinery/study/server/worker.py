@@ -13,7 +13,7 @@ from study.server.__main__ import explain
 # Heroku's router reuses an idle connection for up to 90 seconds (devcenter.heroku.com/articles/
 # http-routing). If gunicorn closes it first, the request on its way is lost (H18). gunicorn's
 # setting ``keepalive`` would do, but its shutdown waits as long for idle connections: with 100
-# seconds until graceful_timeout ends it by force, after 27 seconds instead of 3.
+# seconds until graceful_timeout ends it by force, after 25 seconds instead of 3.
 SECONDS_IDLE = 100
 SECONDS_IDLE_IN_SHUTDOWN = 2
 
