@@ -6,7 +6,7 @@ psiTurk imports this file, adds the routes of ``custom_code`` to its server and 
 
 from flask import Blueprint
 from study.bonuses.rules import bonus
-from study.server.app import init_app
+from study.server import init_app
 
 __all__ = ["bonus", "custom_code", "init_app"]
 
@@ -20,7 +20,7 @@ custom_code = Blueprint("custom_code", __name__)
 #     return {"message": "Hello from the server"}
 #
 # About a participant, only their own browser may ask. Inside such a route:
-#     from study.server.routes.saving import own_record
+#     from study.server import own_record
 #     record = own_record(request.args["uniqueId"])
 
 

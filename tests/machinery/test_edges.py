@@ -189,8 +189,18 @@ def test_anything_else_is_not_there(cloud, path):
 
 def test_at_home_edits_show_because_the_browser_asks_anew(local):
     assert 'href="/static/css/study.css"' in ask(local, "/").text
-    for path in ("/static/css/study.css", "/stage.html"):
-        assert ask(local, path).headers["Cache-Control"] == "no-cache"
+    for path in ("/static/css/study.css", "/static/js/participant.js"):
+        assert ask(local, path).headers["Cache-Control"] == "max-age=0, public"
+    assert ask(local, "/stage.html").headers["Cache-Control"] == "no-cache"
+
+
+def test_at_home_an_edited_and_a_new_file_are_served_at_once(local):
+    script = local.folder / "static" / "js" / "new.js"
+    for text in ("let a = 1;", "let a = 1; // edited"):
+        script.write_text(text)
+        assert ask(local, "/static/js/new.js").text == text
+    script.unlink()
+    assert ask(local, "/static/js/new.js").status == 404
 
 
 def test_a_page_that_becomes_a_template_is_no_longer_sent(cloud, folder):

@@ -1,53 +1,80 @@
-"""How often a client may fail to prove that a record is its own (study/server/throttle.py)."""
+"""How often a client may ask for the records of others (study/server/ownership.py)."""
 
-import importlib.util
+import subprocess
+from collections import Counter
 
 import pytest
+from server import cloud_server
+from wire import ask
+
+LIMIT = 60  # failures in a minute
+NEXT_MINUTE = """
+import time
+from study.config import settings
+
+settings.load()
+from study.server import ownership
+
+now = 6000.0
+time.monotonic = lambda: now
+throttle = ownership.Throttle()
+allowed = [throttle.allow_failure("192.0.2.1") for _ in range(ownership.FAILURES + 2)]
+assert allowed == [True] * ownership.FAILURES + [False] * 2
+now += 59
+assert not throttle.allow_failure("192.0.2.1")
+now += 1
+assert throttle.allow_failure("192.0.2.1")
+for number in range(3 * ownership.CLIENTS):
+    throttle.allow_failure(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}")
+assert len(throttle._failures) <= ownership.CLIENTS
+"""
 
 
 @pytest.fixture(scope="module")
-def throttle(studies):
-    """The module study/server/throttle.py, which needs nothing of the study."""
-    study = studies(recruitment="mturk", heroku_app="later")
-    path = study.path / "machinery" / "study" / "server" / "throttle.py"
-    spec = importlib.util.spec_from_file_location("throttle", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def study(studies):
+    return studies(recruitment="mturk", heroku_app="later")
 
 
-class Clock:
-    """A clock that goes on only when told to."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture(scope="module")
+def server(study, cluster):
+    with cloud_server(study.path, study.python, cluster.create_database()) as server:
+        yield server.wait()
 
 
-def test_a_client_may_fail_a_number_of_times_in_each_window(throttle):
-    clock = Clock()
-    limit = throttle.Throttle(failures=3, seconds=60, clock=clock)
-    assert [limit.allow_failure("192.0.2.1") for _ in range(5)] == [True] * 3 + [False] * 2
-    assert limit.allow_failure("192.0.2.2"), "another client is not concerned"
-    clock.now += 59
-    assert not limit.allow_failure("192.0.2.1")
-    clock.now += 1
-    assert limit.allow_failure("192.0.2.1")
+def fail(server, address: str, times: int = 1) -> list[int]:
+    """Ask for somebody's record from an address, and return the statuses."""
+    header = {"X_Forwarded_For": address}
+    return [ask(server, "/sync/w:a", **header).status for _ in range(times)]
 
 
-def test_a_client_with_many_addresses_of_one_network_is_one_client(throttle):
-    limit = throttle.Throttle(failures=1, clock=Clock())
-    assert limit.allow_failure("2001:db8:1:2:aaaa::1")
-    assert not limit.allow_failure("2001:db8:1:2:bbbb::1")
-    assert limit.allow_failure("2001:db8:1:3::1")
-    assert limit.allow_failure("::ffff:192.0.2.1")
-    assert not limit.allow_failure("192.0.2.1")
-    assert limit.allow_failure(None)
+def test_a_client_may_fail_a_number_of_times_a_minute_and_no_other_is_concerned(server):
+    statuses = fail(server, "192.0.2.1", 2 * LIMIT + 10)  # a minute may end in between
+    assert 10 <= Counter(statuses)[429] <= LIMIT + 10
+    assert set(statuses) == {403, 429}
+    assert statuses[:LIMIT] == [403] * LIMIT
+    assert fail(server, "192.0.2.2") == [403]
+    refused = ask(server, "/sync/w:a", X_Forwarded_For="192.0.2.1")
+    if refused.status == 429:
+        assert refused.headers["Retry-After"] == "60"
+        assert refused.json["reason"] == "too-often"
 
 
-def test_the_memory_of_clients_is_limited(throttle):
-    limit = throttle.Throttle(clock=Clock())
-    for number in range(throttle.CLIENTS + 50):
-        limit.allow_failure(f"10.0.{number // 250}.{number % 250}")
-    assert len(limit._windows) == throttle.CLIENTS
+def test_the_owner_of_a_record_is_not_concerned_by_failures_from_the_same_address(server):
+    client = {"X_Forwarded_For": "192.0.2.3"}
+    ids = "hitId=h&assignmentId=a&workerId=lab&mode=live"
+    own = ask(server, f"/exp?{ids}", **client).headers["Set-Cookie"].partition(";")[0]
+    fail(server, "192.0.2.3", LIMIT + 5)
+    assert ask(server, "/sync/lab:a", Cookie=own, **client).status == 200
+
+
+def test_a_client_with_many_addresses_of_one_network_is_one_client(server):
+    for number in range(2 * LIMIT + 10):
+        (last,) = fail(server, f"2001:db8:1:2:aaaa::{number:x}")
+    assert last == 429 or fail(server, "2001:db8:1:2:bbbb::1", LIMIT + 1)[-1] == 429
+    assert fail(server, "2001:db8:1:3::1") == [403]
+
+
+def test_the_next_minute_begins_anew_and_the_memory_of_clients_is_limited(study):
+    command = [study.python, "-c", NEXT_MINUTE]
+    done = subprocess.run(command, cwd=study.path, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr

@@ -133,7 +133,7 @@ def test_a_file_of_another_key_or_with_an_id_in_it_is_refused(lab):
     assert other.returncode == 1 and "was made with another secret key" in other.stderr
     excluded.write_text(f"{excluded.read_text()}{BOB}\n")
     done = lab("exclude", "identifiers.csv")
-    assert done.returncode == 1 and "something else than pseudonyms, in line 6" in done.stderr
+    assert done.returncode == 1 and "excluded.txt, line 6, is not a pseudonym" in done.stderr
     assert BOB not in done.stderr
 
 

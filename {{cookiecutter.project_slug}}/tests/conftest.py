@@ -10,7 +10,7 @@ import requests
 from study.commands import preview
 from study.config import settings
 from study.errors import StudyError
-from study.server import launch
+from study.server.__main__ import read_study
 
 STUDY = Path(__file__).parent.parent
 # Settings of this terminal that must not reach the server under test.
@@ -32,7 +32,7 @@ def environment(tmp_path_factory):
         patch.setenv("PSITURK_THREADS", "1")
         patch.setenv("PSITURK_ERRORLOG", "-")
         try:
-            launch.read_study()
+            read_study()
         except StudyError as error:
             pytest.exit(f"No test was run.\n\n{error}\n", returncode=1)
         yield

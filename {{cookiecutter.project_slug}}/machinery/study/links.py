@@ -1,7 +1,9 @@
 """The study's addresses, with what to enter into the recruiter's form: after a deploy."""
 
+import random
+import string
+
 from study.recruiters import RECRUITERS
-from study.server.app import debug_link
 
 # {entry}: the address to paste. {app}: the app's name.
 FORMS = {
@@ -44,3 +46,17 @@ def describe_links(address: str, recruitment: str, app: str) -> str:
         entry = entry_address(address, recruitment)
         lines.append(FORMS[recruitment].format(entry=entry, app=app))
     return "\n".join(lines)
+
+
+def debug_link() -> str:
+    """The path by which a researcher takes part as a new participant, without being counted.
+
+    psiTurk lets ids that begin with ``debug`` come again and never marks them as having quit
+    early (psiturk/experiment.py).
+    """
+    ids = {name: f"debug{_random_id()}" for name in ("hitId", "assignmentId", "workerId")}
+    return "/pub?" + "&".join(f"{name}={value}" for name, value in ids.items()) + "&mode=debug"
+
+
+def _random_id() -> str:
+    return "".join(random.choices(string.ascii_uppercase + string.digits, k=6))

@@ -23,6 +23,7 @@ from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
 from study.heroku.cli import Heroku
 from study.heroku.git import Repository
 from study.heroku.preflight import CHECKS, find_todo_spots
+from study.links import debug_link, describe_links
 from study.text import mask_passwords
 
 SECONDS_FOR_RELEASE = 600
@@ -48,7 +49,6 @@ def deploy(folder: Path) -> None:
     Raises StudyError if a check fails (nothing was pushed then), if the push or the
     release phase fails, or if the new version does not answer in time.
     """
-    from study.links import debug_link, describe_links  # needs Flask
 
     spec = read_spec(folder)
     heroku, repository = Heroku(spec.app), Repository(folder)

@@ -5,21 +5,17 @@ That file is committed and holds nobody's id; the server reads it when it starts
 """
 
 import csv
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from study import signing
 from study.database.reader import find_key, find_study
 from study.errors import StudyError
+from study.excluded import FILE, MADE_WITH, fingerprint, read_excluded
 from study.recruiters import ID
 from study.statuses import TEST_MODES
 from study.text import pluralize
 
-FILE = "excluded.txt"
-PSEUDONYM = re.compile(r"[0-9a-f]{32}")
-MADE_WITH = "# Key: "
 HEADER = """\
 # Who must not take part, because they took part in an earlier study. Each line is the
 # pseudonym of one person, made with this study's secret key. `uv run study exclude` adds to
@@ -34,14 +30,6 @@ NOTES = {
     "link": "Note: whoever comes by a plain link has an id of this study alone, so ids of an "
     "earlier one keep nobody out.",
 }
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """What excluded.txt holds: pseudonyms, and a word that only the same key makes."""
-
-    pseudonyms: frozenset[str] = frozenset()
-    fingerprint: str = ""
 
 
 def run_exclude(folder: Path, files: Iterable[Path], local: bool) -> None:
@@ -70,37 +58,6 @@ def run_exclude(folder: Path, files: Iterable[Path], local: bool) -> None:
     elif new:
         print(f'Now: git add {FILE}, git commit -m "Exclude earlier participants" and')
         print("uv run study deploy")
-
-
-def read_excluded(folder: Path) -> Excluded:
-    """What stands in excluded.txt. Raises StudyError if a line is no pseudonym."""
-    path = folder / FILE
-    if not path.exists():
-        return Excluded()
-    if wrong := find_wrong_lines(path):
-        raise StudyError(
-            f"{FILE} holds something else than pseudonyms, in line {wrong[0]}.",
-            "Take that line out: ids go through `uv run study exclude`, so git never has them.",
-        )
-    lines = path.read_text(encoding="utf-8").splitlines()
-    marks = [line.removeprefix(MADE_WITH) for line in lines if line.startswith(MADE_WITH)]
-    names = frozenset(line for line in lines if PSEUDONYM.fullmatch(line))
-    return Excluded(names, marks[0] if marks else "")
-
-
-def find_wrong_lines(path: Path) -> list[int]:
-    """The numbers of the lines that are neither a pseudonym nor a comment nor empty."""
-    lines = enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
-    return [
-        number
-        for number, line in lines
-        if line.strip() and not line.startswith("#") and not PSEUDONYM.fullmatch(line)
-    ]
-
-
-def fingerprint(key: str) -> str:
-    """A word by which it is seen whether two files were made with the same key."""
-    return signing.proof(key, "fingerprint", FILE).hex()[:16]
 
 
 def read_ids(file: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from study.config import settings
 from study.errors import StudyError
-from study.server.launch import read_study
+from study.server.__main__ import read_study
 
 
 def prepare_release() -> str:

@@ -1,21 +1,79 @@
-"""What the server answers: the pages and requests of participants.
+"""The study as psiTurk's server runs it.
 
-One module for each subject:
+    assets      static files, the task's pages, the machinery's pages
+    security    https, headers, the Content-Security-Policy
+    services    settings, database and key, shared by the routes
+    ownership   which browser may read and change a record
+    errors      answers to requests that fail, and log lines without ids
+    routes      arrival, task, endings: in the order of a participation
+    worker      gunicorn's worker
+    dashboard   psiTurk's dashboard, in a process of its own
 
-    entrance        from a recruiter's link over the invitation to the consent page
-    participation   the task: who may begin it, reload it, resume it
-    saving          the record of a participant
-    endings         how a participation ends, and where the participant is sent from there
-    service         what these routes share
-    access          who may read and change a record
-    throttle        how often one client may fail to prove that
-    incidents       counters of what a researcher should hear of
-    browsers        which browsers a study turns away
-    refusals        the errors that psiTurk numbers
-    failures        answers to requests that fail
-    edges           https, headers, and which addresses exist
-    statics         files of the experiment, compressed and kept by browsers
-    shelf           files that are read once
-    worker          how long connections are kept
-    logs            what the logs may say
+Nothing here may import a module that opens sockets before psiTurk has patched them, so
+imports stand inside the functions.
 """
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from study.links import debug_link
+from study.statuses import TEST_MODES
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+REQUEST_MARGIN = 64_000  # bytes of a request besides the record
+
+
+def init_app(app: Flask) -> None:
+    """Add the study to psiTurk's application.
+
+    psiTurk calls this from custom.py before it defines its own routes, so a route that is
+    registered here wins (psiturk/experiment.py).
+    """
+    from study.config import settings
+    from study.config.options import read_options
+    from study.server import dashboard, routes, security
+    from study.server.services import services
+
+    config = settings.load()
+    options = read_options(config)
+    about = {
+        "title": options.title,
+        "description": options.description,
+        "institution": options.institution,
+        "recruitment": options.recruiter.name,
+        "recruiter": options.recruiter.label,
+        "contact": options.contact,
+        "num_conditions": options.num_conds,
+        "stores_address": options.store_address,
+        "test_modes": TEST_MODES,
+        "needs_computer": "mobile" in options.browser_exclude_rule,
+    }
+    app.context_processor(lambda: {"study": about, "debug_link": debug_link})
+    app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + REQUEST_MARGIN
+    services.start(options, app.secret_key)
+    routes.register(app)
+    security.install(app, config)
+    if config.getboolean("Server Parameters", "enable_dashboard"):
+        dashboard.adapt_to_flask_3(app)
+        dashboard.guard(app)
+    if os.environ.get("STUDY_PREVIEW"):
+        app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0
+        app.jinja_env.auto_reload = True  # psiTurk has already created it from the config
+        app.after_request(routes.Narrator().report_step)
+
+
+def own_record(uniqueid: str) -> dict:
+    """The participant's record, for routes in custom.py.
+
+    Requests from another browser than the participant's are answered with 403.
+    """
+    from study.server.ownership import require_owner
+    from study.server.services import services
+
+    require_owner(uniqueid)
+    return json.loads(services.records.load(uniqueid) or "{}")

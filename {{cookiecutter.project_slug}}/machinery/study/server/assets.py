@@ -1,161 +1,189 @@
-"""The files of static/ under addresses that browsers may keep, and what a script will need.
+"""Static files and pages: the researcher's, the machinery's, and psiTurk's own script.
 
-In the cloud a page names a file by an address with the version of the whole folder,
-``/static/0a1b2c3d4e5f/js/task.js``. What is at such an address never changes, so that
+In the cloud a page names a static file by an address with the version of all of them,
+``/static/0a1b2c3d4e5f/js/task.js``. The content of such an address never changes, so
 browsers keep it, and modules that import each other by relative paths stay within one
 version. A page from before a deploy gets today's file by its old address.
 
-On a researcher's machine each file has its plain address and the browser asks anew every
-time, so that edits show.
+On a researcher's machine each file has its plain address and browsers ask for it anew, so
+that edits show at once.
 """
 
 import functools
 import gzip
 import hashlib
+import os
 import posixpath
 import re
+import tempfile
 from pathlib import Path
 
 import psiturk
-from flask import Flask, Response, request
-from psiturk.version import version_number
-from werkzeug.routing import BaseConverter
-
-from study.server.file_cache import Shelf
-
-FOREVER = "public, max-age=31536000, immutable"
-SHORTLY = "public, max-age=60"
-ALWAYS_ASK = "no-cache"
-
-IMPORT = re.compile(r"""\b(?:import|from)\s*["'](\.{1,2}/[^"']+)["']""")
-PAGE = re.compile(r"""["'`]([\w./-]+\.html)["'`]""")
+from flask import Flask, Request, Response, abort, request
+from jinja2 import FileSystemLoader
+from werkzeug.security import safe_join
+from whitenoise import WhiteNoise
 
 CLIENT = Path(__file__).parent.parent / "client"
+PAGES = Path(__file__).parent.parent / "pages"
+TEMPLATES = Path("templates")
+# Each folder with its place in /static/; a later one wins.
+FOLDERS = (
+    (CLIENT, "js/"),
+    (Path("static"), ""),
+    (Path(psiturk.__file__).parent / "psiturk_js", "js/"),
+)
+IMPORT = re.compile(r"""\b(?:import|from)\s*["'](\.{1,2}/[^"']+)["']""")
+PAGE = re.compile(r"""["'`]([\w./-]+\.html)["'`]""")
+JINJA = re.compile(rb"\{[{%#]")
 
-PAGE_WORTH_PACKING = 1_000  # bytes
-# 4 kB of HTML become 1.75 kB in 0.09 ms; level 9 takes as long and makes 1.74 kB.
-PAGE_LEVEL = 4
+TEXTS = {".css", ".csv", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm", ".xml"}
+LARGEST_TEXT = 8_000_000  # bytes that are compressed when the server starts
+WORTH_COMPRESSING = 500  # bytes; less fits into one packet anyway
 
 
-class VersionConverter(BaseConverter):
-    """The part of an address that is a version, and no folder within static/."""
+class StaticFiles(WhiteNoise):
+    """Serves /static/ before Flask sees the request, which takes a tenth of the time."""
 
-    regex = "[0-9a-f]{12}"
-
-
-class Statics:
-    """The study's folder static/, with psiTurk's own psiturk.js in it.
-
-    ``pages``: the templates that a task fetches as they stand.
-    """
-
-    def __init__(self, folder: Path, pages: Shelf, versioned: bool):
-        self._folder, self._pages = folder, pages
-        self._shelf, self._client = Shelf(folder), Shelf(CLIENT)
-        self._psiturk = Shelf(Path(psiturk.__file__).parent / "psiturk_js")
-        self._plain = SHORTLY if versioned else ALWAYS_ASK
-        self.version = _version(folder, CLIENT) if versioned else ""
+    def __init__(self, application, versioned: bool):
+        self.root, folders = "/static/", FOLDERS
         if versioned:
-            self._read_modules = functools.cache(self._read_modules)
-            self.pages = functools.cache(self.pages)
+            # WhiteNoise looks for a compressed file beside each file. None may lie in the
+            # researcher's folder, so they lie in a folder of links to all files.
+            self._links = tempfile.TemporaryDirectory(prefix="static-")
+            version = link_and_compress(Path(self._links.name))
+            self.root = f"/static/{version}/"
+            folders = [(self._links.name, ""), (self._links.name, f"{version}/")]
+        super().__init__(
+            application,
+            autorefresh=not versioned,
+            max_age=60 if versioned else 0,
+            allow_all_origins=False,
+            immutable_file_test=lambda path, url: versioned and url.startswith(self.root),
+        )
+        for folder, place in folders:
+            self.add_files(folder, f"/static/{place}")
 
-    def address(self, path: str) -> str:
-        """Where a page finds a file."""
-        return f"/static/{self.version}/{path}" if self.version else f"/static/{path}"
-
-    def modules(self, path: str) -> list[str]:
-        """The addresses of a script and of all modules that it imports by relative paths."""
-        return [self.address(name) for name in self._read_modules(path)]
-
-    def pages(self, path: str) -> list[str]:
-        """The addresses of the pages that a script and its modules name."""
-        named = PAGE.findall("\n".join(self._read_modules(path).values()))
-        return [f"/{name}" for name in dict.fromkeys(named) if self._pages.has(name)]
-
-    def send(self, filename: str) -> Response:
-        """A file by its plain address."""
-        return self._send(filename, self._plain)
-
-    def send_version(self, version: str, filename: str) -> Response:
-        """A file by an address with a version, which may be of an earlier or later deploy."""
-        return self._send(filename, FOREVER if version == self.version else self._plain)
-
-    def _send(self, filename: str, cache_control: str) -> Response:
-        if filename == "js/psiturk.js":  # psiTurk's route renders it anew for each request
-            return self._psiturk.send("psiturk.js", cache_control)
-        file = self._find(filename)
-        if CLIENT in file.parents:
-            return self._client.send(file.name, cache_control)
-        return self._shelf.send(filename, cache_control)
-
-    def _find(self, filename: str) -> Path:
-        """The file of that name: the machinery's scripts are served beside the study's."""
-        own, folder, name = self._folder / filename, *posixpath.split(filename)
-        return CLIENT / name if folder == "js" and not own.exists() else own
-
-    def _read_modules(self, path: str) -> dict[str, str]:
-        texts: dict[str, str] = {}
-        waiting = [path]
-        while waiting:
-            name = waiting.pop(0)
-            file = self._find(name)
-            if name in texts or not file.is_file():
-                continue
-            texts[name] = file.read_text(encoding="utf-8", errors="replace")
-            beside = posixpath.dirname(name)
-            found = IMPORT.findall(texts[name])
-            waiting += [posixpath.normpath(posixpath.join(beside, other)) for other in found]
-        return texts
+    def __call__(self, environ, start_response):
+        """Answer the request, or pass it on to the application if there is no such file."""
+        path = environ["PATH_INFO"]
+        if path.startswith("/static/"):
+            if not path.startswith(self.root):  # of an earlier deploy
+                environ["PATH_INFO"] = re.sub("^/static/[0-9a-f]{12}/", "/static/", path)
+            if not Request(environ).accept_encodings.quality("gzip"):
+                environ["HTTP_ACCEPT_ENCODING"] = ""  # WhiteNoise would overlook a q=0
+        return super().__call__(environ, start_response)
 
 
-def install(app: Flask, pages: Shelf, versioned: bool) -> None:
-    """Serve static/, compress pages, and give templates the functions that find files.
+def install(app: Flask, versioned: bool) -> None:
+    """Serve static files and the task's pages, and tell templates their addresses.
 
     ``static("css/study.css")`` is the address of a file. ``modules("js/task.js")`` and
-    ``pages("js/task.js")`` are what that script will need: named in the head of a page,
-    the browser fetches all of it at once, not each piece when it has read another.
+    ``pages("js/task.js")`` are everything that the script will need: named in the head of a
+    page, the browser fetches all of it at once, not each piece after it has read another.
     """
-    statics = Statics(Path("static"), pages, versioned)
-    app.url_map.converters["version"] = VersionConverter
-    app.add_url_rule("/static/<version:version>/<path:filename>", view_func=statics.send_version)
-    app.add_url_rule(
-        "/static/js/psiturk.js", "psiturk_script", lambda: statics.send("js/psiturk.js")
+    app.wsgi_app = files = StaticFiles(app.wsgi_app, versioned)
+    remember = functools.cache if versioned else lambda function: function
+    app.add_template_global(lambda path: files.root + path, "static")
+    app.add_template_global(
+        remember(lambda path: [files.root + name for name in read_modules(path)]), "modules"
     )
-    app.view_functions["static"] = statics.send
-    app.add_template_global(statics.address, "static")
-    app.add_template_global(statics.modules, "modules")
-    app.add_template_global(statics.pages, "pages")
-    app.after_request(pack_page)
+    app.add_template_global(remember(find_pages), "pages")
+    app.add_url_rule("/<path:path>", "page", send_page)
+    app.after_request(compress_answer)
 
 
-def pack_page(response: Response) -> Response:
+def add_pages_to_flask() -> None:
+    """Let Flask find the machinery's pages where templates/ has no page of the same name.
+
+    On the class, because psiTurk looks for pages that it needs as soon as it has made the
+    application (psiturk/experiment.py, check_templates_exist).
+    """
+    Flask.jinja_loader = FileSystemLoader([TEMPLATES, PAGES])
+
+
+def send_page(path: str) -> Response:
+    """Send a page that a task fetches, such as instructions/1-colours.html, as it is.
+
+    psiTurk sends any file in templates/, the source of its own pages included.
+    """
+    if (page := read_page(path)) is None:
+        abort(404)
+    response = Response(page, mimetype="text/html")
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag(weak=True)
+    return response.make_conditional(request)
+
+
+def read_page(path: str) -> bytes | None:
+    """A page of templates/; None if there is none, or if it is a template with Jinja."""
+    file = safe_join(str(TEMPLATES), path)
+    if file is None or not file.endswith(".html") or not os.path.isfile(file):
+        return None
+    page = Path(file).read_bytes()
+    return None if JINJA.search(page) else page
+
+
+def find_pages(path: str) -> list[str]:
+    """The addresses of the pages that a script and its modules name."""
+    named = PAGE.findall("\n".join(read_modules(path).values()))
+    return [f"/{name}" for name in dict.fromkeys(named) if read_page(name) is not None]
+
+
+def read_modules(path: str) -> dict[str, str]:
+    """The texts of a script and of all modules that it imports, by their paths."""
+    texts: dict[str, str] = {}
+    waiting = [path]
+    while waiting:
+        name = posixpath.normpath(waiting.pop(0))
+        files = [folder / name.removeprefix(place) for folder, place in FOLDERS]
+        existing = [file for file in files if file.is_file()]
+        if existing and name not in texts:
+            texts[name] = existing[-1].read_text(encoding="utf-8", errors="replace")
+            beside = posixpath.dirname(name)
+            waiting += [posixpath.join(beside, other) for other in IMPORT.findall(texts[name])]
+    return texts
+
+
+def compress_answer(response: Response) -> Response:
     """Compress pages and JSON that are fetched; a save's short answer is not worth it.
 
-    Compressing a secret together with what a stranger chose could betray it (BREACH). The
+    Compressing a secret together with what a stranger chose could reveal it (BREACH). The
     ids in these answers came from the browser itself, and the page with a recruiter's code
     repeats nothing of its address.
     """
     if (
         request.method == "GET"
         and response.status_code == 200
-        and response.headers.get("Content-Type", "").startswith(("text/html", "application/json"))
+        and response.mimetype in ("text/html", "application/json")
         and not response.is_streamed
-        and "Content-Encoding" not in response.headers
-        and (response.content_length or 0) >= PAGE_WORTH_PACKING
+        and (response.content_length or 0) >= WORTH_COMPRESSING
         and request.accept_encodings.quality("gzip") > 0
     ):
-        response.data = gzip.compress(response.data, PAGE_LEVEL, mtime=0)
+        # 4 kB of HTML become 1.75 kB in 0.09 ms; level 9 takes as long and makes 1.74 kB.
+        response.data = gzip.compress(response.data, 4, mtime=0)
         response.headers["Content-Encoding"] = "gzip"
         response.vary.add("Accept-Encoding")
     return response
 
 
-def _version(*folders: Path) -> str:
-    """A name for the present content of folders: 12 hexadecimal digits."""
-    seen = hashlib.sha256(version_number.encode())
-    for folder in folders:
-        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-            seen.update(f"\0{file.relative_to(folder).as_posix()}\0".encode())
-            with file.open("rb") as content:
-                seen.update(hashlib.file_digest(content, "sha256").digest())
-    return seen.hexdigest()[:12]
+def link_and_compress(target: Path) -> str:
+    """Fill a folder with links to all static files, and a .gz file beside each text.
+
+    Returns 12 hexadecimal digits that name the present content of the files.
+    """
+    content = hashlib.sha256()
+    for folder, place in FOLDERS:
+        for file in sorted(filter(Path.is_file, folder.absolute().rglob("*"))):
+            name = f"{place}{file.relative_to(folder.absolute()).as_posix()}"
+            link, packed = target / name, target / f"{name}.gz"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(file)
+            if file.suffix in TEXTS and WORTH_COMPRESSING <= file.stat().st_size <= LARGEST_TEXT:
+                packed.unlink(missing_ok=True)
+                packed.write_bytes(gzip.compress(file.read_bytes(), mtime=0))
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            content.update(f"{name}\0{digest}\0".encode())
+    return content.hexdigest()[:12]

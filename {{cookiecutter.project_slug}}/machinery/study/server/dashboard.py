@@ -1,9 +1,9 @@
 """psiTurk's dashboard for MTurk, in a process of its own.
 
 With the dashboard on, psiTurk asks Amazon for the account's balance whenever it renders
-any page (dashboard/__init__.py), a participant's pages included. So the participants'
-server runs without it, and ``study dashboard`` starts a second server on the same
-database. psiTurk wrote it for Flask 1; ``adapt_to_flask_3`` bridges the difference.
+any page (psiturk/dashboard/__init__.py), a participant's pages included. So the
+participants' server runs without it, and `study dashboard` starts a second server on the
+same database. psiTurk wrote it for Flask 1; ``adapt_to_flask_3`` bridges the difference.
 """
 
 import datetime
@@ -17,88 +17,19 @@ from flask.json.provider import DefaultJSONProvider
 from psiturk.psiturk_config import PsiturkConfig
 from werkzeug.datastructures import ImmutableMultiDict
 
+from study.config import settings
 from study.errors import StudyError
-from study.server.throttle import Throttle
 
-SHORTEST_PASSWORD = 8
-# What is tried first, and what examples of configurations say.
-GUESSED_FIRST = {
-    *("password", "password1", "passw0rd", "12345678", "123456789", "1234567890"),
-    *("qwertyui", "qwertyuiop", "iloveyou", "letmein1", "changeme", "administrator"),
-    *("examplepassword", "yourpassword", "mypassword", "psiturkpassword", "researcher"),
-}
-
-
-class JSONEncoder(json.JSONEncoder):
-    """The class that Flask 2.3 removed and psiTurk's api module still derives from."""
-
-    def default(self, value):
-        # APScheduler's triggers carry time zones, which psiTurk sends to the browser.
-        if isinstance(value, datetime.tzinfo):
-            return str(value)
-        return DefaultJSONProvider.default(value)
-
-
-class PsiturkJSONProvider(DefaultJSONProvider):
-    """Sends psiTurk's objects as JSON: today's Flask ignores a blueprint's own encoder."""
-
-    @staticmethod
-    def default(value):
-        from psiturk.api import PsiturkJSONEncoder
-
-        return PsiturkJSONEncoder().default(value)
-
-
-def adapt_to_flask_3(app: Flask) -> None:
-    """Prepare Flask for psiTurk's dashboard, which is imported after this."""
-    flask.json.JSONEncoder = JSONEncoder
-    app.json = PsiturkJSONProvider(app)
-    app.before_request(_make_campaign_id_a_number)
-
-
-def guard(app: Flask) -> None:
-    """Close what psiTurk's dashboard leaves open: forged requests, foreign addresses, guessing."""
-    # Some of its routes change things when they are only opened, and none asks for a token.
-    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
-    throttle = Throttle()
-
-    @app.before_request
-    def look_at_login() -> None:
-        if request.endpoint != "dashboard.login":
-            return
-        if request.method == "POST" and not throttle.allow_failure(request.remote_addr):
-            abort(429)
-        after = request.args.get("next", "")
-        if not after.startswith("/") or after.startswith(("//", "/\\")):
-            request.args = ImmutableMultiDict()
-
-
-def refuse_weak_login(config: PsiturkConfig) -> None:
-    """Raise StudyError if somebody could guess the dashboard's password."""
-    name = config.get("Server Parameters", "login_username")
-    password = config.get("Server Parameters", "login_pw")
-    if (
-        len(password) < SHORTEST_PASSWORD
-        or password.lower() in GUESSED_FIRST | {name.lower()}
-        or len(set(password)) == 1
-    ):
-        raise StudyError(
-            "The dashboard's password is easy to guess, and with it anybody could spend your "
-            "money on MTurk.",
-            f"Set PSITURK_LOGIN_PW in .env to one of at least {SHORTEST_PASSWORD} characters, or "
-            "take it out: then `uv run study dashboard` makes one for each run.",
-        )
+SHORTEST_PASSWORD = 12
 
 
 def prepare_environment(port: int, scheduler: bool) -> str:
     """Switch the dashboard on for this process and the servers it starts.
 
-    Returns the password for the login name ``researcher``: login_pw if it is set, else
-    one made for this run. Raises StudyError without AWS keys, because
+    Returns the password for the login name ``researcher``: login_pw if it is set, else one
+    made for this run. Raises StudyError for a weak password, and without AWS keys, because
     psiTurk's dashboard does not start without an MTurk account.
     """
-    from study.config import settings
-
     config = settings.load()
     if not config.get("AWS Access", "aws_access_key_id"):
         raise StudyError(
@@ -122,7 +53,63 @@ def prepare_environment(port: int, scheduler: bool) -> str:
     return password
 
 
-def _make_campaign_id_a_number() -> None:
+def refuse_weak_login(config: PsiturkConfig) -> None:
+    """Raise StudyError if the dashboard's password could be guessed."""
+    password = config.get("Server Parameters", "login_pw")
+    # psiTurk's own examples have the password "examplepassword".
+    if len(password) < SHORTEST_PASSWORD or len(set(password)) < 6 or "example" in password:
+        raise StudyError(
+            "The dashboard's password is easy to guess, and with it anybody could spend your "
+            "money on MTurk.",
+            f"Set PSITURK_LOGIN_PW in .env to one of at least {SHORTEST_PASSWORD} characters, or "
+            "take it out: then `uv run study dashboard` makes one for each run.",
+        )
+
+
+def guard(app: Flask) -> None:
+    """Stop forged requests, redirects to other sites and the guessing of the password."""
+    from study.server.ownership import Throttle  # imports psiTurk's database module
+
+    # Some of its routes change things when they are only opened, and none asks for a token.
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    throttle = Throttle()
+
+    @app.before_request
+    def check_login() -> None:
+        if request.endpoint != "dashboard.login":
+            return
+        if request.method == "POST" and not throttle.allow_failure(request.remote_addr):
+            abort(429)
+        after = request.args.get("next", "")
+        if not after.startswith("/") or after.startswith(("//", "/\\")):
+            request.args = ImmutableMultiDict()
+
+
+def adapt_to_flask_3(app: Flask) -> None:
+    """Prepare Flask for psiTurk's dashboard, which is imported after this."""
+    flask.json.JSONEncoder = JSONEncoder
+    app.json.default = _encode
+    app.before_request(_convert_campaign_id)
+
+
+class JSONEncoder(json.JSONEncoder):
+    """The class that Flask 2.3 removed and psiTurk's api module still derives from."""
+
+    def default(self, value):
+        # APScheduler's triggers carry time zones, which psiTurk sends to the browser.
+        if isinstance(value, datetime.tzinfo):
+            return str(value)
+        return DefaultJSONProvider.default(value)
+
+
+def _encode(value):
+    """psiTurk's objects for JSON: today's Flask ignores the encoder of psiTurk's blueprint."""
+    from psiturk.api import PsiturkJSONEncoder
+
+    return PsiturkJSONEncoder().default(value)
+
+
+def _convert_campaign_id() -> None:
     # psycopg 3 does not compare a number with a text, which is what psiTurk's route hands on.
     arguments = request.view_args or {}
     if str(arguments.get("campaign_id", "")).isdecimal():

@@ -1,122 +1,155 @@
-"""Answers to requests that fail: the study's error page, or JSON for scripts, and no traceback.
+"""Requests that fail: an error page or JSON, never a traceback, and log lines without ids."""
 
-For what a route refuses, an address that does not exist, a mistake in the study's code, and a
-database that is away.
-"""
-
+import logging
+import re
+import traceback
+from dataclasses import dataclass
 from http import HTTPStatus
 
-from flask import Flask, Response, current_app, jsonify, render_template, request
+from flask import Flask, Response, current_app, json, render_template, request
 from psiturk.experiment_errors import ExperimentError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
-from study.server import logs, throttle
-from study.server.refusals import Refusal
-
-# The routes that scripts ask; everything else that is opened with GET is a page.
-SCRIPTS = (
+# psiTurk's numbers (psiturk/experiment_errors.py), which error.html explains.
+NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
+TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
+NOT_KNOWN, WRONG_BROWSER, NOT_SAVED = 1013, 1014, 1017
+# Ours: the record belongs to another browser; this client asked for others' records too often.
+NOT_YOURS, TOO_OFTEN = 403, 429
+# psiTurk answers all of its errors with 200. Those that are missing here have 403.
+STATUSES = {
+    **dict.fromkeys((NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP, NOT_KNOWN), 400),
+    **{404: 404, 1016: 404},  # no such page, no such ad
+    **{NOT_SAVED: 409, TOO_OFTEN: 429},
+    **{1000: 500, 1020: 500, 9999: 500},  # mistakes in the study or in psiTurk
+}
+# The reason that a script is given with each status; others get the name of the status.
+REASONS = {
+    **{400: "malformed", 403: "no-proof", 404: "unknown", 409: "newer-window", 413: "too-large"},
+    **{415: "not-json", 429: "too-often", 500: "server", 503: "database"},
+}
+# Seconds after which a browser may try again: most restarts of a database are over by then.
+RETRY_AFTER = {429: 60, 503: 5}
+# Routes that only scripts request.
+SCRIPT_ROUTES = (
     *("/sync/", "/inexp", "/quitter", "/worker_complete", "/worker_submitted"),
     *("/check_worker_status", "/api/"),
 )
-REASONS = {
-    HTTPStatus.BAD_REQUEST: "malformed",
-    HTTPStatus.FORBIDDEN: "no-proof",
-    HTTPStatus.NOT_FOUND: "unknown",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-large",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "not-json",
-    HTTPStatus.TOO_MANY_REQUESTS: "too-often",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "server",
-    HTTPStatus.SERVICE_UNAVAILABLE: "database",
-}
-SECONDS_AWAY = 5  # after which a browser may try again; most restarts are over by then
+# Names of values in an address or form that identify nobody.
+HARMLESS = {"mode", "path", "filename", "writer", "save", "reason"}
+
+
+@dataclass
+class ParticipantError(Exception):
+    """Ends a request with the error page of that number."""
+
+    number: int
 
 
 def install(app: Flask) -> None:
-    """Let Flask answer failures with these functions."""
-    logs.keep_out_ids(app.logger)
-    app.register_error_handler(Refusal, answer_refusal)
-    app.register_error_handler(HTTPException, answer_refused_request)
-    app.register_error_handler(DBAPIError, answer_database_error)
-    app.register_error_handler(TimeoutError, answer_database_error)
-    app.register_error_handler(Exception, answer_mistake)
-    # psiTurk registers a handler of its own later, and that asks the error for its page.
-    ExperimentError.error_page = answer_psiturks_error
+    """Let this module answer and log all failures of the application."""
+    app.logger.addFilter(_hide_ids)
+    app.register_error_handler(Exception, answer_error)
+    # psiTurk later registers a handler for its own errors, which routes in custom.py may raise
+    # too, and that handler asks the error for its page.
+    ExperimentError.error_page = lambda error, *_: answer_error(ParticipantError(error.errornum))
 
 
-def answer_refusal(refusal: Refusal) -> Response:
-    """A route refuses: the page for psiTurk's number, with a status that psiTurk leaves out."""
-    response = answer(HTTPStatus(refusal.status), number=refusal.number)
-    if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
-        response.headers["Retry-After"] = throttle.SECONDS
-    return response
-
-
-def answer_psiturks_error(error: ExperimentError, *_) -> Response:
-    """Code written for psiTurk, such as a route in custom.py, refuses in its words."""
-    return answer_refusal(Refusal(error.errornum))
-
-
-def answer_refused_request(error: HTTPException) -> Response:
-    """Flask or a route refuses: same status and headers, with a page that people can read."""
-    return answer(HTTPStatus(error.code), error.get_response())
-
-
-def answer_database_error(error: DBAPIError | TimeoutError) -> Response:
-    """503 if the database is away, so that browsers try again."""
-    if not is_away(error):
-        return answer_mistake(error)
-    current_app.logger.error("The database is away: %s", logs.first_line(error))
-    response = answer(HTTPStatus.SERVICE_UNAVAILABLE)
-    response.headers["Retry-After"] = SECONDS_AWAY
-    return response
+def answer_error(error: Exception) -> Response:
+    """Answer with the error page, or JSON for scripts; log what is no participant's doing."""
+    match error:
+        case ParticipantError(number):
+            return answer(STATUSES.get(number, 403), number=number)
+        case HTTPException():
+            return answer(error.code, response=error.get_response())
+        case DBAPIError() | TimeoutError() if is_away(error):
+            current_app.logger.error("The database is away: %s", _first_line(error))
+            return answer(503)
+    current_app.logger.error("A mistake in %s", request.endpoint, exc_info=error)
+    return answer(500)
 
 
 def is_away(error: DBAPIError | TimeoutError) -> bool:
     """Whether the same request can succeed later. TimeoutError: no free connection in the pool."""
     if isinstance(error, TimeoutError) or error.connection_invalidated:
         return True
-    # SQLite's name for a wrong statement, such as one about a table that is not there.
+    # SQLite's name for a wrong statement, such as one about a missing table.
     is_wrong = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_ERROR"
     return isinstance(error, OperationalError | InterfaceError) and not is_wrong
 
 
-def answer_mistake(error: Exception) -> Response:
-    """A mistake in code, ours or the researcher's: the log says where."""
-    current_app.logger.error("A mistake in %s", request.endpoint, exc_info=error)
-    return answer(HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-def answer(
-    status: HTTPStatus, response: Response | None = None, number: int | None = None
-) -> Response:
-    """The error page or the JSON for a status, put into the response if there is one.
+def answer(code: int, number: int | None = None, response: Response | None = None) -> Response:
+    """The error page or JSON for a status, put into ``response`` to keep its headers.
 
     ``number`` is psiTurk's for the page, if it has one.
     """
-    response = response or Response()
+    status, response = HTTPStatus(code), response or Response()
     response.status_code = status
+    if status in RETRY_AFTER:
+        response.headers["Retry-After"] = RETRY_AFTER[status]
     if wants_json():
         reason = REASONS.get(status, status.phrase.lower().replace(" ", "-"))
-        response.data = jsonify(status=status.phrase, reason=reason).data
+        response.data = json.dumps({"status": status.phrase, "reason": reason})
         response.mimetype = "application/json"
     else:
-        response.data = _page(status, number or status.value)
+        response.data = _render_page(status, number or code)
         response.mimetype = "text/html"
     return response
 
 
 def wants_json() -> bool:
-    """Whether a script asked, which could not read a page."""
+    """Whether a script sent the request, which could not read a page."""
     return (
         request.method not in ("GET", "HEAD")
-        or request.path.startswith(SCRIPTS)
+        or request.path.startswith(SCRIPT_ROUTES)
         or request.accept_mimetypes.best_match(["text/html", "application/json"])
         == "application/json"
     )
 
 
-def _page(status: HTTPStatus, number: int) -> str:
+def hide_request(record: logging.LogRecord) -> bool:
+    """Filter addresses and what was sent out of gunicorn's log (gunicorn/workers/base.py)."""
+    for start in ("Invalid request", "Error handling request"):
+        if record.getMessage().startswith(start):
+            _rewrite(record, start)
+    return True
+
+
+def _hide_ids(record: logging.LogRecord) -> bool:
+    """Filter ids and stored values out of Flask's log, which psiTurk uses too."""
+    text = record.getMessage()
+    if text.startswith("Exception on /"):  # Flask's own words; the path may be /sync/<uniqueid>
+        text = f"Exception in {request.endpoint}"
+    _rewrite(record, text)
+    if request:
+        sent = [*request.args.items(multi=True), *(request.view_args or {}).items()]
+        # Only a form that is parsed already: parsing it here could fail, and log that.
+        sent += vars(request._get_current_object()).get("form", {}).items()
+        values = {str(value) for name, value in sent if name not in HARMLESS}
+        values |= {part for value in values for part in value.split(":")}
+        if words := sorted(map(re.escape, values - {""}), key=len, reverse=True):
+            record.msg = re.sub(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", "…", record.msg)
+    return True
+
+
+def _rewrite(record: logging.LogRecord, text: str) -> None:
+    """Replace a log line by a text, followed by the place and first line of its exception.
+
+    Further lines of a database's exception hold the values that were sent to it.
+    """
+    if record.exc_info:
+        error = record.exc_info[1]
+        where = "".join(traceback.format_tb(error.__traceback__))
+        text = f"{text}\n{where}{type(error).__qualname__}: {_first_line(error)}"
+    record.msg, record.args, record.exc_info = text, None, None
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _render_page(status: HTTPStatus, number: int) -> str:
     try:
         return render_template("error.html", errornum=number)
     except Exception as error:  # a mistake in the page itself

@@ -1,9 +1,4 @@
-"""gunicorn's worker for a server behind a router that keeps connections.
-
-Heroku's router keeps an idle connection for 90 seconds (devcenter.heroku.com/articles/
-http-routing). gunicorn closes one after 2, and a request that was on its way then is lost. With
-a longer patience, gunicorn would wait as long for idle connections when it is told to stop.
-"""
+"""gunicorn's worker: how long it keeps idle connections, and what it prints if it cannot start."""
 
 import sys
 from collections.abc import Iterator
@@ -13,32 +8,48 @@ import gevent
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventWorker
 
-from study.server.launch import explain
+from study.server.__main__ import explain
 
+# Heroku's router reuses an idle connection for up to 90 seconds (devcenter.heroku.com/articles/
+# http-routing). If gunicorn closes it first, the request on its way is lost (H18). gunicorn's
+# setting ``keepalive`` would do, but its shutdown waits as long for idle connections: with 100
+# seconds until graceful_timeout ends it by force, after 25 seconds instead of 3.
 SECONDS_IDLE = 100
-SECONDS_IDLE_AT_THE_END = 2
+SECONDS_IDLE_IN_SHUTDOWN = 2
 
 
 class Worker(GeventWorker):
-    """Keeps idle connections until it is told to stop."""
+    """Keeps idle connections until it is asked to stop."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        self._waiting: dict[gevent.Timeout, gevent.Greenlet] = {}
+        self._idle: dict[gevent.Timeout, gevent.Greenlet] = {}
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
-        """Around the wait for a connection's next request, which ends without one."""
-        patience = gevent.Timeout(SECONDS_IDLE, False)
-        self._waiting[patience] = gevent.getcurrent()
+        """Limit the wait for a connection's next request."""
+        timeout = gevent.Timeout(SECONDS_IDLE, False)
+        self._idle[timeout] = gevent.getcurrent()
         try:
-            with patience:
+            with timeout:
                 yield
         finally:
-            del self._waiting[patience]
+            del self._idle[timeout]
+
+    def handle_exit(self, sig, frame) -> None:
+        """Stop accepting connections (SIGTERM), and soon close those that are idle."""
+        super().handle_exit(sig, frame)
+        self._shutdown = gevent.get_hub().loop.timer(SECONDS_IDLE_IN_SHUTDOWN)
+        # Called by the event loop itself, so that no request begins while it runs.
+        self._shutdown.start(self._close_idle)
+
+    def _close_idle(self) -> None:
+        for timeout, connection in list(self._idle.items()):
+            if timeout in self._idle:
+                connection.throw(timeout)
 
     def load_wsgi(self) -> None:
-        """Import the application; a mistake in custom.py ends the server in a few lines."""
+        """Import the application; a mistake in custom.py ends the server with a short message."""
         try:
             super().load_wsgi()
         except Exception as error:
@@ -46,15 +57,3 @@ class Worker(GeventWorker):
                 raise
             print(mistake, file=sys.stderr, flush=True)
             sys.exit(Arbiter.APP_LOAD_ERROR)
-
-    def handle_exit(self, sig, frame) -> None:
-        """Told to stop (SIGTERM)."""
-        super().handle_exit(sig, frame)
-        self._end = gevent.get_hub().loop.timer(SECONDS_IDLE_AT_THE_END)
-        self._end.start(self._stop_waiting)
-
-    def _stop_waiting(self) -> None:
-        # In the event loop itself, so that no request can begin between the look and the end.
-        for patience, connection in list(self._waiting.items()):
-            if patience in self._waiting:
-                connection.throw(patience)

@@ -26,7 +26,7 @@ from study.errors import StudyError
 from study.heroku.app import DYNO_WORKERS, PLAN_CONNECTIONS
 from study.heroku.git import Repository
 from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted
-from study.server.app import debug_link
+from study.links import debug_link
 from study.statuses import TEST_MODES
 from study.text import pluralize
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from study.commands.check.context import Finding, Seen
-from study.commands.exclude import FILE, fingerprint, read_excluded
 from study.commands.status import INCIDENTS, count_incidents
 from study.errors import StudyError
+from study.excluded import FILE, fingerprint, read_excluded
 from study.links import entry_address
 from study.recruiters import RECRUITERS
 from study.recruiters.codes import QUESTIONS

@@ -1,222 +1,274 @@
-"""The way in: from a recruiter's link over the invitation to the consent page.
+"""The way in: from a recruiter's link over the ad and the consent page to the experiment.
 
 /start is the one address that a recruiter gets. It translates the recruiter's ids into
-psiTurk's and leads to psiTurk's ad page, so that everybody passes the same rules.
+psiTurk's and leads to psiTurk's ad page, so that the same rules hold for everybody. The
+other routes are psiTurk's (psiturk/experiment.py), but a record opens in its own browser only.
 """
 
+import re
 import secrets
-from enum import Enum
-from functools import cache
-from pathlib import Path
+from enum import Enum, auto
+from functools import lru_cache
+from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request
-from itsdangerous import BadSignature, URLSafeSerializer
-from jinja2 import Template
+import user_agents
+from flask import Blueprint, Response, make_response, redirect, render_template, request
+from jinja2.ext import Extension
 from sqlalchemy import Row
 
+from study.database.participants import Browser, HasOtherAssignment
 from study.recruiters import BadLink, Ids, PreviewLink, checked, read_ids
-from study.server.browsers import is_excluded
-from study.server.refusals import (
-    BEGUN_BEFORE,
-    NO_IDS_IN_AD,
-    NO_IDS_IN_CONSENT,
-    TOOK_PART,
-    WRONG_BROWSER,
-    Refusal,
-)
-from study.server.routes.endings import redirect_to_ending
+from study.server import errors
+from study.server.errors import ParticipantError
+from study.server.ownership import claim, is_owner, make_token, set_cookie
 from study.server.services import services
 from study.statuses import FINISHED, STARTED, TEST_MODES
 
-blueprint = Blueprint("entrance", __name__)
+blueprint = Blueprint("arrival", __name__)
 
 VISITOR_COOKIE = "visitor"
+VISITOR = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")  # worker and assignment
 SECONDS_REMEMBERED = 365 * 24 * 3600
-# MTurk shows the invitation under this name before a worker accepts the HIT.
+# MTurk shows the ad under this name before a worker accepts the HIT.
 NOT_ACCEPTED = "ASSIGNMENT_ID_NOT_AVAILABLE"
+# Words of psiTurk's browser_exclude_rule that mean a kind of device.
+DEVICES = {
+    "mobile": "is_mobile",
+    "tablet": "is_tablet",
+    "touchcapable": "is_touch_capable",
+    "pc": "is_pc",
+    "bot": "is_bot",
+}
+LONGEST_USER_AGENT = 512  # characters; real ones have up to 300
 
 
-class Standing(Enum):
-    """Where somebody stands in this study."""
+class ParticipantState(Enum):
+    """How far somebody has come in this study."""
 
-    NEW = "new"
-    READING = "reading"  # has seen the instructions at most
-    BEGUN = "begun"  # the task has begun, and may have been left
-    OVER = "over"  # finished, screened out, or left by the button
-    OTHER_ASSIGNMENT = "other assignment"
-
-
-def standing(ids: Ids) -> tuple[Standing, Row | None]:
-    """Where the owner of the ids stands, and their row, if there is one."""
-    rows = services.records.of_worker(ids.worker)
-    own = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
-    if own is not None:
-        if own.ending or own.status in FINISHED:
-            return Standing.OVER, own
-        return Standing.READING if own.status < STARTED else Standing.BEGUN, own
-    if rows and not (services.options.allow_repeats or ids.is_test_run):
-        return Standing.OTHER_ASSIGNMENT, None
-    return Standing.NEW, None
+    NEW = auto()
+    ALLOCATED = auto()  # has a condition, and has seen the instructions at most
+    STARTED = auto()  # the task has begun, and may have been left
+    ENDED = auto()  # finished, screened out, or left by the button
 
 
-def visitor(number: int) -> Ids:
-    """The ids of a visitor who may take part, as the query says.
-
-    Raises Refusal: with ``number`` if the ids cannot be used, or for the browser, or for
-    those who took part in an earlier study.
-    """
-    try:
-        ids = read_ids(request.args)
-    except BadLink as problem:
-        services.incidents.note("link-missing" if "missing" in str(problem) else "link-malformed")
-        raise Refusal(number) from None
-    check_visitor(ids)
-    return ids
-
-
-def check_visitor(ids: Ids) -> None:
-    """Raise Refusal for a browser, or for somebody, that this study excludes."""
-    if is_excluded(request.user_agent.string, services.options.browser_exclude_rule):
-        services.incidents.note("wrong-browser")
-        raise Refusal(WRONG_BROWSER)
-    if services.is_excluded(ids.worker):
-        services.incidents.note("excluded")
-        raise Refusal(TOOK_PART)
+@blueprint.errorhandler(BadLink)
+def answer_bad_link(problem: BadLink) -> Response:
+    """Count a link without ids that can be used, and answer with psiTurk's number for the page."""
+    is_missing = "missing" in str(problem)
+    services.count_event("link-missing" if is_missing else "link-malformed")
+    numbers = {"/consent": errors.NO_IDS_IN_CONSENT, "/exp": errors.NO_IDS_IN_EXP}
+    return errors.answer_error(ParticipantError(numbers.get(request.path, errors.NO_IDS_IN_AD)))
 
 
 @blueprint.get("/start")
 def start() -> Response:
-    """From a recruiter's link to the invitation, with psiTurk's ids in the address."""
+    """Redirect from a recruiter's link to the ad, with psiTurk's ids in the address."""
     recruiter = services.options.recruiter
+    if recruiter.name == "link":
+        return start_from_link()
     try:
-        if recruiter.name == "link":
-            return start_from_link()
         ids = read_ids(request.args) if recruiter.name == "mturk" else recruiter.read(request.args)
+        is_preview = ids.worker in services.options.preview_ids
     except PreviewLink:
-        ids = preview_ids()
-    except BadLink as problem:
-        services.incidents.note("link-missing" if "missing" in str(problem) else "link-malformed")
-        raise Refusal(NO_IDS_IN_AD) from None
-    if ids.worker in services.options.preview_ids:
-        ids = preview_ids()
+        is_preview = True
+    if is_preview:  # by the recruiter's staff, or by the researcher on the recruiter's site
+        services.count_event("preview")
+        worker, assignment = (f"debug{secrets.token_hex(5)}" for _ in range(2))
+        ids = Ids(worker, assignment, "debug-preview", "preview")
     return redirect(f"pub?{ids.query}", 303)
 
 
-def preview_ids() -> Ids:
-    """Ids for somebody who looks at the study from the recruiter's side."""
-    services.incidents.note("preview")
-    worker, assignment = (f"debug{secrets.token_hex(5)}" for _ in range(2))
-    return Ids(worker, assignment, "debug-preview", "preview")
-
-
 def start_from_link() -> Response:
-    """A plain link names nobody, so this browser keeps the ids that it got the first time.
+    """Redirect with ids made here: a plain link has none, so the browser keeps the first ones.
 
-    ``label`` says where somebody comes from, such as a class; psiTurk's hitId holds it.
+    ``label`` names a group of participants, such as a class; psiTurk's hitId holds it.
     """
     label = checked(request.args, "label") if request.args.get("label") else "link"
-    memory = URLSafeSerializer(services.key, salt=VISITOR_COOKIE)
-    try:
-        worker, assignment = memory.loads(request.cookies.get(VISITOR_COOKIE, ""))
-    except (BadSignature, ValueError):
-        worker, assignment = new_id(), new_id()
+    known = VISITOR.fullmatch(request.cookies.get(VISITOR_COOKIE, ""))
+    worker, assignment = known.groups() if known else (secrets.token_hex(8), secrets.token_hex(8))
     if services.options.allow_repeats:
         row = services.records.find(Ids(worker, assignment, label, "link").uniqueid)
         if row and row.status in FINISHED:
-            assignment = new_id()
+            assignment = secrets.token_hex(8)
     response = redirect(f"pub?{Ids(worker, assignment, label, 'link').query}", 303)
-    response.set_cookie(
-        VISITOR_COOKIE,
-        memory.dumps([worker, assignment]),
-        max_age=SECONDS_REMEMBERED,
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    set_cookie(response, VISITOR_COOKIE, f"{worker}-{assignment}", SECONDS_REMEMBERED)
     return response
-
-
-def new_id() -> str:
-    """An id that nobody can guess."""
-    return secrets.token_hex(8)
 
 
 @blueprint.get("/ad")
 @blueprint.get("/pub")
-def invitation() -> Response | str:
-    """psiTurk's ad page, or what there is to say to those who were here before."""
+def show_ad() -> Response | str:
+    """Show psiTurk's ad page, or lead participants who were here before to where they belong."""
+    submit_to, mode = request.args.get("turkSubmitTo", ""), request.args.get("mode", "")
     if request.args.get("assignmentId") == NOT_ACCEPTED:
-        return show_unaccepted()
-    note_wrong_mode()
-    ids = visitor(NO_IDS_IN_AD)
-    place, row = standing(ids)
-    if place is Standing.OVER:
-        if row.mode in ("live", "sandbox") and not row.ending:
-            return show_submit_form(row)
-        return redirect_to_ending(row)
-    if place is Standing.OTHER_ASSIGNMENT:
-        raise Refusal(TOOK_PART)
-    if place is Standing.BEGUN and not may_go_on(row):
-        raise Refusal(BEGUN_BEFORE)
-    return render_page("ad.html", ids)
-
-
-def may_go_on(row: Row) -> bool:
-    """Whether somebody whose task has begun may see the invitation again."""
-    return row.mode in TEST_MODES or services.options.allow_resume
-
-
-def show_unaccepted() -> str:
-    """The invitation for somebody who looks at a HIT of MTurk without accepting it."""
-    mode = request.args.get("mode", "")
-    ids = Ids("", NOT_ACCEPTED, request.args.get("hitId", "")[:63], mode[:20])
-    check_visitor(ids)
-    return render_page("ad.html", ids)
-
-
-def note_wrong_mode() -> None:
-    """Count HITs whose address says live in the sandbox, or the reverse."""
-    submit_to, mode = request.args.get("turkSubmitTo", ""), request.args.get("mode")
+        ids = Ids("", NOT_ACCEPTED, request.args.get("hitId", "")[:63], mode[:20])
+        return render_page("ad.html", require_admitted(ids))
     if submit_to and ("sandbox" in submit_to) != (mode == "sandbox"):
-        services.incidents.note("wrong-mode")
-
-
-def show_submit_form(row: Row) -> str:
-    """MTurk's last step: the form that submits the HIT, inside MTurk's page."""
-    return render_template(
-        "thanks-mturksubmit.html",
-        using_sandbox=row.mode == "sandbox",
-        hitid=row.hitid,
-        assignmentid=row.assignmentid,
-        workerid=row.workerid,
-        submission_token=services.access.submission_token(row.uniqueid),
-    )
+        services.count_event("wrong-mode")
+    ids = require_admitted(read_ids(request.args))
+    state, row = find_state(ids)
+    if state is ParticipantState.ENDED:
+        if row.ending or row.mode not in ("live", "sandbox"):
+            return redirect_to_ending(row)
+        return render_template(  # MTurk's last step, inside MTurk's page
+            "thanks-mturksubmit.html",
+            using_sandbox=row.mode == "sandbox",
+            hitid=row.hitid,
+            assignmentid=row.assignmentid,
+            workerid=row.workerid,
+            submission_token=make_token("submission", row.uniqueid),
+        )
+    if state is ParticipantState.STARTED and not (
+        row.mode in TEST_MODES or services.options.allow_resume
+    ):
+        raise ParticipantError(errors.BEGUN_BEFORE)
+    return render_page("ad.html", ids)
 
 
 @blueprint.get("/consent")
-def consent() -> str:
-    """The consent page."""
-    return render_page("consent.html", visitor(NO_IDS_IN_CONSENT))
+def show_consent() -> str:
+    """Show the consent page."""
+    return render_page("consent.html", require_admitted(read_ids(request.args)))
+
+
+@blueprint.get("/exp")
+def show_experiment() -> Response:
+    """Show the experiment to those who may begin it, reload it or (if allowed) resume it."""
+    ids = require_admitted(read_ids(request.args))
+    state, row = find_state(ids)
+    if state is ParticipantState.ENDED:
+        return redirect_to_ending(row)
+    has_begun = state is ParticipantState.STARTED
+    if row is None:
+        try:
+            row, writer = services.records.enrol(ids, describe_browser())
+        except HasOtherAssignment:
+            raise ParticipantError(errors.TOOK_PART) from None
+    else:
+        require_right_to_reopen(row, has_begun)
+        writer = services.records.open_window(ids.uniqueid, again=has_begun)
+    page = render_template(
+        "exp.html",
+        uniqueId=row.uniqueid,
+        condition=row.cond,
+        counterbalance=row.counterbalance,
+        adServerLoc="/complete",
+        mode=row.mode,
+        contact_address=services.options.contact,
+        codeversion=services.options.code_version,
+        writer=writer,
+        resumed="true" if has_begun and services.options.allow_resume else "false",
+    )
+    response = make_response(page)
+    claim(response, ids.uniqueid)
+    return response
+
+
+@blueprint.get("/check_worker_status")
+def check_worker_status() -> dict:
+    """psiTurk's number for a worker's status; 0 for an unknown worker."""
+    worker, assignment = request.args.get("workerId"), request.args.get("assignmentId")
+    if not worker:
+        return {"status": "bad request"}
+    rows = services.records.of_worker(worker)
+    if services.options.allow_repeats:
+        rows = [row for row in rows if row.assignmentid == assignment]
+    return {"status": max((row.status for row in rows), default=0)}
+
+
+def require_admitted(ids: Ids) -> Ids:
+    """The same ids. Raises ParticipantError if this study excludes the browser or the worker."""
+    if is_browser_excluded(request.user_agent.string, services.options.browser_exclude_rule):
+        services.count_event("wrong-browser")
+        raise ParticipantError(errors.WRONG_BROWSER)
+    if services.is_excluded(ids.worker):
+        services.count_event("excluded")
+        raise ParticipantError(errors.TOOK_PART)
+    return ids
+
+
+@lru_cache(maxsize=1024)
+def is_browser_excluded(agent: str, rule: str) -> bool:
+    """Whether psiTurk's browser_exclude_rule, words with commas, excludes this User-Agent."""
+    parsed = user_agents.parse(agent[:LONGEST_USER_AGENT])
+    for word in filter(None, map(str.strip, rule.split(","))):
+        if word in DEVICES:
+            is_hit = getattr(parsed, DEVICES[word])
+        elif word in ("Safari", "safari"):  # which Chrome claims to be as well
+            is_hit = "Safari" in parsed.ua_string and "Chrome" not in parsed.ua_string
+        else:
+            is_hit = word in parsed.ua_string
+        if is_hit:
+            return True
+    return False
+
+
+def find_state(ids: Ids) -> tuple[ParticipantState, Row | None]:
+    """How far the owner of the ids has come, and their row if there is one.
+
+    Raises ParticipantError if they take part under another assignment already.
+    """
+    rows = services.records.of_worker(ids.worker)
+    row = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
+    if row is None:
+        if rows and not (services.options.allow_repeats or ids.is_test_run):
+            raise ParticipantError(errors.TOOK_PART)
+        return ParticipantState.NEW, None
+    if row.ending or row.status in FINISHED:
+        return ParticipantState.ENDED, row
+    return ParticipantState.ALLOCATED if row.status < STARTED else ParticipantState.STARTED, row
+
+
+def require_right_to_reopen(row: Row, has_begun: bool) -> None:
+    """Raise ParticipantError if this browser may not open the experiment again.
+
+    Once something is saved, it opens in the same browser only: a stranger who knows the ids
+    must not get the record too.
+    """
+    if row.mode in TEST_MODES:
+        return
+    is_own = is_owner(row.uniqueid)
+    if has_begun and not (is_own and services.options.allow_resume):
+        raise ParticipantError(errors.TASK_BEGUN)
+    if row.saved and not is_own:
+        raise ParticipantError(errors.NOT_YOURS)
+
+
+def redirect_to_ending(row: Row) -> Response:
+    """Redirect to the ending that this participant has reached before, in the same browser.
+
+    Raises ParticipantError in others: strangers may know the ids, and the page may show a code.
+    """
+    if not is_owner(row.uniqueid):
+        raise ParticipantError(errors.TOOK_PART)
+    page = "leave" if row.ending else "complete"
+    return redirect(f"{page}?{urlencode({'uniqueId': row.uniqueid})}", 303)
+
+
+def describe_browser() -> Browser:
+    """What psiTurk's table keeps about a browser: family and system, no version."""
+    agent = user_agents.parse(request.user_agent.string[:LONGEST_USER_AGENT])
+    address = (request.remote_addr or "UNKNOWN") if services.options.store_address else ""
+    language = request.accept_languages.best or "UNKNOWN"
+    return Browser(address, agent.browser.family[:128], agent.os.family[:128], language[:128])
 
 
 def render_page(name: str, ids: Ids) -> str:
     """ad.html or consent.html with psiTurk's variables."""
-    path = Path(current_app.root_path, "templates", name)
+    worker = ids.worker or None
     return render_template(
-        with_mode(path, path.stat().st_mtime_ns),
-        mode=ids.mode,
-        hitid=ids.hit,
-        assignmentid=ids.assignment,
-        workerid=ids.worker or None,
+        name, mode=ids.mode, hitid=ids.hit, assignmentid=ids.assignment, workerid=worker
     )
 
 
-@cache
-def with_mode(path: Path, changed_at: int) -> Template:
-    """The page with the mode added to its link, as psiTurk does (experiment.py), compiled once.
+class ModeInLinks(Extension):
+    """Adds the mode to the links of ad.html and consent.html, as psiTurk does.
 
-    Raises psiTurk's ExperimentError 1020 if the page lacks the place for it.
+    Raises psiTurk's ExperimentError 1020 if a page lacks the place for it.
     """
-    from psiturk.experiment import insert_mode  # half-built while this module is imported
 
-    return current_app.jinja_env.from_string(insert_mode(path.read_text(encoding="utf-8")))
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Change a template's source before Jinja compiles it."""
+        from psiturk.experiment import insert_mode  # half-built while this module is imported
+
+        return insert_mode(source) if name in ("ad.html", "consent.html") else source

@@ -5,13 +5,15 @@ only in the answer to somebody who has reached that ending.
 """
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from sqlalchemy import Row
 
 from study import signing
 from study.recruiters import BadLink, Ids, read_ids
-from study.server.refusals import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, TOOK_PART, Refusal
+from study.server.errors import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, ParticipantError
+from study.server.ownership import is_token, require_owned_id, require_owner
 from study.server.services import services
 from study.statuses import FINISHED, TEST_MODES
 
@@ -60,12 +62,12 @@ def complete() -> Response | str:
 
     Coming again gives the same page. Whoever has saved nothing is not sent on.
     """
-    uniqueid = own_uniqueid(request.args)
+    uniqueid = require_owned_id(request.args)
     row = services.records.complete(uniqueid) or services.records.find(uniqueid)
     if row and row.ending:
-        return redirect_to_ending(row)
+        return redirect(f"leave?{urlencode({'uniqueId': uniqueid})}", 303)
     if row is None or not row.saved:
-        raise Refusal(NOT_SAVED)
+        raise ParticipantError(NOT_SAVED)
     return show_completed(row)
 
 
@@ -84,31 +86,21 @@ def show_completed(row: Row) -> str:
 @blueprint.post("/leave")
 def leave() -> Response:
     """The task ends early: stores why. The page then goes to GET /leave."""
-    uniqueid, reason = own_uniqueid(request.form), request.form.get("reason", "")
+    uniqueid, reason = require_owned_id(request.form), request.form.get("reason", "")
     if reason not in LEAVING:
         return make_response({"status": "not stored", "reason": "malformed"}, 400)
     if services.records.leave(uniqueid, reason):
-        services.incidents.note(reason)
+        services.count_event(reason)
     return make_response({"status": "success"})
 
 
 @blueprint.get("/leave")
 def show_leave() -> str:
     """The ending of somebody who was screened out or left early."""
-    row = services.records.find(own_uniqueid(request.args))
+    row = services.records.find(require_owned_id(request.args))
     if row is None or not row.ending:
-        raise Refusal(NOT_KNOWN)
+        raise ParticipantError(NOT_KNOWN)
     return render_template("ending.html", ending=ending_of(row.ending, row))
-
-
-def redirect_to_ending(row: Row) -> Response:
-    """To the ending that this participant has reached before, in the browser that did.
-
-    Others may know the ids, and the ending may hold a code: for them, Refusal.
-    """
-    if not services.access.is_granted(request, row.uniqueid):
-        raise Refusal(TOOK_PART)
-    return redirect(f"{'leave' if row.ending else 'complete'}?uniqueId={row.uniqueid}", 303)
 
 
 @blueprint.get("/declined")
@@ -117,15 +109,15 @@ def declined() -> str:
     try:
         ids = read_ids(request.args)
     except BadLink:
-        raise Refusal(NO_IDS_IN_CONSENT) from None
-    services.incidents.note("declined")
+        raise ParticipantError(NO_IDS_IN_CONSENT) from None
+    services.count_event("declined")
     return render_template("ending.html", ending=ending_of("declined", ids), ids=ids)
 
 
 @blueprint.get("/worker_complete")
 def worker_complete() -> dict:
     """psiTurk's other way to say that somebody has completed."""
-    uniqueid = own_uniqueid(request.args)
+    uniqueid = require_owned_id(request.args)
     is_done = services.records.complete(uniqueid) or is_finished(uniqueid)
     return {"status": "success" if is_done else "bad request"}
 
@@ -134,8 +126,8 @@ def worker_complete() -> dict:
 def worker_submitted() -> dict:
     """MTurk's page tells that the HIT is being submitted."""
     uniqueid, token = request.args.get("uniqueId", ""), request.args.get("token", "")
-    if not services.access.is_submission_token(uniqueid, token):
-        services.require_own(uniqueid)
+    if not is_token(token, "submission", uniqueid):
+        require_owner(uniqueid)
     is_done = services.records.submit(uniqueid) or is_finished(uniqueid)
     return {"status": "success" if is_done else "bad request"}
 
@@ -144,11 +136,3 @@ def is_finished(uniqueid: str) -> bool:
     """Whether this participant has completed the study, now or before."""
     row = services.records.find(uniqueid)
     return row is not None and row.status in FINISHED
-
-
-def own_uniqueid(args) -> str:
-    """The request's uniqueId, which this browser must own. Raises Refusal."""
-    if not (uniqueid := args.get("uniqueId", "")):
-        raise Refusal(NOT_KNOWN)
-    services.require_own(uniqueid)
-    return uniqueid

@@ -1,0 +1,152 @@
+"""While the task runs: that it began, its record, and that its window was closed.
+
+psiTurk has these routes too (psiturk/experiment.py), and they keep its contract for
+psiturk.js. They differ where data are at stake: a record belongs to the browser that it was
+given to, saves are ordered, what is no record changes nothing, and a status never goes back.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, abort, request
+
+from study.database.participants import Saved, merge_entries
+from study.server.ownership import require_owned_id, require_owner
+from study.server.services import services
+
+blueprint = Blueprint("task", __name__)
+
+MAX_WRITER = 2**30
+# Checks the whole text but makes no objects of it, in a fifteenth of json's time.
+_outline = msgspec.json.Decoder(dict[str, msgspec.Raw])
+DRAINED = 4  # times the limit; no browser of a participant sends more
+
+
+@blueprint.post("/inexp")
+def begin() -> dict:
+    """The task begins: from now on it cannot be started afresh."""
+    uniqueid = require_owned_id(request.form)
+    row = services.records.begin(uniqueid) or services.records.find(uniqueid)
+    return {"status": "success" if row else "error, uniqueId not found"}
+
+
+@blueprint.post("/quitter")
+def quit() -> dict:
+    """The task's window was closed. Does not count in a test run."""
+    services.records.quit(require_owned_id(request.form))
+    return {"status": "marked as quitter"}
+
+
+@blueprint.get("/sync/<uid>")
+def load(uid: str) -> Response:
+    """Send the stored record."""
+    require_owner(uid)
+    return Response(services.records.load(uid) or abort(404), mimetype="application/json")
+
+
+@blueprint.put("/sync/<uid>")
+def save(uid: str) -> dict:
+    """Save the record: the whole of it, as one JSON object. Answers after the commit.
+
+    ``writer`` identifies the browser window; ``save`` is that window's save counter. Without
+    them, as psiturk.js saves, the longer record is the newer.
+    """
+    require_owner(uid)
+    text, order = read_save()
+    with aborting_if_malformed():
+        check_record(text)
+        size = 0 if order else count_entries(text)
+    if order:
+        return confirm(services.records.save(uid, text, *order))
+    return confirm(services.records.save_by_size(uid, text, size))
+
+
+@blueprint.post("/sync/<uid>/entries")
+def add_entries(uid: str) -> dict:
+    """Add entries to the record (database/entries.py), as a save of that number.
+
+    For the last request of a window, in which browsers send no more than 64 kB.
+    """
+    require_owner(uid)
+    entries, order = read_save()
+    if order is None:
+        abort(400)
+    stored = services.records.load(uid) or abort(404)
+    with aborting_if_malformed():
+        text = merge_entries(stored, entries)
+    if len(text) > services.options.max_record_bytes:
+        abort(413)
+    return confirm(services.records.save(uid, text, *order))
+
+
+def read_save() -> tuple[str, tuple[int, int] | None]:
+    """The body of the request, and its place in the order of saves."""
+    if not request.is_json:
+        abort(415)
+    if (request.content_length or 0) > services.options.max_record_bytes:
+        drain()
+        abort(413)
+    with aborting_if_malformed():
+        return request.get_data(cache=False).decode(), read_order(request.args)
+
+
+def confirm(saved: Saved) -> dict:
+    """Answer a save by what became of it."""
+    if saved is Saved.UNKNOWN:
+        abort(404)
+    if saved is Saved.SUPERSEDED:
+        abort(409)
+    return {"status": "user data saved"}
+
+
+@contextmanager
+def aborting_if_malformed() -> Iterator[None]:
+    """Answer with 400 if what was sent cannot be parsed."""
+    try:
+        yield
+    except (ValueError, RecursionError):
+        abort(400)
+
+
+def drain() -> None:
+    """Receive more of a body without keeping it: a browser that still sends reads no answer."""
+    left = min(request.content_length, DRAINED * services.options.max_record_bytes)
+    while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 65_536))):
+        left -= len(chunk)
+
+
+def check_record(text: str) -> None:
+    """Raise ValueError if this is not a JSON object, and RecursionError if it is nested too
+    deeply (some thousand levels) to be read again."""
+    try:
+        _outline.decode(text)
+    except msgspec.MsgspecError:
+        parse_record(text)  # halves of emoji, which JavaScript can cut, are no error
+
+
+def parse_record(text: str) -> dict[str, Any]:
+    """The record. Raises like ``check_record``."""
+    record = json.loads(text, parse_constant=int)  # which raises: NaN is not JSON
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
+    return record
+
+
+def read_order(args: Mapping[str, str]) -> tuple[int, int] | None:
+    """The numbers of the window and the save; None without any. Raises ValueError."""
+    if "writer" not in args and "save" not in args:
+        return None
+    writer, save = int(args.get("writer", "")), int(args.get("save", ""))
+    if not (0 < writer < MAX_WRITER and 0 < save < 2**32):
+        raise ValueError("out of range")
+    return writer, save
+
+
+def count_entries(text: str) -> int:
+    """The number of entries in a record, which only grows."""
+    record = parse_record(text)
+    parts = (record.get(name) for name in ("data", "eventdata", "questiondata"))
+    return sum(len(part) for part in parts if isinstance(part, list | dict))
