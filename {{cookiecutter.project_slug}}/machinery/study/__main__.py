@@ -99,7 +99,8 @@ def data(
     psiturk: bool,
 ) -> bool:  # fmt: skip
     """Download the data as CSV files. Fails if a record could not be read."""
-    from study.export import read_choice, run_data
+    from study.commands.data import run_data
+    from study.export.filters import read_choice
 
     choice = read_choice(version, mode, status, since, until)
     return run_data(Path.cwd(), local, out, choice, json_trials, parquet, psiturk)

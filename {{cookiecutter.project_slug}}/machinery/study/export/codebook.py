@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from study.export.column_stats import Observed
+from study.export.csv_format import ColumnStats, Table
 from study.statuses import STATUS_NAMES
 
 CONDITIONS = Path("static", "js", "conditions.js")
@@ -63,16 +63,17 @@ MODES = {
 }  # fmt: skip
 
 
-def codebook(
-    headers: dict[str, tuple[str, ...]], observed: dict[str, list[Observed]], about: list[str]
-) -> str:
+def codebook(tables: dict[str, Table], about: list[str]) -> str:
     """The text. ``about`` says what was downloaded, one line each."""
     parts = ["# Codebook", "\n".join(f"- {line}" for line in about), FORM.strip()]
-    for name, what in FILES.items():
-        columns = zip(headers[name], observed[name], strict=True)
-        rows = [(code(column), MEANINGS.get(column, ""), *_seen(o)) for column, o in columns]
+    for name, content in FILES.items():
+        found = tables[name]
+        rows = [
+            (code(column), MEANINGS.get(column, ""), *_describe(stats, found.rows))
+            for column, stats in zip(found.columns, found.stats, strict=True)
+        ]
         header = ("column", "meaning", "type", "missing", "seen")
-        parts += [f"## {name}.csv\n\n{what}", table(header, rows)]
+        parts += [f"## {name}.csv\n\n{content}", table(header, rows)]
     parts.append("## identifiers.csv\n\nThe real ids of each participation. Keep it apart.")
     statuses = [(str(number), words) for number, words in STATUS_NAMES.items()]
     parts += ["## Statuses", table(("status", "meaning"), statuses)]
@@ -108,12 +109,12 @@ def code(text: str) -> str:
     return f"`{text}`" if text.strip() else "(empty)"
 
 
-def _seen(observed: Observed) -> tuple[str, str, str]:
-    if observed.values is not None:
-        seen = ", ".join(map(code, sorted(observed.values, key=lambda v: (len(v), v))))
-    elif observed.least is not None:
-        seen = f"{observed.least:,} to {observed.most:,}"
+def _describe(stats: ColumnStats, rows: int) -> tuple[str, str, str]:
+    if stats.values is not None:
+        seen = ", ".join(map(code, sorted(stats.values, key=lambda v: (len(v), v))))
+    elif stats.least is not None:
+        seen = f"{stats.least:,} to {stats.most:,}"
     else:
         seen = "many"
-    kinds = ", ".join([*sorted(observed.kinds), *(["*formula*"] if observed.formula else [])])
-    return kinds or "none", f"{observed.missing:,}", seen
+    kinds = ", ".join([*sorted(stats.kinds), *(["*formula*"] if stats.has_formula else [])])
+    return kinds or "none", f"{rows - stats.present:,}", seen

@@ -1,19 +1,25 @@
-"""Which participants a download takes, and whom it leaves out for what reason."""
+"""Which participants a download takes, and how many it leaves out for which reason."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
+
 from study.errors import StudyError
-from study.export.source import Reader, as_text
 from study.statuses import FINISHED, STATUS_NAMES, TEST_MODES
 
 ALL = "all"
+COLUMNS = {"mode": "mode", "version": "codeversion", "status": "status"}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Empty means no restriction; times are UTC. ``modes`` None means all but trial runs."""
+    """Restrictions on participants; those that are empty allow everybody. Times are UTC.
+
+    ``modes`` None allows all modes but those of test runs.
+    """
 
     versions: tuple[str, ...] = ()
     modes: tuple[str, ...] | None = None
@@ -21,58 +27,53 @@ class Choice:
     since: datetime | None = None
     until: datetime | None = None
 
-    @property
-    def rules(self) -> list[tuple[str, str, list]]:
-        """For each restriction, its name, the condition in SQL, and its parameters."""
-        rules = []
+    def conditions(self, table: sa.Table) -> dict[str, sa.ColumnElement]:
+        """The condition for each restriction, under the restriction's name."""
+        columns, conditions = table.c, {}
         if self.modes is None:
-            rules.append(("mode", f"not {_is_one_of('mode', TEST_MODES)}", [*TEST_MODES]))
+            conditions["mode"] = sa.not_(_is_one_of(columns.mode, TEST_MODES))
         elif self.modes:
-            rules.append(("mode", _is_one_of("mode", self.modes), [*self.modes]))
+            conditions["mode"] = _is_one_of(columns.mode, self.modes)
         if self.versions:
-            rules.append(("version", _is_one_of("codeversion", self.versions), [*self.versions]))
+            conditions["version"] = _is_one_of(columns.codeversion, self.versions)
         if self.statuses:
-            texts = [str(status) for status in self.statuses]
-            rules.append(("status", _is_one_of("status", self.statuses), texts))
-        for time, sign in ((self.since, ">="), (self.until, "<")):
-            if time:
-                condition = f"coalesce(beginhit {sign} %s, false)"
-                rules.append(("date", condition, [str(time)]))  # SQLite compares texts
-        return rules
+            conditions["status"] = _is_one_of(columns.status, map(str, self.statuses))
+        if self.since or self.until:
+            begin, bounds = columns.beginhit, [columns.beginhit.is_not(None)]
+            # Untyped literals: PostgreSQL reads them as times, and SQLite compares texts.
+            if self.since:
+                bounds.append(begin >= sa.literal_column(f"'{self.since}'"))
+            if self.until:
+                bounds.append(begin < sa.literal_column(f"'{self.until}'"))
+            conditions["date"] = sa.and_(*bounds)
+        return conditions
 
-    @property
-    def where(self) -> tuple[str, list]:
-        """The condition in SQL for those who are taken, and its parameters."""
-        rules = self.rules
-        conditions = " and ".join(condition for _, condition, _ in rules)
-        return conditions or "true", [one for _, _, parameters in rules for one in parameters]
+    def condition(self, table: sa.Table) -> sa.ColumnElement:
+        """The condition for participants whom no restriction excludes."""
+        return sa.and_(sa.true(), *self.conditions(table).values())
 
-    def count(self, reader: Reader) -> tuple[int, list[str]]:
-        """How many are taken, as the database counts, and who is left out, in words."""
-        cases = "".join(f" when not {c} then '{name}'" for name, c, _ in self.rules)
-        reason = f"case{cases} else '' end" if cases else "''"
-        told = {"mode": "mode", "version": "codeversion", "status": "status"}
-        told = "".join(f" when '{name}' then {as_text(of)}" for name, of in told.items())
-        statement = (
-            f"select {as_text('reason')}, {as_text(f'case reason{told} end')}, "
-            f"{as_text('count(*)')} from (select *, {reason} as reason from {reader.table}) as t "
-            "group by 1, 2 order by 1, 2"
-        )
-        taken, left_out = 0, []
-        for reason, value, count in reader.rows(statement, *self.where[1]):
-            if reason:
-                left_out.append(self._told(reason.decode(), (value or b"none").decode(), count))
-            else:
-                taken = int(count)
-        return taken, left_out
+    def count(self, connection: sa.Connection, table: sa.Table) -> tuple[int, list[str]]:
+        """How many participants are taken, and descriptions of those who are left out."""
+        conditions = self.conditions(table)
+        reasons = [(sa.not_(condition), name) for name, condition in conditions.items()]
+        reason = sa.case(*reasons, else_="") if reasons else sa.literal("")
+        values = [sa.cast(table.c[column], sa.Text).label(name) for name, column in COLUMNS.items()]
+        everybody = sa.select(reason.label("reason"), *values).subquery()
+        groups = sa.select(everybody, sa.func.count()).group_by(*everybody.c)
+        counts: Counter = Counter()
+        for reason, *values, count in connection.execute(groups):
+            named = dict(zip(COLUMNS, values, strict=True))
+            counts[reason, named.get(reason) or "none"] += count
+        taken = sum(counts.pop(group) for group in list(counts) if not group[0])
+        return taken, [self._describe(*group, count) for group, count in sorted(counts.items())]
 
-    def _told(self, reason: str, value: str, count: bytes) -> str:
-        remedy = " (to take all: --mode all)" if reason == "mode" and self.modes is None else ""
+    def _describe(self, reason: str, value: str, count: int) -> str:
         if reason == "date":
-            return f"{int(count):,} who came before or after the dates"
+            return f"{count:,} who came before or after the dates"
         if reason == "status" and value.isdigit():
             value = f"{value}, {STATUS_NAMES.get(int(value), 'unknown')}"
-        return f"{int(count):,} of {reason} {value}{remedy}"
+        remedy = " (to take all: --mode all)" if reason == "mode" and self.modes is None else ""
+        return f"{count:,} of {reason} {value}{remedy}"
 
 
 EVERYBODY = Choice(modes=())
@@ -81,7 +82,7 @@ EVERYBODY = Choice(modes=())
 def read_choice(
     version: Iterable[str], mode: Iterable[str], status: Iterable[str], since: str, until: str
 ) -> Choice:
-    """The options of `study data`; those that were repeated, each perhaps with commas.
+    """Read the options of `study data`. Some can be repeated, and each can hold commas.
 
     Raises StudyError.
     """
@@ -95,8 +96,8 @@ def read_choice(
     )
 
 
-def _is_one_of(column: str, values: Iterable) -> str:
-    return f"(coalesce({as_text(column)}, '') in ({', '.join('%s' for _ in values)}))"
+def _is_one_of(column: sa.Column, values: Iterable[str]) -> sa.ColumnElement:
+    return sa.func.coalesce(sa.cast(column, sa.Text), "").in_(list(values))
 
 
 def _words(texts: Iterable[str]) -> tuple[str, ...]:
@@ -117,7 +118,7 @@ def _numbers(statuses: Iterable[str]) -> Iterable[int]:
 
 
 def _time(option: str, text: str, whole_day: bool = False) -> datetime | None:
-    """A time in UTC without a zone; of a day, its beginning, or its end."""
+    """A time in UTC without a zone. A day means its beginning or, if whole, its end."""
     if not text:
         return None
     try:
