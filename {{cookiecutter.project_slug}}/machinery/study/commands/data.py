@@ -6,14 +6,14 @@ from study.database.reader import find_study
 from study.export import read_pseudonym_key
 from study.export.csv_format import import_pyarrow
 from study.export.download import SUPERSEDED, TABLES, UNREADABLE, download, download_as_psiturk
-from study.export.filters import Choice
+from study.export.filters import Filter
 
 
 def run_data(
     folder: Path,
     local: bool,
     out: Path,
-    choice: Choice,
+    filters: list[Filter],
     whole: bool = False,
     parquet: bool = False,
     as_psiturk: bool = False,
@@ -23,7 +23,7 @@ def run_data(
         import_pyarrow()  # now rather than after the download
     participants, _ = find_study(folder, local)
     print(f"Reading {participants.place}")
-    report = download(participants, out, read_pseudonym_key(folder), choice, whole, parquet)
+    report = download(participants, out, read_pseudonym_key(folder), filters, whole, parquet)
     if report is None:
         print("Nobody has opened the study yet, so there are no data.")
         return True

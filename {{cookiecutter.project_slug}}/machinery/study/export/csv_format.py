@@ -15,13 +15,15 @@ from math import isfinite
 from pathlib import Path
 from types import NoneType
 
+import msgspec
+
 from study.errors import StudyError
 from study.export import private
 
 KINDS = {str: "text", int: "integer", float: "number", bool: "true/false", list: "list",
          dict: "object"}  # fmt: skip
 NUMBERS, NESTED = {int, float}, {list, dict}
-EQUAL = {bool, int, float}  # a set takes 1, 1.0 and True for the same
+BARE = {"integer", "number", "true/false"}
 ODD = "NaN, Infinity or beyond 64 bits"
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 FORMULA = tuple("=+-@")  # the first characters of texts that a spreadsheet calculates
@@ -45,9 +47,10 @@ class ColumnStats:
         self.has_formula = False
 
     def add(self, cells: tuple) -> Collection:
-        """Take cells into account. Returns the different ones or, where a set cannot tell
-        them apart, all."""
-        different, types = _distinguish(cells)
+        """Take cells into account. Returns the different ones if all are texts."""
+        types = set(map(type, cells))
+        # A set would take 1, 1.0 and True for the same.
+        different = set(cells) if types <= {str, NoneType} else cells
         self.present += len(cells) - (cells.count(None) if NoneType in types else 0)
         self.kinds |= {KINDS[kind] for kind in types - {NoneType}}
         if types & NUMBERS:
@@ -57,36 +60,22 @@ class ColumnStats:
         if types & NESTED:
             self.values = None
         elif self.values is not None:
-            self._list(different)
+            self.values.update(_shown(cell) for cell in different if cell is not None)
+            if len(self.values) > MOST_VALUES:
+                self.values = None
         return different
 
     def _measure(self, numbers: list[int | float]) -> None:
-        ordinary = [n for n in numbers if SMALLEST <= n <= LARGEST or is_finite_float(n)]
+        ordinary = [
+            number
+            for number in numbers
+            if SMALLEST <= number <= LARGEST or (type(number) is float and isfinite(number))
+        ]
         if len(ordinary) < len(numbers):
             self.kinds.add(ODD)
         if ordinary:
             ends = [end for end in (self.least, self.most) if end is not None]
             self.least, self.most = min(ordinary + ends), max(ordinary + ends)
-
-    def _list(self, cells: Collection) -> None:
-        for cell in cells:
-            if cell is not None:
-                self.values.add(_shown(cell))
-            if len(self.values) > MOST_VALUES:
-                self.values = None
-                return
-
-
-def is_finite_float(value: object) -> bool:
-    return type(value) is float and isfinite(value)
-
-
-def _distinguish(cells: tuple) -> tuple[Collection, set[type]]:
-    """The different cells, or all if a set would merge some, and the types of all."""
-    types = set(map(type, cells))
-    # 0.0 and -0.0 are the same to a set, too.
-    is_mergeable = not types & NESTED and float not in types and len(types & EQUAL) < 2
-    return (set(cells) if is_mergeable else cells), types
 
 
 @lru_cache(typed=True)
@@ -132,7 +121,7 @@ class Table:
         columns = zip(*self._waiting, strict=True)
         cells = [self._participants]
         for stats, column in zip(self.stats[1:], columns, strict=True):
-            cells.append(_to_cells(column, stats.add(column)))
+            cells.append(_to_cells(column, stats.add(column), stats.kinds))
         text = b"".join([ROW_END.join(map(b",".join, zip(*cells, strict=True))), ROW_END])
         self._file.write(text)
         self.longest = max(self.longest, len(text))
@@ -159,7 +148,9 @@ class Table:
         return written
 
 
-def _to_cells(values: tuple, different: Collection) -> Iterable[bytes]:
+def _to_cells(values: tuple, different: Collection, kinds: set[str]) -> Iterable[bytes]:
+    if kinds <= BARE:  # JSON and CSV agree about them, except for null
+        return msgspec.json.encode(values)[1:-1].replace(b"null", b"").split(b",")
     if 2 * len(different) > len(values):
         return map(to_cell, values)
     cells = {value: to_cell(value) for value in different}
@@ -168,18 +159,12 @@ def _to_cells(values: tuple, different: Collection) -> Iterable[bytes]:
 
 def to_cell(value: object) -> bytes:
     """A value that JSON can hold, as a cell."""
-    kind = type(value)
-    if kind is str:
-        return _quote(value)
     if value is None:
         return b""
-    if kind in NESTED:
-        return _quote(_to_json(value))
-    return (repr(value) if kind is int or is_finite_float(value) else _encode(value)).encode()
-
-
-def _quote(text: str) -> bytes:
-    return b'"%b"' % text.encode().replace(b'"', b'""')
+    text = value if isinstance(value, str) else _to_json(value)
+    if isinstance(value, str | list | dict):
+        text = '"' + text.replace('"', '""') + '"'
+    return text.encode()
 
 
 def _to_json(value: object) -> str:

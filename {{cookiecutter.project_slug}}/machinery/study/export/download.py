@@ -24,7 +24,7 @@ from study.errors import StudyError
 from study.export import private, pseudonym
 from study.export.codebook import codebook
 from study.export.csv_format import Table, write_parquet
-from study.export.filters import EVERYBODY, Choice
+from study.export.filters import Filter, count
 from study.export.records import COLUMNS, MOST_KEYS, PARTS, WHOLE, RecordReader, TooManyKeys
 from study.text import pluralize
 
@@ -93,7 +93,7 @@ def download(
     participants: Participants,
     out: Path,
     pseudonym_key: bytes,
-    choice: Choice = EVERYBODY,
+    filters: Iterable[Filter] = (),
     whole: bool = False,
     parquet: bool = False,
 ) -> Report | None:
@@ -105,7 +105,7 @@ def download(
     if participants.table is None:
         return None
     with replace_files(out) as folder, open_snapshot(participants) as connection:
-        job = Download(connection, participants, folder, pseudonym_key, choice)
+        job = Download(connection, participants, folder, pseudonym_key, filters)
         try:
             report = job.run(Report(out, "as asked" if whole else ""))
         except TooManyKeys:
@@ -125,29 +125,30 @@ class Download:
     participants: Participants
     folder: Path
     pseudonym_key: bytes
-    choice: Choice
+    filters: Iterable[Filter]
 
     def run(self, report: Report) -> Report:
         """Write all files. Raises TooManyKeys, and StudyError if anything is missing."""
-        table = self.participants.table
-        condition = self.choice.condition(table)
-        expected, report.left_out = self.choice.count(self.connection, table)
-        public = public_columns(table)
-        identifiers = [name for name in IDENTIFIERS if name in table.c]
-        columns = {"participants": ("worker", *public), **COLUMNS}
-        columns["identifiers"] = ("worker", *identifiers)
+        table, names = self.participants.table, self.participants.table.c.keys()
+        expected, report.left_out = count(self.connection, table, self.filters)
+        columns = {"participants": ("worker", *(name for name in names if name not in NOT_PUBLIC))}
+        columns |= COLUMNS
+        columns["identifiers"] = ("worker", *(name for name in IDENTIFIERS if name in names))
         report.tables = {name: Table(self.folder, columns[name]) for name in columns}
-        values = (select_value(table.c[name]) for name in (*identifiers, *public))
-        query = sa.select(*values, table.c.datastring).where(condition)
+        query = sa.select(*map(select_value, table.c)).where(*self._conditions)
         rows = read_rows(self.connection, query.order_by(table.c.beginhit, table.c.uniqueid))
         with json_lines(self.folder / UNREADABLE) as keep:
             self._write_rows(track(rows, expected), report, keep)
         report.rows = self._save(report.tables, expected)
-        report.superseded = self._write_superseded(condition)
+        report.superseded = self._write_superseded()
         about = [f"Downloaded on {datetime.now(UTC):%Y-%m-%d at %H:%M} UTC.", *report.notes]
         with open(self.folder / "codebook.md", "wb", opener=private) as file:
             file.write(codebook(report.tables, about).encode())
         return report
+
+    @property
+    def _conditions(self) -> Iterator[sa.ColumnElement]:
+        return (each.condition for each in self.filters)
 
     def _pseudonym(self, identifier: str) -> str:
         return pseudonym(self.pseudonym_key, identifier)
@@ -188,32 +189,26 @@ class Download:
             )
         return written
 
-    def _write_superseded(self, condition: sa.ColumnElement) -> int:
+    def _write_superseded(self) -> int:
         records = self.participants.own_table("study_superseded_records")
         if records is None:
             return 0
-        columns, people, number = records.c, self.participants.table.c, 0
-        names = (columns.uniqueid, columns.writer, columns.reason, columns.datastring)
-        query = sa.select(*names, sa.cast(columns.received, sa.Text).label("time"))
-        query = query.where(columns.uniqueid.in_(sa.select(people.uniqueid).where(condition)))
-        query = query.order_by(columns.received, columns.uniqueid, columns.writer)
+        people, number = self.participants.table.c.uniqueid, 0
+        taken = sa.select(people).where(*self._conditions)
+        query = sa.select(*map(select_value, records.c)).where(records.c.uniqueid.in_(taken))
+        query = query.order_by(records.c.received, records.c.uniqueid, records.c.writer)
         with json_lines(self.folder / SUPERSEDED) as keep:
             for row in read_rows(self.connection, query):
                 number += 1
                 keep(
                     participant=self._pseudonym(row.uniqueid), writer=row.writer,
-                    received=row.time, reason=row.reason, raw=row.datastring,
+                    received=row.received, reason=row.reason, raw=row.datastring,
                 )  # fmt: skip
         return number
 
 
-def public_columns(table: sa.Table) -> list[str]:
-    """The columns of psiTurk's table that participants.csv has."""
-    return [column.name for column in table.c if column.name not in NOT_PUBLIC]
-
-
 def select_value(column: sa.Column) -> sa.ColumnElement:
-    """A column of psiTurk's table: numbers as they are, anything else as text."""
+    """A number as it is, anything else as text."""
     is_number = isinstance(column.type, sa.Integer | sa.Float)
     return column if is_number else sa.cast(column, sa.Text).label(column.name)
 

@@ -15,101 +15,86 @@ COLUMNS = {"mode": "mode", "version": "codeversion", "status": "status"}
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Restrictions on participants; those that are empty allow everybody. Times are UTC.
+class Filter:
+    """A condition on psiTurk's table, under the name of what it restricts."""
 
-    ``modes`` None allows all modes but those of test runs.
-    """
-
-    versions: tuple[str, ...] = ()
-    modes: tuple[str, ...] | None = None
-    statuses: tuple[int, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def conditions(self, table: sa.Table) -> dict[str, sa.ColumnElement]:
-        """The condition for each restriction, under the restriction's name."""
-        columns, conditions = table.c, {}
-        if self.modes is None:
-            conditions["mode"] = sa.not_(_is_one_of(columns.mode, TEST_MODES))
-        elif self.modes:
-            conditions["mode"] = _is_one_of(columns.mode, self.modes)
-        if self.versions:
-            conditions["version"] = _is_one_of(columns.codeversion, self.versions)
-        if self.statuses:
-            conditions["status"] = _is_one_of(columns.status, map(str, self.statuses))
-        if self.since or self.until:
-            begin, bounds = columns.beginhit, [columns.beginhit.is_not(None)]
-            # Untyped literals: PostgreSQL reads them as times, and SQLite compares texts.
-            if self.since:
-                bounds.append(begin >= sa.literal_column(f"'{self.since}'"))
-            if self.until:
-                bounds.append(begin < sa.literal_column(f"'{self.until}'"))
-            conditions["date"] = sa.and_(*bounds)
-        return conditions
-
-    def condition(self, table: sa.Table) -> sa.ColumnElement:
-        """The condition for participants whom no restriction excludes."""
-        return sa.and_(sa.true(), *self.conditions(table).values())
-
-    def count(self, connection: sa.Connection, table: sa.Table) -> tuple[int, list[str]]:
-        """How many participants are taken, and descriptions of those who are left out."""
-        conditions = self.conditions(table)
-        reasons = [(sa.not_(condition), name) for name, condition in conditions.items()]
-        reason = sa.case(*reasons, else_="") if reasons else sa.literal("")
-        values = [sa.cast(table.c[column], sa.Text).label(name) for name, column in COLUMNS.items()]
-        everybody = sa.select(reason.label("reason"), *values).subquery()
-        groups = sa.select(everybody, sa.func.count()).group_by(*everybody.c)
-        counts: Counter = Counter()
-        for reason, *values, count in connection.execute(groups):
-            named = dict(zip(COLUMNS, values, strict=True))
-            counts[reason, named.get(reason) or "none"] += count
-        taken = sum(counts.pop(group) for group in list(counts) if not group[0])
-        return taken, [self._describe(*group, count) for group, count in sorted(counts.items())]
-
-    def _describe(self, reason: str, value: str, count: int) -> str:
-        if reason == "date":
-            return f"{count:,} who came before or after the dates"
-        if reason == "status" and value.isdigit():
-            value = f"{value}, {STATUS_NAMES.get(int(value), 'unknown')}"
-        remedy = " (to take all: --mode all)" if reason == "mode" and self.modes is None else ""
-        return f"{count:,} of {reason} {value}{remedy}"
+    name: str
+    condition: sa.ColumnElement
+    remedy: str = ""
 
 
-EVERYBODY = Choice(modes=())
-
-
-def read_choice(
+def read_filters(
     version: Iterable[str], mode: Iterable[str], status: Iterable[str], since: str, until: str
-) -> Choice:
+) -> list[Filter]:
     """Read the options of `study data`. Some can be repeated, and each can hold commas.
 
     Raises StudyError.
     """
-    modes, statuses = _words(mode), _words(status)
-    return Choice(
-        versions=_words(version),
-        modes=(() if ALL in modes else modes) if modes else None,
-        statuses=() if ALL in statuses else tuple(_numbers(statuses)),
-        since=_time("--since", since),
-        until=_time("--until", until, whole_day=True),
-    )
+    filters, modes, statuses = [], _words(mode), _words(status)
+    if not modes:
+        condition = sa.not_(_is_one_of("mode", TEST_MODES))
+        filters.append(Filter("mode", condition, " (to take all: --mode all)"))
+    elif ALL not in modes:
+        filters.append(Filter("mode", _is_one_of("mode", modes)))
+    if versions := _words(version):
+        filters.append(Filter("version", _is_one_of("codeversion", versions)))
+    if statuses and ALL not in statuses:
+        filters.append(Filter("status", _is_one_of("status", _numbers(statuses))))
+    begin = sa.column("beginhit")
+    # Untyped literals: PostgreSQL reads them as times, and SQLite compares texts.
+    if since:
+        earliest = sa.literal_column(f"'{_time('--since', since)}'")
+        filters.append(Filter("date", sa.and_(begin.is_not(None), begin >= earliest)))
+    if until:
+        end = sa.literal_column(f"'{_time('--until', until, whole_day=True)}'")
+        filters.append(Filter("date", sa.and_(begin.is_not(None), begin < end)))
+    return filters
 
 
-def _is_one_of(column: sa.Column, values: Iterable[str]) -> sa.ColumnElement:
-    return sa.func.coalesce(sa.cast(column, sa.Text), "").in_(list(values))
+def count(
+    connection: sa.Connection, table: sa.Table, filters: Iterable[Filter]
+) -> tuple[int, list[str]]:
+    """How many participants the filters take, and descriptions of those they leave out."""
+    reasons = [(sa.not_(each.condition), each.name) for each in filters]
+    reason = sa.case(*reasons, else_="") if reasons else sa.literal("")
+    values = [sa.cast(table.c[column], sa.Text).label(name) for name, column in COLUMNS.items()]
+    everybody = sa.select(reason.label("reason"), *values).select_from(table).subquery()
+    groups = sa.select(everybody, sa.func.count()).group_by(*everybody.c)
+    counts: Counter = Counter()
+    for reason, *values, number in connection.execute(groups):
+        named = dict(zip(COLUMNS, values, strict=True))
+        counts[reason, named.get(reason) or "none"] += number
+    taken = counts.pop(("", "none"), 0)
+    remedies = {each.name: each.remedy for each in filters}
+    left_out = [
+        f"{number:,} {_describe(reason, value)}{remedies[reason]}"
+        for (reason, value), number in sorted(counts.items())
+    ]
+    return taken, left_out
+
+
+def _describe(reason: str, value: str) -> str:
+    if reason == "date":
+        return "who came before or after the dates"
+    if reason == "status" and value.isdigit():
+        value = f"{value}, {STATUS_NAMES.get(int(value), 'unknown')}"
+    return f"of {reason} {value}"
+
+
+def _is_one_of(column: str, values: Iterable[str]) -> sa.ColumnElement:
+    return sa.func.coalesce(sa.cast(sa.column(column), sa.Text), "").in_(list(values))
 
 
 def _words(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(word for text in texts for word in map(str.strip, text.split(",")) if word)
 
 
-def _numbers(statuses: Iterable[str]) -> Iterable[int]:
+def _numbers(statuses: Iterable[str]) -> Iterable[str]:
     for status in statuses:
         if status == "finished":
-            yield from FINISHED
+            yield from map(str, FINISHED)
         elif status.isdigit() and int(status) in STATUS_NAMES:
-            yield int(status)
+            yield str(int(status))
         else:
             known = ", ".join(f"{number} {name}" for number, name in STATUS_NAMES.items())
             raise StudyError(
@@ -117,10 +102,8 @@ def _numbers(statuses: Iterable[str]) -> Iterable[int]:
             )
 
 
-def _time(option: str, text: str, whole_day: bool = False) -> datetime | None:
+def _time(option: str, text: str, whole_day: bool = False) -> datetime:
     """A time in UTC without a zone. A day means its beginning or, if whole, its end."""
-    if not text:
-        return None
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:

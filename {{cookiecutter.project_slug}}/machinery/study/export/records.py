@@ -110,8 +110,8 @@ def _decoder_for(keys: Iterable[str | None]) -> Callable[[str], Any]:
 
     It fills a struct for each trial, which takes two thirds of the time of dictionaries.
     """
-    fields = [(f"f{number}", Any, None) for number, _ in enumerate(keys)]
     names = {f"f{number}": key for number, key in enumerate(keys)}
+    fields = [(name, Any, None) for name in names]
     try:
         if WHOLE in names.values():
             return _decode_nothing
@@ -122,14 +122,15 @@ def _decoder_for(keys: Iterable[str | None]) -> Callable[[str], Any]:
         return _decode_nothing
     columns = [*((name, Any) for name in COLUMNS["trialdata"]), ("trialdata", cells)]
     trial = msgspec.defstruct("KnownTrial", columns, gc=False)
-    parts = [("data", list[trial]), ("eventdata", list[Event]), ("questiondata", dict[str, Any])]
-    return msgspec.json.Decoder(msgspec.defstruct("KnownRecord", parts, gc=False)).decode
+    parts = TYPES | {"data": list[trial]}
+    return msgspec.json.Decoder(msgspec.defstruct("KnownRecord", parts.items(), gc=False)).decode
 
 
 def _decode_nothing(text: str) -> NoReturn:
     raise msgspec.DecodeError
 
 
+TYPES = {"data": list[Trial], "eventdata": list[Event], "questiondata": dict[str, Any]}
 _decode_record = msgspec.json.Decoder(Record).decode
 
 
@@ -147,24 +148,10 @@ def read_record(text: str) -> tuple[Record, list[str]]:
         problems.append("half of a character, written as \ufffd")
     if not isinstance(sent, dict) or (sent and sent.keys().isdisjoint(PARTS.values())):
         return record, [*problems, "not a record of psiTurk's"]
-    readers = {"data": _trials, "eventdata": _events, "questiondata": _answers}
     for name, part in PARTS.items():
         try:
             if part in sent:
-                setattr(record, part, readers[part](sent[part]))
-        except (KeyError, TypeError, AttributeError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else f"{error}"
-            problems.append(f"{name}: {reason}")
+                setattr(record, part, msgspec.convert(sent[part], TYPES[part]))
+        except msgspec.ValidationError as error:
+            problems.append(f"{name}: {error}")
     return record, problems
-
-
-def _trials(trials: list[dict]) -> list[Trial]:
-    return [Trial(*(trial[name] for name in Trial.__struct_fields__)) for trial in trials]
-
-
-def _events(events: list[dict]) -> list[Event]:
-    return [Event(*(event[name] for name in COLUMNS["eventdata"])) for event in events]
-
-
-def _answers(answers: dict) -> dict:
-    return dict(answers.items())
