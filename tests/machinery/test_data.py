@@ -307,8 +307,8 @@ def test_records_that_lost_against_a_newer_window_are_kept_apart(live, local, tm
     setting = local(ROWS)
     with database(setting) as connection:
         connection.execute(
-            "create table if not exists study_superseded_records (uniqueid varchar(128), writer integer,"
-            " received timestamp, reason varchar(32), datastring text)"
+            "create table if not exists study_superseded_records (uniqueid varchar(128),"
+            " writer integer, received timestamp, reason varchar(32), datastring text)"
         )
         spare = [
             ("worker01:assignment01", 1, "2026-11-24 10:00:00", "newer-window", BROKEN),

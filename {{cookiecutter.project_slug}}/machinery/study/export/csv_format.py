@@ -47,12 +47,13 @@ class ColumnStats:
         self.has_formula = False
 
     def add(self, cells: tuple) -> Collection:
-        """Take cells into account. Returns the different ones if all are texts."""
-        types = set(map(type, cells))
-        # A set would take 1, 1.0 and True for the same.
-        different = set(cells) if types <= {str, NoneType} else cells
-        self.present += len(cells) - (cells.count(None) if NoneType in types else 0)
-        self.kinds |= {KINDS[kind] for kind in types - {NoneType}}
+        """Take cells into account. Returns the different ones or, if a set cannot hold or tell
+        them apart, all."""
+        types = set(map(type, cells)) - {NoneType}
+        # A set takes 1, 1.0 and True for the same, and 0.0 and -0.0.
+        different = set(cells) if len(types) < 2 and types <= {str, int, bool} else cells
+        self.present += len(cells) - cells.count(None)
+        self.kinds |= {KINDS[kind] for kind in types}
         if types & NUMBERS:
             self._measure([cell for cell in different if type(cell) in NUMBERS])
         if str in types and not self.has_formula:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -105,7 +106,7 @@ def download(
     if participants.table is None:
         return None
     with replace_files(out) as folder, open_snapshot(participants) as connection:
-        job = Download(connection, participants, folder, pseudonym_key, filters)
+        job = Download(connection, participants, folder, filters, partial(pseudonym, pseudonym_key))
         try:
             report = job.run(Report(out, "as asked" if whole else ""))
         except TooManyKeys:
@@ -124,8 +125,8 @@ class Download:
     connection: sa.Connection
     participants: Participants
     folder: Path
-    pseudonym_key: bytes
     filters: Iterable[Filter]
+    pseudonym: Callable[[str], str]  # of an id
 
     def run(self, report: Report) -> Report:
         """Write all files. Raises TooManyKeys, and StudyError if anything is missing."""
@@ -135,7 +136,8 @@ class Download:
         columns |= COLUMNS
         columns["identifiers"] = ("worker", *(name for name in IDENTIFIERS if name in names))
         report.tables = {name: Table(self.folder, columns[name]) for name in columns}
-        query = sa.select(*map(select_value, table.c)).where(*self._conditions)
+        query = sa.select(*map(select_value, table.c))
+        query = query.where(*(each.condition for each in self.filters))
         rows = read_rows(self.connection, query.order_by(table.c.beginhit, table.c.uniqueid))
         with json_lines(self.folder / UNREADABLE) as keep:
             self._write_rows(track(rows, expected), report, keep)
@@ -146,18 +148,11 @@ class Download:
             file.write(codebook(report.tables, about).encode())
         return report
 
-    @property
-    def _conditions(self) -> Iterator[sa.ColumnElement]:
-        return (each.condition for each in self.filters)
-
-    def _pseudonym(self, identifier: str) -> str:
-        return pseudonym(self.pseudonym_key, identifier)
-
     def _write_rows(self, rows: Iterable[sa.Row], report: Report, keep: Callable) -> None:
         tables, reader, waiting = report.tables, RecordReader(bool(report.whole)), 0
         for row in rows:
             values = row._mapping
-            participant, worker = map(self._pseudonym, (row.uniqueid, row.workerid))
+            participant, worker = map(self.pseudonym, (row.uniqueid, row.workerid))
             for name in ("participants", "identifiers"):
                 cells = (values[column] for column in tables[name].columns[2:])
                 tables[name].add(participant, [(worker, *cells)])
@@ -193,15 +188,15 @@ class Download:
         records = self.participants.own_table("study_superseded_records")
         if records is None:
             return 0
-        people, number = self.participants.table.c.uniqueid, 0
-        taken = sa.select(people).where(*self._conditions)
+        uniqueid, number = self.participants.table.c.uniqueid, 0
+        taken = sa.select(uniqueid).where(*(each.condition for each in self.filters))
         query = sa.select(*map(select_value, records.c)).where(records.c.uniqueid.in_(taken))
         query = query.order_by(records.c.received, records.c.uniqueid, records.c.writer)
         with json_lines(self.folder / SUPERSEDED) as keep:
             for row in read_rows(self.connection, query):
                 number += 1
                 keep(
-                    participant=self._pseudonym(row.uniqueid), writer=row.writer,
+                    participant=self.pseudonym(row.uniqueid), writer=row.writer,
                     received=row.received, reason=row.reason, raw=row.datastring,
                 )  # fmt: skip
         return number
