@@ -2,11 +2,10 @@
 
     uv run python -m tests.bench.download [PARTICIPANTS]
 
-Everybody reads the same table in one PostgreSQL: 3,000 participants of 100 trials. Rounds go
+All commands read the same table in one PostgreSQL: 3,000 participants of 100 trials. Rounds go
 through all of them in turn, so that whatever else the machine does falls on all alike; shown are
-medians, and the CPU time of all processes of a command together, which other work changes less.
-Memory is their peak together (PSS), in a run of its own. Then both read 30,000 of them once, and
-in the end `study data` reads PARTICIPANTS (100,000) alone.
+medians, and CPU time, which other work changes less. Memory is the peak (PSS) in a run of its own.
+Then both read 30,000 participants once, and with PARTICIPANTS `study data` reads that many alone.
 """
 
 import json
@@ -18,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -66,7 +64,7 @@ where uniqueid not like 'copy%'
 
 
 def main() -> None:
-    many = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    many = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     cluster = Cluster()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         try:
@@ -75,8 +73,9 @@ def main() -> None:
             show(compare(commands))
             grow(cluster, url, PARTICIPANTS, MORE)
             show_once(MORE, commands, "psiTurk's recipe", "study data")
-            grow(cluster, url, MORE, many)
-            show_once(many, commands, "study data")
+            if many:
+                grow(cluster, url, MORE, many)
+                show_once(many, commands, "study data")
         finally:
             cluster.stop()
 
@@ -161,21 +160,12 @@ def run_once(command: Command) -> tuple[float, float]:
 
 
 def peak(command: Command) -> float:
-    """The most megabytes that a command and its processes had together."""
+    """The most megabytes that a command had."""
     most, process = 0.0, command.start()
     while process.poll() is None:
-        most = max(most, sum(map(megabytes, family(process.pid))))
+        most = max(most, megabytes(process.pid))
         time.sleep(0.02)
     return most
-
-
-def family(pid: int) -> Iterator[int]:
-    """A process and its children."""
-    yield pid
-    try:
-        yield from map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    except OSError:
-        return
 
 
 def megabytes(pid: int) -> float:
@@ -197,12 +187,16 @@ def show(figures: dict[str, list[float]]) -> None:
 
 
 def show_once(number: int, commands: dict[str, Command], *names: str) -> None:
-    """What these commands take for so many participants."""
+    """What these commands take for so many participants, and how many times faster each is than
+    the first."""
     print(f"\n{number // PARTICIPANTS * PARTICIPANTS:,} participants of {TRIALS} trials")
+    base = 0.0
     for name in names:
         seconds, cpu = run_once(commands[name])
+        base = base or seconds
         most = peak(commands[name])
-        print(f"{name}: {seconds:.1f} s, CPU {cpu:.1f} s, at most {most:.0f} MB")
+        figures = f"{seconds:.1f} s {base / seconds:.1f}x, CPU {cpu:.1f} s, at most {most:.0f} MB"
+        print(f"{name}: {figures}", flush=True)
 
 
 def record(number: int) -> dict:

@@ -223,7 +223,7 @@ def test_what_cannot_be_read_is_kept_reported_and_fails(live, local, tmp_path):
     assert "4 times something could not be understood" in done.stdout
     kept = read_lines(tmp_path / "unreadable.jsonl")
     assert [row["raw"] for row in kept] == [row["datastring"] for row in UNREADABLE]
-    assert "no 'dateTime'" in kept[1]["problem"] or "no 'trialdata'" in kept[1]["problem"]
+    assert "missing required field `dateTime`" in kept[1]["problem"]
     assert len(read(tmp_path, "participants")) == 10  # what is known about them otherwise
     assert len(read(tmp_path, "trialdata")) == 18  # those of the one with half of a character
     assert read(tmp_path, "questiondata")[-2]["answer"] == "\ufffd"
@@ -296,7 +296,7 @@ def test_nobody_can_make_a_table_that_is_too_wide(live, local, tmp_path):
     ]
     done = live("data", "--local", "--out", str(tmp_path), **local(rows))
     assert "2000 different keys" not in done.stdout  # in one column, they are no problem
-    assert done.returncode == 0 and "Each trial stands as JSON in one column" in done.stdout
+    assert done.returncode == 0 and "Each trial is JSON in one column" in done.stdout
     assert [json.loads(row["trialdata"]) for row in read(tmp_path, "trialdata")] == told
     done = live("data", "--local", "--out", str(tmp_path), **local(rows[:2]))
     assert done.returncode == 1 and "2000 different keys" in done.stdout
@@ -307,8 +307,8 @@ def test_records_that_lost_against_a_newer_window_are_kept_apart(live, local, tm
     setting = local(ROWS)
     with database(setting) as connection:
         connection.execute(
-            "create table if not exists study_superseded_records (uniqueid varchar(128), writer integer,"
-            " received timestamp, reason varchar(32), datastring text)"
+            "create table if not exists study_superseded_records (uniqueid varchar(128),"
+            " writer integer, received timestamp, reason varchar(32), datastring text)"
         )
         spare = [
             ("worker01:assignment01", 1, "2026-11-24 10:00:00", "newer-window", BROKEN),
@@ -342,7 +342,7 @@ def test_the_table_may_have_another_name_and_other_columns(live, local, tmp_path
 
 @pytest.fixture(scope="module")
 def many(live, cluster):
-    """A database with enough participants for several processes; gives the setting for it."""
+    """A database that takes a while to read; gives the setting for it."""
     url = cluster.create_database()
     live.fill(
         [participant(n, 900 - n, datastring=json.dumps(record(n, 40))) for n in range(800)], url
@@ -351,55 +351,62 @@ def many(live, cluster):
     cluster.drop_database(url)
 
 
-def there(parts):
-    return [path for path in parts.glob("*") if not path.suffix]  # a suffix means: unfinished
-
-
-def kill_after_some_parts(live, out, setting):
-    """Whether it was still at work when it was killed."""
+def interrupt(live, out, setting, how):
+    """Send a signal to a download that is at work; gives what it said on stderr."""
     command = [live.python, "-m", "study", "data", "--local", "--out", str(out)]
-    environment = live.machine.environment | setting
-    with subprocess.Popen(command, cwd=live.folder, env=environment, stdout=-3) as process:
-        while process.poll() is None and len(there(out / ".parts")) < 3:
+    with subprocess.Popen(
+        command, cwd=live.folder, env=live.machine.environment | setting, stdout=-3, stderr=-1,
+        text=True,
+    ) as process:  # fmt: skip
+        while process.poll() is None and not list(out.glob(".unfinished-*")):
             time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
-    return process.returncode == -signal.SIGKILL
+        assert process.poll() is None
+        process.send_signal(how)
+        return process.stderr.read()
 
 
-def test_an_interrupted_download_goes_on_and_reads_again_what_has_changed(
-    live, many, cluster, tmp_path
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_download_leaves_the_earlier_files_and_the_next_brings_everything(
+    live, many, tmp_path, how
 ):
     out = tmp_path / "out"
-    assert kill_after_some_parts(live, out, many)
-    assert not (out / "trialdata.csv").exists()
-    live.fill([participant(900, datastring=json.dumps(record(900)))], many["PSITURK_DATABASE_URL"])
-    cluster.run(
-        "update assignments set status = 6, datastring = replace(datastring, 'test', 'changed') "
-        "where uniqueid = 'worker01:assignment01'",
-        database=urlsplit(many["PSITURK_DATABASE_URL"]).path[1:],
-    )
+    live("data", "--local", "--version", "none", "--out", str(out), **many)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert read(out, "participants") == []
+    told = interrupt(live, out, many, how)
+    if how == signal.SIGINT:
+        assert "Interrupted.\nRun the same command again.\n" in told and "Traceback" not in told
+    left = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    assert left == before
     done = live("data", "--local", "--out", str(out), **many)
     assert done.returncode == 0, done.stderr
-    assert "Going on:" in done.stdout
-    anew = live("data", "--local", "--out", str(tmp_path / "anew"), **many)
-    assert "Going on:" not in anew.stdout
-    for name in (*FILES, "identifiers"):
-        path = f"{name}.csv"
-        assert (out / path).read_bytes() == (tmp_path / "anew" / path).read_bytes(), name
-    assert len(read(out, "participants")) == 801
-    assert {row["phase"] for row in read(out, "trialdata")} == {"test", "changed"}
-    assert not (out / ".parts").exists()
+    assert len(read(out, "participants")) == 800 and len(read(out, "trialdata")) == 800 * 40
+    assert {path.name for path in out.iterdir()} == set(before)
 
 
-def test_several_processes_write_what_one_writes(live, many, local, cluster, tmp_path):
-    """SQLite is read by one process, PostgreSQL by one for each core."""
-    done = live("data", "--local", "--out", str(tmp_path / "many"), **many)
+def test_a_download_on_a_full_disk_leaves_the_earlier_files(live, many, tmp_path):
+    live("data", "--local", "--out", str(tmp_path), **many)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    limited = f"ulimit -f 2000; {live.python} -m study data --local --out {tmp_path}"
+    environment = live.machine.environment | many
+    done = subprocess.run(
+        ["bash", "-c", f"trap '' XFSZ; {limited}"], cwd=live.folder, env=environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1 and "The files could not be written" in done.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_postgresql_and_sqlite_give_the_same_trials(live, many, local, tmp_path):
+    done = live("data", "--local", "--out", str(tmp_path / "postgresql"), **many)
     assert done.returncode == 0, done.stderr
-    live("data", "--local", "--out", str(tmp_path / "one"), **local(
+    live("data", "--local", "--out", str(tmp_path / "sqlite"), **local(
         [participant(n, 900 - n, datastring=json.dumps(record(n, 40))) for n in range(2, 800)]
     ))  # fmt: skip
-    one, several = (read(tmp_path / of, "trialdata") for of in ("one", "many"))
-    assert one == several[80:-3]
+    of_postgresql, of_sqlite = (
+        read(tmp_path / name, "trialdata") for name in ("postgresql", "sqlite")
+    )
+    assert of_postgresql[80:] == of_sqlite
 
 
 @pytest.mark.parametrize("where", ["PostgreSQL", "SQLite"])

@@ -11,11 +11,11 @@ from live_study import participant
 
 # What a study's own Python makes of records, one database after the other; see `round_trip`.
 ROUND_TRIP = r"""
-import json, re, sys
+import json, os, re, sys
 from pathlib import Path
 from pyarrow.parquet import read_table
-from study.export import Source, download
-from study.export.parquet import write_parquet
+from study.database.reader import find_study
+from study.export.download import download
 
 CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n)')
 
@@ -34,11 +34,12 @@ def read_csv(text):
 
 for line in sys.stdin:
     address, out = json.loads(line)
-    report = download(Source(address, "assignments"), Path(out), b"key")
-    told = {"problems": report.problems, "keys": report.keys}
+    os.environ["PSITURK_DATABASE_URL"] = address
+    participants, _ = find_study(Path.cwd(), local=True)
+    report = download(participants, Path(out), b"key", parquet=True)
+    told = {"problems": report.problems}
     for name in ("trialdata", "eventdata", "questiondata"):
         path = Path(out, f"{name}.csv")
-        write_parquet(path, report.headers[name], report.observed[name], report.longest)
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = read_csv(file.read())
         columns = read_table(path.with_suffix(".parquet")).to_pydict()
@@ -72,7 +73,10 @@ def round_trip(live, with_parquet, tmp_path_factory):
                     "create table assignments (uniqueid, workerid, mode, codeversion, status,"
                     " beginhit, datastring)"
                 )
-                rows = [(f"{n:03}", f"w{n}", "live", "1", 3, n, r) for n, r in enumerate(records)]
+                rows = [
+                    (f"{n:03}", f"w{n}", "live", "1", 3, f"2026-11-01 00:00:{n:02}", text)
+                    for n, text in enumerate(records)
+                ]
                 connection.executemany("insert into assignments values (?,?,?,?,?,?,?)", rows)
             connection.close()
             address = f"sqlite:///{folder}/participants.db"
@@ -106,6 +110,12 @@ records = st.fixed_dictionaries({
 })  # fmt: skip
 
 
+def keys_of(sent):
+    """The keys of all trials in order; None stands for trials that are no object."""
+    told = [trial["trialdata"] for one in sent for trial in one["data"]]
+    return dict.fromkeys(key for t in told for key in (t if isinstance(t, dict) else [None]))
+
+
 def is_same(cell, value):
     """Whether a cell of a CSV file is what was sent."""
     if cell is None or value is None or isinstance(value, str):
@@ -127,11 +137,12 @@ def test_what_a_browser_saved_is_what_can_be_read_in_the_files(round_trip, sent,
     told = round_trip([json.dumps(r, ensure_ascii=only_ascii) for r in sent])
     assert told["problems"] == []
     expected = {"trialdata": [], "eventdata": [], "questiondata": []}
+    keys = keys_of(sent)
     for one in sent:
         for trial in one["data"]:
             named = trial["trialdata"]
             named = named if isinstance(named, dict) else {None: named}
-            row = [trial["current_trial"], trial["dateTime"], *map(named.get, told["keys"])]
+            row = [trial["current_trial"], trial["dateTime"], *map(named.get, keys)]
             expected["trialdata"].append(row)
         for event in one["eventdata"]:
             expected["eventdata"].append([event[column] for column in EVENT])

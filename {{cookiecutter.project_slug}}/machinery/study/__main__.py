@@ -99,10 +99,11 @@ def data(
     psiturk: bool,
 ) -> bool:  # fmt: skip
     """Download the data as CSV files. Fails if a record could not be read."""
-    from study.export import read_choice, run_data
+    from study.commands.data import run_data
+    from study.export.filters import read_filters
 
-    choice = read_choice(version, mode, status, since, until)
-    return run_data(Path.cwd(), local, out, choice, json_trials, parquet, psiturk)
+    filters = read_filters(version, mode, status, since, until)
+    return run_data(Path.cwd(), local, out, filters, json_trials, parquet, psiturk)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from study import signing
-from study.export.files import private
+from study.export import private
 from study.recruiters import Recruiter
 
 TO_PAY = {

@@ -21,8 +21,7 @@ from study.bonuses.rules import Rule, bonus_rule, read_participant
 from study.config import settings
 from study.database.reader import find_key, find_study
 from study.errors import StudyError
-from study.export import read_key
-from study.export.pseudonyms import pseudonym
+from study.export import pseudonym, read_pseudonym_key
 from study.heroku.app import read_spec
 from study.recruiters import RECRUITERS, Recruiter
 from study.statuses import FINISHED, TEST_MODES, UNPAID_MODES
@@ -55,7 +54,7 @@ def run_bonuses(folder: Path, local: bool, again: bool, out: Path) -> bool:
     ledger.settle(out)
     for line in ledger.describe():
         print(line)
-    rule, names = load_rule(folder), read_key(folder)
+    rule, names = load_rule(folder), read_pseudonym_key(folder)
     found = ask_rule(ledger, real_modes(recruiter), rule, again, names)
     if found.bonuses:
         key = find_key(participants, config) if recruiter.name == "link" else ""
@@ -125,7 +124,7 @@ def ask_rule(ledger: Ledger, modes: list[str], rule: Rule, again: bool, names: b
             try:
                 amount = read_amount(rule(read_participant(row)))
             except Exception as error:  # the rule is the researcher's, the record a browser's
-                who = pseudonym(names, row["uniqueid"].encode())
+                who = pseudonym(names, row["uniqueid"])
                 found.problems.append(f"{who}: {describe(error)}")
                 continue
             if amount:
@@ -140,7 +139,7 @@ def try_rule(ledger: Ledger, rule: Rule, names: bytes, currency: str) -> list[st
     """Show what the rule gives the researcher's own trial runs; returns what went wrong."""
     tried = ask_rule(ledger, list(TEST_MODES), rule, True, names)
     for one in tried.bonuses:
-        who = pseudonym(names, one.uniqueid.encode())
+        who = pseudonym(names, one.uniqueid)
         print(f"Trial run {who}, in no file: {one.amount} {currency}")
     return tried.problems
 

@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
-from study.export import Source, download, read_key
+from study.export import read_pseudonym_key
+from study.export.download import download
 from study.heroku.app import PRICES, PRICES_CHECKED, AppState, fetch_app, read_settings, read_spec
 from study.heroku.cli import Heroku, problem
 
@@ -41,11 +42,10 @@ def run_down(folder: Path, pause: bool, confirmed: str) -> None:
         )
     refuse_other_name(confirmed or name, name)
     out = folder / "data" / f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    settings = read_settings(folder, app)
-    participants = open_participants(settings)
+    participants = open_participants(read_settings(folder, app))
     before = fingerprint(participants)
     try:
-        save(heroku, app, Source.of(settings), out, read_key(folder))
+        save(heroku, app, participants, out, read_pseudonym_key(folder))
     except StudyError as error:
         raise StudyError(error.cause, error.remedy, "Nothing was destroyed.") from error
     database = ", its database and the backups Heroku keeps of it" if app.databases else ""
@@ -75,9 +75,9 @@ def pause_app(heroku: Heroku, app: AppState) -> None:
     print(f"To go on: heroku ps:scale web=1 --app {heroku.app}")
 
 
-def save(heroku: Heroku, app: AppState, source: Source, out: Path, key: bytes) -> None:
-    """Download every participant's data and a backup into a folder. Raises StudyError."""
-    report = download(source, out, key)
+def save(heroku: Heroku, app: AppState, participants: Participants, out: Path, key: bytes) -> None:
+    """Bring a backup and every participant's data into a folder. Raises StudyError."""
+    report = download(participants, out, key)
     if report is None:
         return print("Nobody has opened the study, so there are no data to keep.")
     print(report)

@@ -13,8 +13,7 @@ from sqlalchemy import Row, select
 from study import signing
 from study.database.reader import Participants, find_key, find_study
 from study.errors import StudyError
-from study.export import read_key
-from study.export.pseudonyms import pseudonym
+from study.export import pseudonym, read_pseudonym_key
 from study.statuses import STATUS_NAMES, TEST_MODES
 
 LENGTH = 10  # letters and digits of a code
@@ -31,12 +30,12 @@ def run_verify(folder: Path, typed: Iterable[str], file: Path | None, local: boo
         raise StudyError("There is no code to look up.", f"For example: study verify {EXAMPLE}")
     participants, settings = find_study(folder, local)
     owners = find_owners(participants, find_key(participants, settings))
-    names = read_key(folder)
+    pseudonym_key = read_pseudonym_key(folder)
     unknown = 0
     for line in lines:
         code = code_in(line, owners)
         if code in owners:
-            name = pseudonym(names, owners[code].uniqueid.encode())
+            name = pseudonym(pseudonym_key, owners[code].uniqueid)
             print(f"{line}\n  participant {name}, {describe(owners[code])}")
         else:
             unknown += 1

@@ -1,23 +1,34 @@
-"""Downloads the participants' data: `study data`.
+"""Downloads of the participants' data, and the pseudonyms in them.
 
-One module for each subject:
-
-    command     the whole download
-    choice      which participants are wanted
-    source      psiTurk's table, as it is at one moment
-    parts       some participants at a time, side by side; what is made is found again
-    tables      the files that are made: participants, trials, events, answers
-    contents    what a record holds, as rows
-    vocabulary  texts that come again and again, read sooner
-    cells       rows as CSV
-    observed    what columns hold, for the codebook and for Parquet
-    report      what was read, written and left out
-    psiturk     psiTurk's own three files
+download     the files of `study data`, from the database to the report
+filters      which participants are taken
+records      what a participant's record holds, as rows
+csv_format   tables as CSV and Parquet, and what their columns hold
+codebook     what the files, columns and values mean
 """
 
-from study.commands.data import download, run_data
-from study.export.filters import EVERYBODY, Choice, read_choice
-from study.export.pseudonyms import read_key
-from study.export.source import Source
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
 
-__all__ = ["EVERYBODY", "Choice", "Source", "download", "read_choice", "read_key", "run_data"]
+
+def read_pseudonym_key(folder: Path) -> bytes:
+    """The key of the study's pseudonyms; made on first use, then always the same."""
+    path = folder / "data" / "key"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        with open(path, "xb", opener=private) as file:
+            file.write(secrets.token_hex(32).encode())
+    return path.read_bytes()
+
+
+def pseudonym(pseudonym_key: bytes, identifier: str) -> str:
+    """A name for an id: always the same, and untraceable without the key."""
+    return hmac.digest(pseudonym_key, identifier.encode(), hashlib.sha256).hex()[:16]
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that no other user of this machine can read, as `open` expects it."""
+    return os.open(path, flags, 0o600)

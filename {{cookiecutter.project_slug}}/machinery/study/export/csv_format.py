@@ -1,105 +1,226 @@
-"""Rows as lines of CSV, in which a value keeps its type.
+"""Tables whose cells keep their type: as CSV files, and as Parquet.
 
-A text stands in quotes, always; a number, true and false stand without; a list or an object
-stands as its JSON, in quotes; nothing stands for what is missing or null. So ``"12"`` is a
-text and ``12`` a number, ``""`` is a text without characters and an empty cell no value.
-Nothing is shortened, rounded or masked.
+In CSV, a text is always quoted; a number, true and false never are; a list or an object is
+its JSON, quoted; missing and null are an empty cell. So ``"12"`` is a text and ``12`` a
+number, ``""`` is an empty text and an empty cell no value. Nothing is shortened, rounded or
+masked. (`csv.QUOTE_STRINGS` is the same format, but needs Python 3.12.)
 """
 
 import json
-import re
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from math import isfinite
+from pathlib import Path
 from types import NoneType
 
 import msgspec
 
-CELL = re.compile(rb'("[^"]*(?:""[^"]*)*"|[^",\r\n]*)(,|\r\n)')
-NOT_IN_STRUCTURE = bytes(set(range(256)) - set(b'"\n'))
+from study.errors import StudyError
+from study.export import private
 
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_encode = msgspec.json.Encoder().encode_lines
+KINDS = {str: "text", int: "integer", float: "number", bool: "true/false", list: "list",
+         dict: "object"}  # fmt: skip
+NUMBERS, NESTED = {int, float}, {list, dict}
+BARE = {"integer", "number", "true/false"}
+ODD = "NaN, Infinity or beyond 64 bits"
+SMALLEST, LARGEST = -(2**63), 2**63 - 1
+FORMULA = tuple("=+-@")  # the first characters of texts that a spreadsheet calculates
+MOST_VALUES, LONGEST_VALUE = 12, 40
+ROW_END = b"\xff\r\n"  # until a table is complete; UTF-8 has no such byte
+TIMES = ("beginhit", "beginexp", "endhit")
+EXACT = 2**53  # up to here, a floating-point number can be every integer
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def as_csv(rows: Sequence[tuple], missing: int) -> bytes:
-    """Lines of CSV for rows that begin with a text. A cell holds what JSON can hold.
+class ColumnStats:
+    """What a column holds. ``values`` is None if there are too many to list."""
 
-    ``missing``: how many of the cells are None.
+    def __init__(self, values: set[str] | None = None):
+        self.kinds: set[str] = set()
+        self.present = 0
+        self.least: int | float | None = None
+        self.most: int | float | None = None
+        self.values = values
+        self.has_formula = False
 
-    JSON and CSV agree about numbers, true, false and texts without a backslash, and neither
-    breaks a line inside an array. So the rows as JSON, an array on each line, are CSV but for
-    the brackets. Brackets and null could also stand inside a text, so they are counted: as many
-    as there are rows, and missing cells, and no others. If there are more, each line is looked
-    at.
+    def add(self, cells: tuple) -> Collection:
+        """Take cells into account. Returns the different ones or, if a set cannot hold or tell
+        them apart, all."""
+        types = set(map(type, cells)) - {NoneType}
+        # A set takes 1, 1.0 and True for the same, and 0.0 and -0.0.
+        different = set(cells) if len(types) < 2 and types <= {str, int, bool} else cells
+        self.present += len(cells) - cells.count(None)
+        self.kinds |= {KINDS[kind] for kind in types}
+        if types & NUMBERS:
+            self._measure([cell for cell in different if type(cell) in NUMBERS])
+        if str in types and not self.has_formula:
+            self.has_formula = any(type(c) is str and c.startswith(FORMULA) for c in different)
+        if types & NESTED:
+            self.values = None
+        elif self.values is not None:
+            self.values.update(_shown(cell) for cell in different if cell is not None)
+            if len(self.values) > MOST_VALUES:
+                self.values = None
+        return different
+
+    def _measure(self, numbers: list[int | float]) -> None:
+        ordinary = [
+            number
+            for number in numbers
+            if SMALLEST <= number <= LARGEST or (type(number) is float and isfinite(number))
+        ]
+        if len(ordinary) < len(numbers):
+            self.kinds.add(ODD)
+        if ordinary:
+            ends = [end for end in (self.least, self.most) if end is not None]
+            self.least, self.most = min(ordinary + ends), max(ordinary + ends)
+
+
+@lru_cache(typed=True)
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+
+
+class Table:
+    """Rows on their way to a CSV file. Each begins with its participant.
+
+    Columns can be added at any time. So rows are first written to a temporary file, and
+    `save` puts the header before them and empty cells behind those that lack columns.
     """
-    if not rows:
+
+    def __init__(self, folder: Path, columns: Iterable[str]):
+        self.columns = ["participant", *columns]
+        self.stats = [ColumnStats(values=set()) for _ in self.columns]
+        self.stats[0] = ColumnStats()
+        self.stats[0].kinds = {KINDS[str]}
+        self.rows = self.longest = 0
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._widths = [(0, len(self.columns))]  # from which byte on rows have how many columns
+        self._participants: list[bytes] = []
+        self._waiting: list[tuple] = []
+
+    def add(self, participant: str, rows: Collection[tuple]) -> None:
+        """Add rows of a participant; `flush` writes them."""
+        self._participants += [to_cell(participant)] * len(rows)
+        self._waiting += rows
+
+    def add_column(self, name: str) -> None:
+        """Add a column to the right. All further rows must have it."""
+        self.flush()
+        self.columns.append(name)
+        self.stats.append(ColumnStats(values=set()))
+        self._widths.append((self._file.tell(), len(self.columns)))
+
+    def flush(self) -> None:
+        """Write the rows that were added since the last time."""
+        if not self._waiting:
+            return
+        columns = zip(*self._waiting, strict=True)
+        cells = [self._participants]
+        for stats, column in zip(self.stats[1:], columns, strict=True):
+            cells.append(_to_cells(column, stats.add(column), stats.kinds))
+        text = b"".join([ROW_END.join(map(b",".join, zip(*cells, strict=True))), ROW_END])
+        self._file.write(text)
+        self.longest = max(self.longest, len(text))
+        self.rows += len(self._waiting)
+        self.stats[0].present = self.rows
+        self._participants, self._waiting = [], []
+
+    def save(self, path: Path) -> int:
+        """Write the CSV file; returns how many rows it has, counted anew."""
+        self.flush()
+        starts = [start for start, _ in self._widths]
+        ends = [*starts[1:], self._file.tell()]
+        written = 0
+        self._file.seek(0)
+        with open(path, "wb", opener=private) as file:
+            file.write(b",".join(map(to_cell, self.columns)) + b"\r\n")
+            for (start, width), end in zip(self._widths, ends, strict=True):
+                lacking = b"," * (len(self.columns) - width)
+                while block := self._file.read(min(end - start, 1 << 20)):
+                    start += len(block)
+                    written += block.count(ROW_END[:1])
+                    file.write(block.replace(ROW_END[:1], lacking))
+        self._file.close()
+        return written
+
+
+def _to_cells(values: tuple, different: Collection, kinds: set[str]) -> Iterable[bytes]:
+    if kinds <= BARE:  # JSON and CSV agree about them, except for null
+        return msgspec.json.encode(values)[1:-1].replace(b"null", b"").split(b",")
+    if 2 * len(different) > len(values):
+        return map(to_cell, values)
+    cells = {value: to_cell(value) for value in different}
+    return map(cells.__getitem__, values)
+
+
+def to_cell(value: object) -> bytes:
+    """A value that JSON can hold, as a cell."""
+    if value is None:
         return b""
+    text = value if isinstance(value, str) else _to_json(value)
+    if isinstance(value, str | list | dict):
+        text = '"' + text.replace('"', '""') + '"'
+    return text.encode()
+
+
+def _to_json(value: object) -> str:
+    # Python 3.11 counts the calls above, and there were fewer of them when it was read.
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(2 * limit)
     try:
-        text = _encode(rows)
-    except (ValueError, RecursionError):  # it takes no integers beyond 64 bits
-        return b"\r\n".join([*map(_line, rows), b""])
-    shorter = text.replace(b",null", b",")
-    if is_each_missing := len(text) - len(shorter) == missing * len(b"null"):
-        text = shorter
-    is_csv = is_each_missing and b"\\" not in text and b"{" not in text
-    is_csv = is_csv and text.count(b"[") == len(rows)
-    lines = text[1:-2].split(b"]\n[")
-    if not is_csv:
-        for number, line in enumerate(lines):
-            if (
-                b"\\" in line or b"{" in line or b"[" in line
-                or (b"null" in line and not is_each_missing)
-            ):  # fmt: skip
-                lines[number] = _line(rows[number])
-    return b"\r\n".join([*lines, b""])
+        return _encode(value)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
-def _line(row: tuple) -> bytes:
-    return b",".join([_CELL[type(value)](value) for value in row])
+def write_parquet(path: Path, table: Table) -> None:
+    """Write a CSV file once more as Parquet, beside it. Raises StudyError without pyarrow."""
+    pyarrow = import_pyarrow()
+    csv = pyarrow.csv
+    columns = zip(table.columns, table.stats, strict=True)
+    schema = pyarrow.schema([(name, _parquet_type(name, stats)) for name, stats in columns])
+    convert = csv.ConvertOptions(
+        column_types=schema, null_values=[""], strings_can_be_null=True,
+        quoted_strings_can_be_null=False, true_values=["true"], false_values=["false"],
+    )  # fmt: skip
+    # A block must hold at least one row.
+    block_size = max(table.longest + len(table.columns), 1 << 20)
+    read = csv.ReadOptions(block_size=block_size, use_threads=False)
+    parse = csv.ParseOptions(newlines_in_values=True)
+    parquet = path.with_suffix(".parquet")
+    parquet.touch(0o600)
+    with (
+        csv.open_csv(path, read, parse, convert) as batches,
+        pyarrow.parquet.ParquetWriter(parquet, schema, compression="zstd") as file,
+    ):
+        for batch in batches:
+            file.write_batch(batch)
 
 
-def _as_json(value: object) -> str:
+def import_pyarrow():
+    """The package pyarrow. Raises StudyError if it is not installed."""
     try:
-        return _to_json(value)
-    except RecursionError:
-        # Python 3.11 counts the calls above it, and it was read from fewer: see that it fits again.
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(2 * limit)
-        try:
-            return _to_json(value)
-        finally:
-            sys.setrecursionlimit(limit)
+        import pyarrow.csv
+        import pyarrow.parquet
+    except ImportError as error:
+        raise StudyError(
+            "Parquet needs the package pyarrow, which is not installed.",
+            "Run: uv run --group parquet study data --parquet",
+        ) from error
+    return pyarrow
 
 
-def _quoted(text: str) -> bytes:
-    return b'"%b"' % text.encode().replace(b'"', b'""')
-
-
-_CELL = {
-    NoneType: lambda value: b"",
-    str: _quoted,
-    bool: lambda value: b"true" if value else b"false",
-    int: lambda value: b"%d" % value,
-    float: lambda value: _as_json(value).encode(),
-    list: lambda value: _quoted(_as_json(value)),
-    dict: lambda value: _quoted(_as_json(value)),
-}
-
-
-def count_rows(text: bytes) -> int:
-    """Ends of lines that do not stand inside a quoted cell, counted anew in what was written."""
-    structure = text.translate(None, NOT_IN_STRUCTURE).replace(b'""', b"")
-    # Of each line, an odd number of quotes before it means that it is inside a cell.
-    return sum(part.count(b"\n") for part in structure.split(b'"')[::2])
-
-
-def arranged(text: bytes, places: list[int | None]) -> bytes:
-    """The same lines with other columns: each from that place, or empty."""
-    lines, row = [], []
-    for cell, end in CELL.findall(text):
-        row.append(cell)
-        if end != b",":
-            cells = [b"" if place is None else row[place] for place in places]
-            lines.append(b",".join(cells) + b"\r\n")
-            row = []
-    return b"".join(lines)
+def _parquet_type(name: str, stats: ColumnStats) -> str:
+    """The narrowest type that holds every value exactly; text if none does."""
+    if name in TIMES:
+        return "timestamp[us]"
+    if stats.kinds == {"integer", "number"}:
+        is_exact = max(-stats.least, stats.most) <= EXACT
+        return "float64" if is_exact else "string"
+    types = {"true/false": "bool", "integer": "int64", "number": "float64"}
+    return types.get(*stats.kinds, "string") if len(stats.kinds) == 1 else "string"

@@ -1,114 +1,100 @@
-"""Which participants a download takes, and whom it leaves out for what reason."""
+"""Which participants a download takes, and how many it leaves out for which reason."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import sqlalchemy as sa
+
 from study.errors import StudyError
-from study.export.source import Reader, as_text
 from study.statuses import FINISHED, STATUS_NAMES, TEST_MODES
 
 ALL = "all"
+COLUMNS = {"mode": "mode", "version": "codeversion", "status": "status"}
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Empty means no restriction; times are UTC. ``modes`` None means all but trial runs."""
+class Filter:
+    """A condition on psiTurk's table, under the name of what it restricts."""
 
-    versions: tuple[str, ...] = ()
-    modes: tuple[str, ...] | None = None
-    statuses: tuple[int, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def rules(self) -> list[tuple[str, str, list]]:
-        """For each restriction, its name, the condition in SQL, and its parameters."""
-        rules = []
-        if self.modes is None:
-            rules.append(("mode", f"not {_is_one_of('mode', TEST_MODES)}", [*TEST_MODES]))
-        elif self.modes:
-            rules.append(("mode", _is_one_of("mode", self.modes), [*self.modes]))
-        if self.versions:
-            rules.append(("version", _is_one_of("codeversion", self.versions), [*self.versions]))
-        if self.statuses:
-            texts = [str(status) for status in self.statuses]
-            rules.append(("status", _is_one_of("status", self.statuses), texts))
-        for time, sign in ((self.since, ">="), (self.until, "<")):
-            if time:
-                condition = f"coalesce(beginhit {sign} %s, false)"
-                rules.append(("date", condition, [str(time)]))  # SQLite compares texts
-        return rules
-
-    @property
-    def where(self) -> tuple[str, list]:
-        """The condition in SQL for those who are taken, and its parameters."""
-        rules = self.rules
-        conditions = " and ".join(condition for _, condition, _ in rules)
-        return conditions or "true", [one for _, _, parameters in rules for one in parameters]
-
-    def count(self, reader: Reader) -> tuple[int, list[str]]:
-        """How many are taken, as the database counts, and who is left out, in words."""
-        cases = "".join(f" when not {c} then '{name}'" for name, c, _ in self.rules)
-        reason = f"case{cases} else '' end" if cases else "''"
-        told = {"mode": "mode", "version": "codeversion", "status": "status"}
-        told = "".join(f" when '{name}' then {as_text(of)}" for name, of in told.items())
-        statement = (
-            f"select {as_text('reason')}, {as_text(f'case reason{told} end')}, "
-            f"{as_text('count(*)')} from (select *, {reason} as reason from {reader.table}) as t "
-            "group by 1, 2 order by 1, 2"
-        )
-        taken, left_out = 0, []
-        for reason, value, count in reader.rows(statement, *self.where[1]):
-            if reason:
-                left_out.append(self._told(reason.decode(), (value or b"none").decode(), count))
-            else:
-                taken = int(count)
-        return taken, left_out
-
-    def _told(self, reason: str, value: str, count: bytes) -> str:
-        remedy = " (to take all: --mode all)" if reason == "mode" and self.modes is None else ""
-        if reason == "date":
-            return f"{int(count):,} who came before or after the dates"
-        if reason == "status" and value.isdigit():
-            value = f"{value}, {STATUS_NAMES.get(int(value), 'unknown')}"
-        return f"{int(count):,} of {reason} {value}{remedy}"
+    name: str
+    condition: sa.ColumnElement
+    remedy: str = ""
 
 
-EVERYBODY = Choice(modes=())
-
-
-def read_choice(
+def read_filters(
     version: Iterable[str], mode: Iterable[str], status: Iterable[str], since: str, until: str
-) -> Choice:
-    """The options of `study data`; those that were repeated, each perhaps with commas.
+) -> list[Filter]:
+    """Read the options of `study data`. Some can be repeated, and each can hold commas.
 
     Raises StudyError.
     """
-    modes, statuses = _words(mode), _words(status)
-    return Choice(
-        versions=_words(version),
-        modes=(() if ALL in modes else modes) if modes else None,
-        statuses=() if ALL in statuses else tuple(_numbers(statuses)),
-        since=_time("--since", since),
-        until=_time("--until", until, whole_day=True),
-    )
+    filters, modes, statuses = [], _words(mode), _words(status)
+    if not modes:
+        condition = sa.not_(_is_one_of("mode", TEST_MODES))
+        filters.append(Filter("mode", condition, " (to take all: --mode all)"))
+    elif ALL not in modes:
+        filters.append(Filter("mode", _is_one_of("mode", modes)))
+    if versions := _words(version):
+        filters.append(Filter("version", _is_one_of("codeversion", versions)))
+    if statuses and ALL not in statuses:
+        filters.append(Filter("status", _is_one_of("status", _numbers(statuses))))
+    begin = sa.column("beginhit")
+    # Untyped literals: PostgreSQL reads them as times, and SQLite compares texts.
+    if since:
+        earliest = sa.literal_column(f"'{_time('--since', since)}'")
+        filters.append(Filter("date", sa.and_(begin.is_not(None), begin >= earliest)))
+    if until:
+        end = sa.literal_column(f"'{_time('--until', until, whole_day=True)}'")
+        filters.append(Filter("date", sa.and_(begin.is_not(None), begin < end)))
+    return filters
 
 
-def _is_one_of(column: str, values: Iterable) -> str:
-    return f"(coalesce({as_text(column)}, '') in ({', '.join('%s' for _ in values)}))"
+def count(
+    connection: sa.Connection, table: sa.Table, filters: Iterable[Filter]
+) -> tuple[int, list[str]]:
+    """How many participants the filters take, and descriptions of those they leave out."""
+    reasons = [(sa.not_(each.condition), each.name) for each in filters]
+    reason = sa.case(*reasons, else_="") if reasons else sa.literal("")
+    values = [sa.cast(table.c[column], sa.Text).label(name) for name, column in COLUMNS.items()]
+    everybody = sa.select(reason.label("reason"), *values).select_from(table).subquery()
+    groups = sa.select(everybody, sa.func.count()).group_by(*everybody.c)
+    counts: Counter = Counter()
+    for reason, *values, number in connection.execute(groups):
+        named = dict(zip(COLUMNS, values, strict=True))
+        counts[reason, named.get(reason) or "none"] += number
+    taken = counts.pop(("", "none"), 0)
+    remedies = {each.name: each.remedy for each in filters}
+    left_out = [
+        f"{number:,} {_describe(reason, value)}{remedies[reason]}"
+        for (reason, value), number in sorted(counts.items())
+    ]
+    return taken, left_out
+
+
+def _describe(reason: str, value: str) -> str:
+    if reason == "date":
+        return "who came before or after the dates"
+    if reason == "status" and value.isdigit():
+        value = f"{value}, {STATUS_NAMES.get(int(value), 'unknown')}"
+    return f"of {reason} {value}"
+
+
+def _is_one_of(column: str, values: Iterable[str]) -> sa.ColumnElement:
+    return sa.func.coalesce(sa.cast(sa.column(column), sa.Text), "").in_(list(values))
 
 
 def _words(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(word for text in texts for word in map(str.strip, text.split(",")) if word)
 
 
-def _numbers(statuses: Iterable[str]) -> Iterable[int]:
+def _numbers(statuses: Iterable[str]) -> Iterable[str]:
     for status in statuses:
         if status == "finished":
-            yield from FINISHED
+            yield from map(str, FINISHED)
         elif status.isdigit() and int(status) in STATUS_NAMES:
-            yield int(status)
+            yield str(int(status))
         else:
             known = ", ".join(f"{number} {name}" for number, name in STATUS_NAMES.items())
             raise StudyError(
@@ -116,10 +102,8 @@ def _numbers(statuses: Iterable[str]) -> Iterable[int]:
             )
 
 
-def _time(option: str, text: str, whole_day: bool = False) -> datetime | None:
-    """A time in UTC without a zone; of a day, its beginning, or its end."""
-    if not text:
-        return None
+def _time(option: str, text: str, whole_day: bool = False) -> datetime:
+    """A time in UTC without a zone. A day means its beginning or, if whole, its end."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:

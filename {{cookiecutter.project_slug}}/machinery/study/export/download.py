@@ -1,0 +1,342 @@
+"""The files of `study data`, written while the database is read once, row by row.
+
+The rows are those of one moment, whoever writes meanwhile. The files of an earlier download
+are replaced when the new ones are complete; an interruption leaves them as they are.
+"""
+
+import csv
+import gc
+import io
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from study.database.reader import Participants
+from study.errors import StudyError
+from study.export import private, pseudonym
+from study.export.codebook import codebook
+from study.export.csv_format import Table, write_parquet
+from study.export.filters import Filter, count
+from study.export.records import COLUMNS, MOST_KEYS, PARTS, WHOLE, RecordReader, TooManyKeys
+from study.text import pluralize
+
+TABLES = ("participants", *PARTS)
+IDENTIFIERS = ("uniqueid", "workerid", "assignmentid", "hitid", "ipaddress")
+NOT_PUBLIC = (*IDENTIFIERS, "datastring", "record_version")
+UNREADABLE = "unreadable.jsonl"  # records that could not be read whole, unchanged
+SUPERSEDED = "superseded.jsonl"  # records from a window that a newer one had replaced
+UNFINISHED = ".unfinished-"
+FETCHED, WRITTEN = 4_000_000, 1_000_000  # characters of records at a time
+PROBLEMS_SHOWN = 10  # the file has them all
+
+
+@dataclass
+class Report:
+    """What a download wrote, and what needs attention."""
+
+    folder: Path
+    whole: str = ""  # why each trial is JSON in one column, if it is
+    tables: dict[str, Table] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)  # by the file's name without .csv
+    left_out: list[str] = field(default_factory=list)
+    without_data: int = 0
+    superseded: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the files lack or hold in another form than one may expect, and why."""
+        notes = [f"Left out: {people}." for people in self.left_out]
+        if self.without_data:
+            people = pluralize(self.without_data, "participant")
+            notes.append(f"{people} came but never saved anything.")
+        if self.superseded:
+            notes.append(
+                f"In {SUPERSEDED}: {pluralize(self.superseded, 'record')} that an older window "
+                "sent when a newer one had taken over."
+            )
+        if self.whole:
+            notes.append(f"Each trial is JSON in one column, {self.whole}.")
+        if self.problems:
+            times = pluralize(len(self.problems), "time")
+            notes.append(
+                f"{times} something could not be understood. Those records are unchanged in "
+                f"{UNREADABLE}, and what was understood is in the files."
+            )
+        return notes
+
+    @property
+    def formulas(self) -> str:
+        """The columns with texts that a spreadsheet would calculate."""
+        return ", ".join(
+            f"{column} of {name}.csv"
+            for name, table in self.tables.items()
+            for column, stats in zip(table.columns, table.stats, strict=True)
+            if stats.has_formula
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{count:>9,} rows  {self.folder / name}.csv" for name, count in self.rows.items()]
+        problems = [f"  {problem}" for problem in self.problems[:PROBLEMS_SHOWN]]
+        return "\n".join([*lines, *self.notes, *problems])
+
+
+def download(
+    participants: Participants,
+    out: Path,
+    pseudonym_key: bytes,
+    filters: Iterable[Filter] = (),
+    whole: bool = False,
+    parquet: bool = False,
+) -> Report | None:
+    """Write the files of `study data`; returns None if there is no table of participants yet.
+
+    With ``whole``, or if trials have too many keys, each trial is JSON in one column. Raises
+    StudyError unless the files hold everything; then the earlier files are unchanged.
+    """
+    if participants.table is None:
+        return None
+    with replace_files(out) as folder, open_snapshot(participants) as connection:
+        job = Download(connection, participants, folder, filters, partial(pseudonym, pseudonym_key))
+        try:
+            report = job.run(Report(out, "as asked" if whole else ""))
+        except TooManyKeys:
+            reason = f"as the trials have more than {MOST_KEYS:,} different keys"
+            report = job.run(Report(out, reason))
+        if parquet:
+            for name in TABLES:
+                write_parquet(folder / f"{name}.csv", report.tables[name])
+    return report
+
+
+@dataclass(frozen=True)
+class Download:
+    """What a download reads, and the folder that it writes to."""
+
+    connection: sa.Connection
+    participants: Participants
+    folder: Path
+    filters: Iterable[Filter]
+    pseudonym: Callable[[str], str]  # of an id
+
+    def run(self, report: Report) -> Report:
+        """Write all files. Raises TooManyKeys, and StudyError if anything is missing."""
+        table, names = self.participants.table, self.participants.table.c.keys()
+        expected, report.left_out = count(self.connection, table, self.filters)
+        columns = {"participants": ("worker", *(name for name in names if name not in NOT_PUBLIC))}
+        columns |= COLUMNS
+        columns["identifiers"] = ("worker", *(name for name in IDENTIFIERS if name in names))
+        report.tables = {name: Table(self.folder, columns[name]) for name in columns}
+        query = sa.select(*map(select_value, table.c))
+        query = query.where(*(each.condition for each in self.filters))
+        rows = read_rows(self.connection, query.order_by(table.c.beginhit, table.c.uniqueid))
+        with json_lines(self.folder / UNREADABLE) as keep:
+            self._write_rows(track(rows, expected), report, keep)
+        report.rows = self._save(report.tables, expected)
+        report.superseded = self._write_superseded()
+        about = [f"Downloaded on {datetime.now(UTC):%Y-%m-%d at %H:%M} UTC.", *report.notes]
+        with open(self.folder / "codebook.md", "wb", opener=private) as file:
+            file.write(codebook(report.tables, about).encode())
+        return report
+
+    def _write_rows(self, rows: Iterable[sa.Row], report: Report, keep: Callable) -> None:
+        tables, reader, waiting = report.tables, RecordReader(bool(report.whole)), 0
+        for row in rows:
+            values = row._mapping
+            participant, worker = map(self.pseudonym, (row.uniqueid, row.workerid))
+            for name in ("participants", "identifiers"):
+                cells = (values[column] for column in tables[name].columns[2:])
+                tables[name].add(participant, [(worker, *cells)])
+            if row.datastring:
+                found, problems = reader.read(row.datastring)
+                add_key_columns(tables["trialdata"], reader.keys)
+                for name, some in found.items():
+                    tables[name].add(participant, some)
+                if problems:
+                    report.problems += (f"{participant}: {problem}" for problem in problems)
+                    reason = "; ".join(problems)
+                    keep(participant=participant, problem=reason, raw=row.datastring)
+            else:
+                report.without_data += 1
+            waiting += size(row)
+            if waiting > WRITTEN:
+                for table in tables.values():
+                    table.flush()
+                waiting = 0
+
+    def _save(self, tables: dict[str, Table], expected: int) -> dict[str, int]:
+        written = {name: table.save(self.folder / f"{name}.csv") for name, table in tables.items()}
+        read = {name: table.rows for name, table in tables.items()}
+        if read != written or read["participants"] != expected:
+            raise StudyError(
+                f"The download is not complete: the database has {expected} participants, "
+                f"{read} were read and {written} written.",
+                "Run the same command again.",
+            )
+        return written
+
+    def _write_superseded(self) -> int:
+        records = self.participants.own_table("study_superseded_records")
+        if records is None:
+            return 0
+        uniqueid, number = self.participants.table.c.uniqueid, 0
+        taken = sa.select(uniqueid).where(*(each.condition for each in self.filters))
+        query = sa.select(*map(select_value, records.c)).where(records.c.uniqueid.in_(taken))
+        query = query.order_by(records.c.received, records.c.uniqueid, records.c.writer)
+        with json_lines(self.folder / SUPERSEDED) as keep:
+            for row in read_rows(self.connection, query):
+                number += 1
+                keep(
+                    participant=self.pseudonym(row.uniqueid), writer=row.writer,
+                    received=row.received, reason=row.reason, raw=row.datastring,
+                )  # fmt: skip
+        return number
+
+
+def select_value(column: sa.Column) -> sa.ColumnElement:
+    """A number as it is, anything else as text."""
+    is_number = isinstance(column.type, sa.Integer | sa.Float)
+    return column if is_number else sa.cast(column, sa.Text).label(column.name)
+
+
+def add_key_columns(trials: Table, keys: Iterable[str | None]) -> None:
+    """Add a column for each new key of trials. A name that is taken or empty gets a prefix."""
+    new = list(keys)[len(trials.columns) - len(COLUMNS["trialdata"]) - 1 :]
+    for key in new:
+        name = "trialdata" if key is WHOLE else key or "trialdata."
+        while name in trials.columns:
+            name = f"trialdata.{name}"
+        trials.add_column(name)
+
+
+def download_as_psiturk(participants: Participants, out: Path) -> Report:
+    """Write psiTurk's three files as `psiturk download_datafiles` does, byte for byte.
+
+    They have no headers, hold real ids and everybody, in the table's own order. Where a record
+    lacks something, psiTurk stops or leaves it out; here it is left out of that one file, and
+    reported. Raises StudyError as `download` does.
+    """
+    people, report = participants.table.c, Report(out, rows=dict.fromkeys(PARTS, 0))
+    query = sa.select(people.uniqueid, people.datastring).where(people.datastring != "")
+    with (
+        replace_files(out) as folder,
+        open_snapshot(participants) as connection,
+        json_lines(folder / UNREADABLE) as keep,
+        ExitStack() as stack,
+    ):
+        files = {
+            name: stack.enter_context(open(folder / f"{name}.csv", "wb", opener=private))
+            for name in PARTS
+        }
+        for row in read_rows(connection, query):
+            problems = []
+            for name, file in files.items():
+                try:
+                    text = io.StringIO()
+                    rows = [(row.uniqueid, *cells) for cells in psiturk_rows(name, row.datastring)]
+                    csv.writer(text).writerows(rows)
+                    file.write(text.getvalue().encode())
+                    report.rows[name] += len(rows)
+                except Exception as error:  # what a browser sent can be anything
+                    reason = f"no {error}" if isinstance(error, KeyError) else f"{error}"
+                    problems.append(f"{name}: {reason}")
+            if problems:
+                report.problems += (f"{row.uniqueid}, {problem}" for problem in problems)
+                keep(participant=row.uniqueid, problem="; ".join(problems), raw=row.datastring)
+    return report
+
+
+def psiturk_rows(name: str, datastring: str) -> Iterator[tuple]:
+    """The rows of one of psiTurk's files, without the id (`psiturk/models.py`)."""
+    found = json.loads(datastring)[PARTS[name]]
+    if name == "questiondata":
+        yield from found.items()
+    elif name == "trialdata":
+        for trial in found:
+            yield trial["current_trial"], trial["dateTime"], json.dumps(trial["trialdata"])
+    else:
+        yield from (tuple(event[column] for column in COLUMNS[name]) for event in found)
+
+
+@contextmanager
+def open_snapshot(participants: Participants) -> Iterator[sa.Connection]:
+    """The database as it is now. Raises StudyError if it cannot be read to the end."""
+    with participants.snapshot() as connection:
+        if connection.dialect.name == "postgresql":  # whatever its defaults are
+            connection.exec_driver_sql("set local datestyle to ISO")
+            connection.exec_driver_sql("set local statement_timeout to 0")
+        gc.disable()  # records have no cycles, and searching for some takes a tenth of the time
+        try:
+            yield connection
+        finally:
+            gc.enable()
+
+
+def read_rows(connection: sa.Connection, query: sa.Select) -> Iterator[sa.Row]:
+    """Rows with a datastring, some at a time: as many as have FETCHED characters."""
+    options, number = {"stream_results": True}, 10
+    with connection.execute(query, execution_options=options) as result:
+        while rows := result.fetchmany(number):
+            yield from rows
+            number = max(1, FETCHED * len(rows) // sum(map(size, rows)))
+
+
+def size(row: sa.Row) -> int:
+    """About how many characters a row has."""
+    return 1000 + len(row.datastring or "")
+
+
+def track(rows: Iterable[sa.Row], number: int) -> Iterable[sa.Row]:
+    """The same rows; in a terminal, a bar shows how many of them have been read."""
+    if not sys.stderr.isatty():
+        return rows
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(rows, "", number, console=Console(stderr=True))
+
+
+@contextmanager
+def replace_files(out: Path) -> Iterator[Path]:
+    """A folder whose files replace those in ``out`` when all are complete.
+
+    Raises StudyError if it is interrupted or the files cannot be written.
+    """
+    left = "The files of an earlier download are unchanged."
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for killed in out.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(killed, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=out) as folder:
+            yield Path(folder)
+            complete = sorted(Path(folder).iterdir())
+            for name in {UNREADABLE, SUPERSEDED} - {path.name for path in complete}:
+                (out / name).unlink(missing_ok=True)
+            for path in complete:
+                path.replace(out / path.name)
+    except KeyboardInterrupt:
+        raise StudyError("Interrupted.", "Run the same command again.", left) from None
+    except OSError as error:
+        raise StudyError(
+            f"The files could not be written: {error}.",
+            "Is the disk full, or another download at work here? Then run the command again.",
+            left,
+        ) from error
+
+
+@contextmanager
+def json_lines(path: Path) -> Iterator[Callable[..., None]]:
+    """A function that writes a line of JSON. Without any, there will be no file."""
+    with open(path, "wb", opener=private) as file:
+        yield lambda **line: file.write(json.dumps(line).encode() + b"\n")
+    if not path.stat().st_size:
+        path.unlink()
