@@ -228,8 +228,8 @@ def kept_entries(page) -> list[dict]:
     """What the journals of this browser hold."""
     return page.evaluate(
         """async () => {
-            const { leftBehind } = await import('/static/js/journal.js');
-            return (await leftBehind()).flatMap(({ entries }) => entries);
+            const { listUnsent } = await import('/static/js/journal.js');
+            return (await listUnsent()).flatMap(({ entries }) => entries);
         }"""
     )
 
