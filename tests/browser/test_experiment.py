@@ -15,7 +15,7 @@ import pytest
 from inspection import inspect
 from person import Person
 
-WRONG, LATE = (1, 12, 34), 16  # which of the 48 trials were answered wrongly, or not at all
+WRONG, LATE = (1, 12, 34), (3, 16)  # which of the 48 trials were answered wrongly, or not at all
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,20 @@ def test_every_trial_is_in_the_data_as_the_person_saw_it(participation):
         assert trial["congruent"] == (view["word"] == view["colour"])
         assert trial["response"] == view["key"]
         assert trial["correct"] == (view["key"] == view["colour"][0])
-    assert not any(trials[number]["correct"] for number in (*WRONG, LATE))
-    assert trials[LATE]["response"] is None
+    assert not any(trials[number]["correct"] for number in (*WRONG, *LATE))
+    assert not any(trials[number]["response"] for number in LATE)
+
+
+def test_the_practice_says_whether_an_answer_was_right(participation):
+    remedies = {
+        1: "The colour was {colour}: press {key}.",
+        3: "Too slow. The colour was {colour}: press {key}.",
+    }
+    for number, said in enumerate(participation.person.feedback):
+        colour = participation.person.seen[number]["colour"]
+        expected = remedies.get(number, "Correct")
+        assert said == expected.format(colour=colour, key=colour[0].upper())
+    assert len(participation.person.feedback) == 8
 
 
 def test_who_comes_back_goes_on_after_the_last_trial(participation):
