@@ -190,6 +190,13 @@ def test_the_browser_reports_no_error(participation):
     assert participation.page.problems == []
 
 
+def test_without_jspsych_people_are_told_that_the_study_cannot_go_on(resumable, page):
+    page.context.route("https://unpkg.com/**", lambda route: route.abort())
+    address = resumable("jspsych").address
+    page.goto(f"{address}/exp?hitId=H&assignmentId=A&workerId=without-jspsych&mode=lab")
+    page.get_by_role("heading", name="Sorry, something went wrong").wait_for()
+
+
 def test_both_experiments_show_the_same_pages(participations):
     stroop, jspsych = (participations(name).layouts for name in ("stroop", "jspsych"))
     assert list(stroop) == list(jspsych)
