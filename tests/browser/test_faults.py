@@ -4,7 +4,7 @@ Real parts: gunicorn as a host in the cloud runs it, PostgreSQL, Chromium. Each 
 numbered trials in the browser (counting.py), breaks something meanwhile, and compares what
 was shown with what the database holds when the participant has reached the end.
 
-``OUTAGE=60 uv run pytest tests/e2e/test_faults.py -n0 -rP`` takes things away for a minute
+``OUTAGE=60 uv run pytest tests/browser/test_faults.py -n0 -rP`` takes things away for a minute
 instead of some seconds, and prints the table. ``STORIES="3 4 5"`` lets other things go wrong
 together (misfortune.py).
 """
