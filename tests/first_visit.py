@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 # opened. The browser runs this before any script of the page.
 WATCH = """
 requestAnimationFrame(function look() {
-  if (document.querySelector(".instructionsnav, #jspsych-instructions-next"))
+  if (document.querySelector(".instructionsnav"))
     requestAnimationFrame(() => { window.shown = performance.now(); });
   else requestAnimationFrame(look);
 });

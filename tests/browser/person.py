@@ -31,12 +31,16 @@ LOOK_AT_THE_WORD = """() => {
 
 
 class Person:
-    """Goes through either experiment. ``seen`` holds each word, its colour and the key pressed."""
+    """Goes through either experiment. ``seen`` holds each word, its colour and the key pressed.
+
+    ``feedback`` holds what the practice said about each answer.
+    """
 
     def __init__(self, page: Page, look=lambda page, name: None) -> None:
         self.page = page
         self.look = look  # called on every new page, to inspect it
         self.seen: list[dict] = []
+        self.feedback: list[str] = []
 
     def activate(self, selector: str) -> None:
         """Reach a link or button with the Tab key and press Enter on it."""
@@ -98,7 +102,13 @@ class Person:
                 self.heading("Not quite")
                 self.button("Read the instructions again")
 
-    def respond(self, trials: int, wrong_on: int | None = None, late_on: int | None = None) -> None:
+    def respond(
+        self,
+        trials: int,
+        wrong_on: int | None = None,
+        late_on: int | None = None,
+        is_practice: bool = False,
+    ) -> None:
         """Name the colours of a block; one answer may be wrong, one may not be given."""
         for trial in range(1, trials + 1):
             view = self.page.evaluate(LOOK_AT_THE_WORD)
@@ -108,13 +118,19 @@ class Person:
             if trial != late_on:
                 self.page.keyboard.press(key)
             self.seen.append(view | {"key": self.page.evaluate("keyInTime")})
+            if is_practice:
+                said = self.page.wait_for_function(
+                    "() => document.querySelector('#feedback')?.innerText"
+                )
+                self.feedback.append(said.json_value())
+                self.page.wait_for_function("() => !document.querySelector('#feedback')?.innerText")
 
     def do_the_task(self, comes_back: bool = False) -> None:
         """Practice and both test blocks, perhaps after having been away in the first."""
         self.heading("Practice")
         self.button("Start the practice")
         self.look(self.page, "trial")
-        self.respond(8, wrong_on=2)
+        self.respond(8, wrong_on=2, late_on=4, is_practice=True)
         self.heading("Now for real")
         self.button("Start")
         self.respond(7, wrong_on=5)
@@ -131,7 +147,7 @@ class Person:
         self.heading("Three last questions")
         self.choose("engagement", "6")
         self.choose("colour_vision", "no")
-        self.page.locator("#comments").fill("Nice, \"quick\" & easy — 👍\nTwo lines")
+        self.page.locator("#comments").fill('Nice, "quick" & easy — 👍\nTwo lines')
         self.button("Continue")
 
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""static/js/participant.js as other tasks use it: psiTurk's API, old task files, bad networks."""
+"""participant.js as other tasks use it: psiTurk's API, old task files, bad networks."""
 
 import json
 import re
@@ -50,6 +50,19 @@ OLD_PAGE = """<!doctype html><html><head>
 <script src="/static/js/psiturk.js"></script>
 <script src="/static/js/task.js"></script>
 </head><body></body></html>
+"""
+# The same page with participant.js.
+OLD_PAGE_WITH_MODULE = re.sub(
+    r'(?s)<script src="/static/js/psiturk.js.*',
+    '</head><body><div id="task"></div><script type="module" src="/static/js/task.js"></script>',
+    re.sub(r"<script src=.*?lib/.*\n", "", OLD_PAGE),
+)
+SURVEY = """<form><h1>Survey</h1>
+<label><input type="checkbox" name="devices" value="phone">Phone</label>
+<label><input type="checkbox" name="devices" value="tablet">Tablet</label>
+<label><input type="checkbox" name="devices" value="laptop">Laptop</label>
+<label>Age <input name="age" required></label>
+<button class="button continue">Continue</button></form>
 """
 SYNC = re.compile("/sync/")
 WITHOUT = "Object.defineProperty({where}, '{what}', {{ value: undefined }})"
@@ -185,6 +198,61 @@ def test_an_old_task_gives_the_same_data_with_either_client(preview, files, page
     assert page.problems == []
 
 
+@pytest.mark.parametrize(
+    ("html", "mode", "asks"),
+    [
+        (None, "lab", True),
+        (None, "debug", False),
+        (None, "preview", False),
+        (OLD_PAGE_WITH_MODULE, "lab", True),
+        (OLD_PAGE_WITH_MODULE, "debug", False),
+    ],
+)
+def test_only_in_a_test_run_one_may_leave_the_task_unasked(
+    preview, files, counting, page, html, mode, asks
+):
+    if html:
+        files("templates/exp.html", html)
+    open_task(page, preview.address, f"leaves-{mode}-{bool(html)}", mode)
+    page.evaluate("psiTurk.startTask()")
+    is_asked = """() => {
+        const event = new Event("beforeunload", { cancelable: true });
+        dispatchEvent(event);
+        return event.defaultPrevented;
+    }"""
+    assert page.evaluate(is_asked) == asks
+    page.evaluate("psiTurk.teardownTask()")
+    assert page.problems == []
+
+
+def test_a_page_is_complete_when_its_form_is_and_keeps_every_answer(preview, counting, files, page):
+    files("templates/survey.html", SURVEY)
+    open_task(page, preview.address, "answers")
+    page.evaluate(
+        """async () => {
+            await psiTurk.preloadPages(["survey.html"]);
+            psiTurk.completePage("survey.html").then((answers) => { window.answers = answers; });
+        }"""
+    )
+    page.get_by_label("Phone").check()
+    page.get_by_label("Laptop").check()
+    page.get_by_role("button", name="Continue").click()
+    assert page.evaluate("window.answers") is None
+    page.get_by_label("Age").fill("33")
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_function("() => window.answers")
+    assert page.evaluate("answers") == {"devices": "phone, laptop", "age": "33"}
+
+
+def test_a_page_that_nobody_could_complete_is_an_error(preview, counting, page):
+    open_task(page, preview.address, "stuck")
+    complete = """async () => {
+        await psiTurk.preloadPages(["stage.html"]);
+        try { psiTurk.completePage("stage.html"); } catch (error) { return error.message; }
+    }"""
+    assert "neither a form nor a button" in page.evaluate(complete)
+
+
 def test_a_task_need_not_ask_for_saves(preview, counting, page):
     counting.watch(page)
     unique_id = open_task(page, preview.address, "silent")
@@ -228,8 +296,8 @@ def kept_entries(page) -> list[dict]:
     """What the journals of this browser hold."""
     return page.evaluate(
         """async () => {
-            const { leftBehind } = await import('/static/js/journal.js');
-            return (await leftBehind()).flatMap(({ entries }) => entries);
+            const { listUnsent } = await import('/static/js/journal.js');
+            return (await listUnsent()).flatMap(({ entries }) => entries);
         }"""
     )
 

@@ -1,9 +1,11 @@
 """A person takes part in each experiment, in a real browser; the data are what they did.
 
-The study lets people come back, and this one does, in the middle of a block.
+The study lets people come back, and this one does, in the middle of a block. The two experiments
+are one experiment twice: the same pages, at the same places on the screen, and the same data.
 """
 
 import csv
+import functools
 import json
 import re
 import sqlite3
@@ -13,7 +15,7 @@ import pytest
 from inspection import inspect
 from person import Person
 
-WRONG, LATE = (1, 12, 34), 16  # which of the 48 trials were answered wrongly, or not at all
+WRONG, LATE = (1, 12, 34), (3, 16)  # which of the 48 trials were answered wrongly, or not at all
 
 
 @pytest.fixture(scope="module")
@@ -30,28 +32,67 @@ def resumable(studies, previews):
     return preview
 
 
-@pytest.fixture(scope="module", params=["stroop", "jspsych"])
-def participation(request, resumable, new_page):
-    """Somebody took part: what they saw, what the server stored, what psiTurk downloads."""
-    experiment = request.param
-    preview = resumable(experiment)
-    page = new_page()
-    person = Person(page, lambda page, name: inspect(page, f"{experiment}-{name}"))
-    person.take_part(preview.link, comes_back=True)
+@pytest.fixture(scope="module")
+def participations(resumable, new_page):
+    """Somebody took part in an experiment: what they saw, what the server stored, what psiTurk
+    downloads."""
 
-    with sqlite3.connect(preview.database) as database:
-        database.row_factory = sqlite3.Row
-        stored = dict(database.execute("select * from assignments").fetchone())
-    downloaded = preview.study.run("psiturk", "download_datafiles", env=preview.environment)
-    assert downloaded.returncode == 0, downloaded.stderr
-    return SimpleNamespace(
-        experiment=experiment,
-        page=page,
-        person=person,
-        stored=stored,
-        record=json.loads(stored["datastring"]),
-        folder=preview.study.path,
-    )
+    @functools.cache
+    def participate(experiment: str):
+        preview = resumable(experiment)
+        page = new_page()
+        layouts = {}
+
+        def look(page, name):
+            inspect(page, f"{experiment}-{name}")
+            layouts[name] = {width: layout(page, width) for width in (1280, 375)}
+
+        person = Person(page, look)
+        person.take_part(preview.link, comes_back=True)
+
+        with sqlite3.connect(preview.database) as database:
+            database.row_factory = sqlite3.Row
+            stored = dict(database.execute("select * from assignments").fetchone())
+        downloaded = preview.study.run("psiturk", "download_datafiles", env=preview.environment)
+        assert downloaded.returncode == 0, downloaded.stderr
+        return SimpleNamespace(
+            experiment=experiment,
+            page=page,
+            person=person,
+            layouts=layouts,
+            stored=stored,
+            record=json.loads(stored["datastring"]),
+            folder=preview.study.path,
+        )
+
+    return participate
+
+
+@pytest.fixture(scope="module", params=["stroop", "jspsych"])
+def participation(request, participations):
+    return participations(request.param)
+
+
+# Without the word of a trial, which is not the same for two participants.
+LAYOUT = """
+() => [...document.querySelectorAll("#task :is(h1, p, li, kbd, legend, label, input, textarea,"
+    + "button, summary):not(#stimulus)")].map((element) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    const place = [x, y + scrollY, width, height].map((number) => Math.round(number));
+    const { color, backgroundColor, font, textAlign } = getComputedStyle(element);
+    const look = [color, backgroundColor, font, textAlign];
+    return [element.localName, element.innerText, ...place, ...look];
+})
+"""
+
+
+def layout(page, width: int) -> list[list]:
+    """Each element of a page that participants see: its text, its place and its look."""
+    size = page.viewport_size
+    page.set_viewport_size({"width": width, "height": 800})
+    elements = page.evaluate(LAYOUT)
+    page.set_viewport_size(size)
+    return elements
 
 
 def rows(participation, *phases: str) -> list[dict]:
@@ -70,8 +111,20 @@ def test_every_trial_is_in_the_data_as_the_person_saw_it(participation):
         assert trial["congruent"] == (view["word"] == view["colour"])
         assert trial["response"] == view["key"]
         assert trial["correct"] == (view["key"] == view["colour"][0])
-    assert not any(trials[number]["correct"] for number in (*WRONG, LATE))
-    assert trials[LATE]["response"] is None
+    assert not any(trials[number]["correct"] for number in (*WRONG, *LATE))
+    assert not any(trials[number]["response"] for number in LATE)
+
+
+def test_the_practice_says_whether_an_answer_was_right(participation):
+    remedies = {
+        1: "The colour was {colour}: press {key}.",
+        3: "Too slow. The colour was {colour}: press {key}.",
+    }
+    for number, said in enumerate(participation.person.feedback):
+        colour = participation.person.seen[number]["colour"]
+        expected = remedies.get(number, "Correct")
+        assert said == expected.format(colour=colour, key=colour[0].upper())
+    assert len(participation.person.feedback) == 8
 
 
 def test_who_comes_back_goes_on_after_the_last_trial(participation):
@@ -137,15 +190,47 @@ def test_the_browser_reports_no_error(participation):
     assert participation.page.problems == []
 
 
+def test_without_jspsych_people_are_told_that_the_study_cannot_go_on(resumable, page):
+    page.context.route("https://unpkg.com/**", lambda route: route.abort())
+    address = resumable("jspsych").address
+    page.goto(f"{address}/exp?hitId=H&assignmentId=A&workerId=without-jspsych&mode=lab")
+    page.get_by_role("heading", name="Sorry, something went wrong").wait_for()
+
+
+def test_both_experiments_show_the_same_pages(participations):
+    stroop, jspsych = (participations(name).layouts for name in ("stroop", "jspsych"))
+    assert list(stroop) == list(jspsych)
+    for name, pages in stroop.items():
+        for width, elements in pages.items():
+            assert elements == jspsych[name][width], (name, width)
+    assert {"before-we-begin", "not-quite", "trial", "time-for-a-break"} <= set(stroop)
+
+
+def test_both_experiments_save_the_same_data(participations):
+    def columns(participation) -> list[tuple]:
+        """The phase and the columns of each row, in their order."""
+        rows = [row["trialdata"] for row in participation.record["data"]]
+        return [(row["phase"], *(name for name in row if name != "phase")) for row in rows]
+
+    stroop, jspsych = (participations(name) for name in ("stroop", "jspsych"))
+    assert columns(stroop) == columns(jspsych)
+    assert list(stroop.record["questiondata"]) == list(jspsych.record["questiondata"])
+    assert list(stroop.record) == list(jspsych.record)
+
+
 @pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
-def test_who_comes_back_in_the_break_goes_on_there(resumable, page, experiment):
+def test_who_comes_back_in_the_break_can_go_on(resumable, page, experiment):
+    reach_the_break(resumable(experiment), page, f"goes-on-{experiment}")
+    page.get_by_role("button", name="Go on").click()
+    page.locator(".stimulus[class*=ink-]").wait_for()
+
+
+@pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
+def test_who_comes_back_in_the_break_can_stop_there(resumable, page, experiment):
     preview = resumable(experiment)
-    unique_id = reach_the_break(preview, page, f"break-{experiment}")
-    page.get_by_role("heading", name="Time for a break").wait_for()
-    if experiment == "jspsych":
-        return page.get_by_role("button", name="Go on").click()
+    unique_id = reach_the_break(preview, page, f"stops-{experiment}")
     page.get_by_text("I would like to stop here").click()
-    inspect(page, "stroop-leaving")
+    inspect(page, f"{experiment}-leaving")
     page.get_by_role("button", name="Leave the study").click()
     page.wait_for_url("**/leave?*")
     with sqlite3.connect(preview.database) as database:
@@ -170,4 +255,5 @@ def reach_the_break(preview, page, worker: str) -> str:
     assert page.request.put(f"{sync}?writer=1&save=1000", data=record).ok
     assert page.request.post(f"{preview.address}/inexp", form={"uniqueId": unique_id}).ok
     page.goto(task)
+    page.get_by_role("heading", name="Time for a break").wait_for()
     return unique_id

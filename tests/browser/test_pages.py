@@ -94,8 +94,8 @@ def test_a_phone_is_told_to_come_back_on_a_computer(preview, new_page):
 
 def test_awkward_answers_show_as_they_were_typed(previews, page):
     answers = {
-        "study_title": 'It\'s 100% "fun" {{ & <b>',
-        "study_description": "{% raw %} \\ # ; = 🎨 <script>alert(1)</script>",
+        "study_title": 'It\'s 100% "fun" }} & <b>',
+        "study_description": "%} \\ # ; = 🎨 <script>alert(1)</script>",
         "institution": "جامعة [Server Parameters] %(port)s",
         "contact_email": "o'neil+100%@lab.example.edu",
         "project_slug": "awkward",
@@ -114,15 +114,17 @@ def test_awkward_answers_show_as_they_were_typed(previews, page):
     assert page.problems == []
 
 
-def test_edits_show_on_reload(previews, page):
-    preview = previews(experiment="stroop", project_slug="edited")
-    page.goto(preview.link)
+def test_edits_show_on_reload(studies, previews, page):
+    answers = {"experiment": "stroop", "project_slug": "edited"}
+    folder = studies(**answers).path
+    layout, style = folder / "templates/layout.html", folder / "static/css/study.css"
+    layout.write_bytes((folder / "machinery/study/pages/layout.html").read_bytes())
+    page.goto(previews(**answers).link)
     edits = {
-        "templates/layout.html": ("<footer", "<p id='edited'>New</p><footer"),
-        "static/css/study.css": ("", "#edited { letter-spacing: 7px; }\n"),
+        layout: ("<footer", "<p id='edited'>New</p><footer"),
+        style: ("", "#edited { letter-spacing: 7px; }\n"),
     }
-    for name, (old, new) in edits.items():
-        file = preview.study.path / name
+    for file, (old, new) in edits.items():
         file.write_text(file.read_text("utf-8").replace(old, new, 1), "utf-8")
     page.reload()
     style = page.evaluate("getComputedStyle(document.querySelector('#edited')).letterSpacing")

@@ -1,13 +1,13 @@
 /**
- * The conditions of the study, one line each: psiTurk's condition 0 is the first line.
+ * The conditions of the study, one per line: psiTurk's condition 0 is the first line.
  *
- * They differ in how often word and colour agree. Your answer to num_conditions made this many
- * lines. When you add or remove one, set num_conds in config.txt to the new number of lines, so
- * that psiTurk assigns exactly the conditions that are listed here.
+ * They differ in how often the word and its colour agree. When you add or remove a line, set
+ * num_conds in config.txt to the new number of lines, so that psiTurk assigns exactly the
+ * conditions listed here.
  *
- * name       stands in each row of the data
- * congruent  proportion of test trials on which the word names its own colour; a block of 20 trials
- *            cannot tell apart proportions closer than 0.05
+ * name       is saved with every trial
+ * congruent  proportion of test trials, from 0 to 1, in which the word names its own colour; with
+ *            20 trials per block, use steps of 0.05
  */
 export const CONDITIONS = [
 {%- set n = cookiecutter.num_conditions | int %}
@@ -17,7 +17,7 @@ export const CONDITIONS = [
 {%- endfor %}
 ];
 
-/** The condition that psiTurk gave this participant. */
+/** The condition that psiTurk assigned to this participant. */
 export function conditionFor(number) {
   const condition = CONDITIONS[number];
   if (condition) return condition;

@@ -1,27 +1,29 @@
 /** The words and colours of the Stroop task, and balanced lists of trials. */
 
-/** How each colour looks is set in static/css/study.css (.ink-red and so on). */
+/** static/css/study.css defines how each colour looks (.ink-red and so on). */
 export const COLOURS = ["red", "green", "blue", "purple"];
 
-/** The key for each colour is its first letter. */
+/** The key for a colour is its first letter. */
 export const keyFor = (colour) => colour[0];
 export const KEYS = COLOURS.map(keyFor);
 
 /**
- * @typedef {object} Trial  its ``word``, its ``colour``, and whether they are ``congruent``
+ * @typedef {object} Trial  a `word`, its `colour`, and whether they are `congruent`
  *
- * Colours are dealt like cards, so that each comes equally often, among the congruent trials and
- * among the others. Words that disagree with their colour are balanced in the same way.
+ * Make a list of trials in random order. All colours appear equally often among the congruent trials,
+ * and equally often among the incongruent ones. In the incongruent trials, each colour is paired
+ * with each of the other words equally often.
  *
- * @param {number} length  a multiple of four, for perfect balance
+ * @param {number} length  number of trials; a multiple of four, for the balance to be exact
  * @param {number} proportionCongruent  from 0 to 1
- * @param {function(): number} random  such as psiTurk.random("block 1"), which gives the same list again
- * @returns {Trial[]} in random order
+ * @param {function(): number} random  for example psiTurk.random("block 1"), which gives the same
+ *   list again if the participant resumes the task
+ * @returns {Trial[]}
  */
 export function makeTrials(length, proportionCongruent, random) {
   const congruentTrials = Math.round(length * proportionCongruent);
   const colours = shuffle(COLOURS, random);
-  const steps = shuffle([1, 2, 3], random); // from a colour to the word that disagrees with it
+  const steps = shuffle([1, 2, 3], random); // from a colour to the word it is paired with
   const trials = Array.from({ length }, (_, i) => {
     const colour = i % colours.length;
     const congruent = i < congruentTrials;
@@ -32,7 +34,7 @@ export function makeTrials(length, proportionCongruent, random) {
   return shuffle(trials, random);
 }
 
-/** A shuffled copy (Fisher and Yates). */
+/** A shuffled copy of a list (Fisher-Yates). */
 export function shuffle(list, random = Math.random) {
   const copy = [...list];
   for (let last = copy.length - 1; last > 0; last--) {

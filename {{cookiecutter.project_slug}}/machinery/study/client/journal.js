@@ -1,15 +1,15 @@
 /**
- * What this browser recorded and the server may not have yet, in the browser's own database
- * (IndexedDB), so that it outlives a closed window, a crash and a dead battery.
+ * The entries that the server may not have yet, in the browser's own database (IndexedDB), so that
+ * they survive a closed window, a crash and a dead battery.
  *
- * There is a journal for each participant. The window that took over last writes it; an older one
- * finds out with its next entry. Entries are deleted as soon as the server has them. Where a browser
- * keeps nothing (blocked storage), everything works as long as the window stays open.
+ * Each participant has a journal. Only the window that took over last writes to it; an older window
+ * finds out with its next entry. Entries are deleted as soon as the server has them. In a browser
+ * that blocks storage, everything works as long as the window stays open.
  */
 const DATABASE = "study-journal";
-const OPENING = 3000; // ms: some browsers neither open a database nor say that they won't
+const OPEN_TIMEOUT = 3000; // ms: some browsers neither open a database nor report an error
 const DAY = 24 * 3600 * 1000;
-const DAYS_KEPT = 30; // for what the server never took
+const DAYS_KEPT = 30; // for entries that never reached the server
 
 let opened;
 
@@ -26,7 +26,7 @@ function open() {
       resolve(request.result);
     };
     request.onerror = () => reject(request.error);
-    setTimeout(reject, OPENING, new Error("The browser's database does not open"));
+    setTimeout(reject, OPEN_TIMEOUT, new Error("The browser's database does not open"));
   }).catch((error) => {
     opened = undefined;
     throw error;
@@ -38,14 +38,14 @@ const result = (request) => new Promise((resolve, reject) => {
   request.onerror = () => reject(request.error);
 });
 
-/** Run `work` in one transaction; what it returned, once that is on the disk. */
+/** Run `work` in one transaction. @returns what `work` returned, once everything is on the disk */
 async function transact(work) {
   const database = await open();
   let transaction;
   try {
     transaction = database.transaction(["journals", "entries"], "readwrite", { durability: "strict" });
   } catch (error) {
-    opened = undefined; // the browser has closed it; the next transaction opens it again
+    opened = undefined; // the browser closed the database; the next transaction reopens it
     throw error;
   }
   const written = new Promise((resolve, reject) => {
@@ -58,36 +58,36 @@ async function transact(work) {
 
 /** The journal of the participant in this window. */
 export class Journal {
-  #pending = []; // not on the disk yet
+  #pending = []; // entries not on the disk yet
   #written = Promise.resolve(true);
   #next = null;
   #isClosed = false;
-  #tellTakenOver;
+  #announceTakeover;
 
   /** This window's name in the record. */
   window = crypto.getRandomValues(new Uint32Array(2)).reduce((name, part) => name + part.toString(36), "");
 
   /**
    * @param {string} id  uniqueId
-   * @param {number} [writer]  the number that the server gave to this window; later ones are higher
+   * @param {number} [writer]  the number that the server gave this window; later windows get higher ones
    */
   constructor(id, writer = 0) {
     this.id = id;
     this.writer = writer;
-    /** Settles when a later window has taken over. */
-    this.takenOver = new Promise((tell) => { this.#tellTakenOver = tell; });
+    /** Resolves when a later window has taken over. */
+    this.takenOver = new Promise((resolve) => { this.#announceTakeover = resolve; });
   }
 
-  /** A later window has taken over: keep nothing more. */
+  /** Keep no more entries: a later window has taken over. */
   close() {
     this.#isClosed = true;
-    this.#tellTakenOver();
+    this.#announceTakeover();
   }
 
   /**
-   * Become the window that writes. One transaction, so that each entry of an older window is either
-   * among those returned, or refused to it.
-   * @returns {Promise<?Entry[]>} what earlier windows left, or null if a later one writes already
+   * Become the window that writes. It happens in one transaction, so that an entry of an older window
+   * is either among those returned, or rejected in that window.
+   * @returns {Promise<?Entry[]>} entries that earlier windows left, or null if a later window writes
    */
   async takeOver() {
     let left = [];
@@ -105,7 +105,7 @@ export class Journal {
     return left;
   }
 
-  /** Keep an entry. @returns {Promise<boolean>} once it is on the disk; false if that is not possible */
+  /** Keep an entry. @returns {Promise<boolean>} true once it is on the disk, false if that failed */
   append(entry) {
     if (this.#isClosed) return Promise.resolve(false);
     this.#pending.push(entry);
@@ -115,13 +115,13 @@ export class Journal {
     }));
   }
 
-  /** The server has a record with this many entries of each window. */
+  /** Delete what the server has: this many entries of each window. */
   acknowledge(windows) {
     this.#pending = this.#pending.filter(({ number }) => number > (windows[this.window] ?? 0));
     return acknowledge(this.id, windows);
   }
 
-  /** The participation is over and saved: forget it. */
+  /** Delete the journal, once the participation is over and saved. */
   async remove() {
     this.#isClosed = true;
     await this.#written;
@@ -129,7 +129,7 @@ export class Journal {
   }
 
   async #write() {
-    const batch = [...this.#pending]; // what is recorded meanwhile is for the next
+    const batch = [...this.#pending]; // entries recorded meanwhile wait for the next write
     try {
       const isMine = await transact(async (journals, entries) => {
         const known = await result(journals.get(this.id));
@@ -153,7 +153,7 @@ export class Journal {
 
   #header() { return { id: this.id, writer: this.writer, window: this.window, touched: Date.now() }; }
 
-  // The lock tells deliver.js that this window lives, and the older window that it was taken over.
+  // The lock shows resend.js that this window is open, and an older window that it has been superseded.
   #hold() {
     const forever = () => new Promise(() => {});
     navigator.locks?.request(lockName(this.id), { steal: true }, forever).catch((error) => {
@@ -164,12 +164,12 @@ export class Journal {
 
 const lockName = (id) => `${DATABASE} ${id}`;
 
-/** Run `work` unless a window writes this journal. Browsers without locks, on http, never run it. */
+/** Run `work` unless a window is writing this journal. Never runs it without locks, as on http. */
 export const unlessInUse = (id, work) =>
   navigator.locks?.request(lockName(id), { ifAvailable: true }, (lock) => lock && work());
 
-/** Every journal that holds entries: {id, writer, entries}, those of one participant in order. */
-export async function leftBehind() {
+/** List the journals that hold entries: {id, writer, entries}, the entries in their order. */
+export async function listUnsent() {
   return transact(async (journals, entries) => {
     const [headers, all] = [await result(journals.getAll()), await result(entries.getAll())];
     return headers
@@ -178,7 +178,7 @@ export async function leftBehind() {
   });
 }
 
-/** Delete the entries that are in a record with these counts; never fails. */
+/** Delete the entries that a record with these counts contains; never rejects. */
 export async function acknowledge(id, windows) {
   try {
     await transact(async (journals, entries) => {
@@ -187,7 +187,7 @@ export async function acknowledge(id, windows) {
       }
     });
   } catch (error) {
-    console.warn("The journal could not be tidied", error); // its entries are known to the record
+    console.warn("The journal could not be tidied", error); // harmless: the record's counts tell that it has them
   }
 }
 
@@ -199,8 +199,8 @@ export async function remove(id) {
   });
 }
 
-/** Forget participants of other days: people share computers in a lab. */
-export async function forgetOthers() {
+/** Delete the journals of participants of earlier days: people share computers in a lab. */
+export async function removeOld() {
   const held = new Set((await navigator.locks?.query())?.held.map(({ name }) => name));
   await transact(async (journals, entries) => {
     for (const { id, touched } of await result(journals.getAll())) {

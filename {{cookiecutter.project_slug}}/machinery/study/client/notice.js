@@ -1,9 +1,9 @@
-/** Messages to the participant: dialogs that lie over the page, and a line that leaves it usable. */
+/** Messages to the participant: dialogs over the page, and a line that leaves the page usable. */
 
 /**
- * Show a message over the page until it is dealt with.
+ * Show a dialog over the page, which the participant cannot dismiss.
  * @param {{name: string, heading: string, text: string, button?: string, contact?: string}} notice
- *     contact: the e-mail address to write to when nothing else helps
+ *     contact: the e-mail address for when nothing else helps
  * @returns {HTMLDialogElement}
  */
 export function showNotice({ name, heading, text, button, contact }) {
@@ -32,10 +32,11 @@ export function showNotice({ name, heading, text, button, contact }) {
   return dialog;
 }
 
-export const pressed = (dialog) =>
-  new Promise((done) => dialog.querySelector("button").addEventListener("click", done, { once: true }));
+/** Wait until the dialog's first button is pressed. */
+export const untilPressed = (dialog) =>
+  new Promise((resolve) => dialog.querySelector("button").addEventListener("click", resolve, { once: true }));
 
-/** Add a button that saves the answers as a file. @param {function(): string} json  makes its text */
+/** Add a button that saves the answers as a file. @param {function(): string} json  gives its content */
 export function offerFile(notice, json) {
   if (notice.querySelector(".quiet")) return;
   const button = addButton(notice, "Save my answers as a file");
@@ -50,16 +51,16 @@ export function offerFile(notice, json) {
 }
 
 /**
- * Show a line at the edge of the window that neither covers nor stops anything.
- * @returns {HTMLElement} its text can be replaced; remove() takes it away
+ * Show a line at the bottom of the window that interrupts nothing.
+ * @returns {HTMLElement} call its remove() to take it away
  */
 export function showLine(text) {
   const line = document.createElement("aside");
   line.className = "line";
   line.setAttribute("role", "status");
   const words = line.appendChild(document.createElement("span"));
-  document.documentElement.append(line); // outside the body, which tasks for psiturk.js replace
-  words.textContent = text; // read out, because it comes into a status that is there already
+  document.documentElement.append(line); // outside of the body, which tasks for psiturk.js replace
+  words.textContent = text; // screen readers announce text that is added to an existing status
   return line;
 }
 

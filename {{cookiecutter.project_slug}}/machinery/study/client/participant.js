@@ -1,30 +1,37 @@
 /**
- * The participant in the browser: psiTurk's JavaScript API, and a little more.
+ * The participant in the browser: psiTurk's JavaScript API, with some additions.
  *
  *     import { PsiTurk } from "./participant.js";
- *     const psiTurk = new PsiTurk(uniqueId, adServerLoc, mode);
+ *     const psiTurk = new PsiTurk();
  *
- * The API has the names and the data of psiTurk's own psiturk.js, without jQuery, Underscore or
- * Backbone. It differs where a participant's data is at stake. What you record is kept in the browser
- * at once (journal.js) and sent in the background (sync.js), so that you need not call saveData();
- * only completeHIT() and leave() wait until the server has everything. New are
+ * Names and data are those of psiTurk's own psiturk.js; jQuery, Underscore and Backbone are not
+ * needed. What you record is kept in the browser at once (journal.js) and sent in the background
+ * (sync.js), so you need not call saveData(); only completeHIT() and leave() wait until the server
+ * has everything. The additions are
  *
- *     psiTurk.leave(reason)   the end for somebody who does not go through the whole task
- *     psiTurk.progress        what was done before, when a task is resumed (progress.js)
- *     psiTurk.random(name)    chance that falls the same way again when a task is resumed
+ *     psiTurk.completePage(name)  shows a page until the participant has completed it
+ *     psiTurk.leave(reason)       ends the study early
+ *     psiTurk.progress            what was done before, when a task is resumed (progress.js)
+ *     psiTurk.random(name)        seeded random numbers, the same again when a task is resumed
  *
- * @typedef {Object<string, *>} Row  whatever one trial records
+ * @typedef {Object<string, *>} Row  anything that a trial records
  * @typedef {{success?: function(TaskData, Object), error?: function(TaskData, ServerError)}} Callbacks
  */
-import { Journal, forgetOthers } from "./journal.js";
 import { Progress, randomFrom } from "./progress.js";
-import { Saver, loadRecord } from "./sync.js";
-import { TaskData, merged } from "./record.js";
-import { fetchText, persistently, post } from "./server.js";
-import { loading, reassure, savingAll } from "./waiting.js";
+import { fetchText, post, retry } from "./server.js";
+import { openRecord, reportBegun } from "./open-record.js";
+import { page } from "./page.js";
+import { saveWithDialog } from "./connection-ui.js";
 import { showNotice } from "./notice.js";
 
+// Pages that psiTurk rendered into this one, before a task replaces it: <template data-page="debriefing.html">.
+const RENDERED_PAGES = [...document.querySelectorAll("template[data-page]")]
+  .map((template) => [template.dataset.page, template.innerHTML]);
 const REASONS_TO_LEAVE = ["screened-out", "left-early"];
+
+// A task that imports this module starts when the record is open.
+const taskdata = await openRecord(page);
+const progress = new Progress(page.resumed === true, taskdata.attributes);
 
 export class PsiTurk {
   #indicator;
@@ -34,28 +41,28 @@ export class PsiTurk {
   /** The participant's record. */
   taskdata = taskdata;
 
-  /** What the participant did before, if the task is being resumed. @type {Progress} */
+  /** What the participant did before, if the task is being resumed. */
   progress = progress;
 
-  /** The three values may be left out: the page knows them. */
+  /** All three may be left out: the page knows them. */
   constructor(uniqueId = page.uniqueId, adServerLoc = page.adServerLoc, mode = page.mode ?? "live") {
     if (uniqueId !== page.uniqueId) {
       throw new Error(`This page belongs to participant ${page.uniqueId}, not to ${uniqueId}`);
     }
-    this.pages = pagesInDocument();
+    this.pages = Object.fromEntries(RENDERED_PAGES);
     Object.assign(taskdata, { adServerLoc, mode });
     if (taskdata.get("mode") !== mode) taskdata.set({ mode });
     this.#watchWindow();
   }
 
   /**
-   * Keep and send what a trial gave. Nothing has to be awaited.
+   * Keep and send the data of a trial. You need not wait for it.
    * @param {Row} row
-   * @returns {Promise<boolean>} once it would survive a crash; false if this browser keeps nothing
+   * @returns {Promise<boolean>} true once the row would survive a crash, false if this browser cannot keep it
    */
   recordTrialData(row) { return this.taskdata.addTrialData(row); }
 
-  /** Keep and send the answer to a question. @returns {Promise<boolean>} as recordTrialData does */
+  /** Keep and send the answer to a question. @returns {Promise<boolean>} as recordTrialData() */
   recordUnstructuredData(field, value) { return this.taskdata.addUnstructuredData(field, value); }
 
   getTrialData() { return this.taskdata.getTrialData(); }
@@ -63,25 +70,25 @@ export class PsiTurk {
   getQuestionData() { return this.taskdata.getQuestionData(); }
 
   /**
-   * Save now rather than within some seconds.
+   * Save now, rather than within the next seconds.
    * @param {Callbacks} [callbacks]
-   * @returns {Promise<Object>} rejects after three attempts; saving goes on in the background
+   * @returns {Promise<Object>} rejects after three attempts; background saves go on
    */
   saveData(callbacks) { return this.taskdata.save(null, callbacks); }
 
-  /** Random numbers of this participant for a purpose, the same each time. @returns {function(): number} */
+  /** A random number generator, seeded with the participant and a name. @returns {function(): number} */
   random(name) { return randomFrom(`${this.taskdata.id} ${name}`); }
 
   preloadImages(urls) {
     for (const src of urls) this.#images.push(Object.assign(new Image(), { src }));
   }
 
-  /** Fetch pages of templates/, e.g. "instructions/1-colours.html", so that they can be shown. */
+  /** Fetch pages of templates/, e.g. "instructions/1-colours.html", before they are shown. */
   preloadPages(names) {
     const missing = names.filter((name) => !(name in this.pages));
     return Promise.all(missing.map(async (name) => {
       const url = new URL(name, `${location.origin}/`);
-      this.pages[name] = await persistently(() => fetchText(url));
+      this.pages[name] = await retry(() => fetchText(url));
     }));
   }
 
@@ -90,7 +97,7 @@ export class PsiTurk {
     return this.pages[name];
   }
 
-  /** Replace what the participant sees; scripts in the page run, as they do with psiturk.js. */
+  /** Show a page in place of the present one. Scripts in it run, as with psiturk.js. */
   showPage(name) {
     const root = pageRoot();
     root.replaceChildren(document.createRange().createContextualFragment(this.getPage(name)));
@@ -102,7 +109,30 @@ export class PsiTurk {
     target.focus({ preventScroll: true });
   }
 
-  /** Show instruction pages; resolves after the last one. doInstructions() without its ending. */
+  /**
+   * Show a page until the participant has filled in its form or, if it has none, pressed its button
+   * of the class "continue". A button of the class "leave" ends the study early.
+   * @returns {Promise<Object<string, string>>} the answers to the form, by the names of its fields;
+   *   several answers under one name, as from checkboxes, are joined by ", "
+   */
+  completePage(name) {
+    this.showPage(name);
+    const root = pageRoot();
+    const form = root.querySelector("form");
+    const button = root.querySelector(".continue");
+    if (!form && !button) throw new Error(`${name} has neither a form nor a button of the class "continue"`);
+    root.querySelector(".leave")?.addEventListener("click", () => this.leave("left-early"));
+    return new Promise((resolve) => {
+      button?.addEventListener("click", () => (form ? form.requestSubmit() : resolve({})));
+      form?.addEventListener("submit", (event) => {
+        event.preventDefault();
+        const answers = new FormData(form);
+        resolve(Object.fromEntries([...answers.keys()].map((field) => [field, answers.getAll(field).join(", ")])));
+      });
+    });
+  }
+
+  /** Show the instruction pages. @returns {Promise<void>} resolves after the last one */
   readInstructions(pages) {
     let index = 0;
     const note = (row) => this.recordTrialData({ phase: "INSTRUCTIONS", ...row });
@@ -136,6 +166,7 @@ export class PsiTurk {
     });
   }
 
+  /** Show the instruction pages, then begin the task. */
   async doInstructions(pages, callback) {
     await this.readInstructions(pages);
     this.finishInstructions();
@@ -146,15 +177,15 @@ export class PsiTurk {
 
   finishInstructions() { return this.startTask(); }
 
-  /** From here on the participant cannot start afresh. */
+  /** Begin the task: from here on, the participant cannot start over. */
   startTask() {
     if (!page.isTestRun) {
       window.addEventListener("beforeunload", this.#askToStay);
       window.addEventListener("pagehide", this.#quit);
     }
     this.taskdata.set({ begun: true });
-    tellBegun().catch((error) => console.warn(error));
-    this.saveData().catch(() => {}); // it goes on in the background
+    reportBegun(page.uniqueId).catch((error) => console.warn(error));
+    this.saveData().catch(() => {}); // background saves go on
   }
 
   teardownTask() {
@@ -162,7 +193,7 @@ export class PsiTurk {
     window.removeEventListener("pagehide", this.#quit);
   }
 
-  /** Save everything, and only then go to the end of the study. */
+  /** End the study: save everything, then go to the final page. */
   completeHIT() {
     const end = new URL(this.taskdata.adServerLoc, location.href);
     end.searchParams.set("uniqueId", this.taskdata.id);
@@ -171,9 +202,9 @@ export class PsiTurk {
   }
 
   /**
-   * End the study early: save everything, tell the server why, go to the page for that. For example
+   * End the study early: save everything, report the reason, then go to the page for it. For example
    *     if (answers.age < 18) return psiTurk.leave("screened-out");
-   * @param {"screened-out"|"left-early"} reason  by our rules, or by the participant's own wish
+   * @param {"screened-out"|"left-early"} reason  by the study's rules, or by the participant's choice
    */
   leave(reason) {
     if (!REASONS_TO_LEAVE.includes(reason)) {
@@ -184,26 +215,26 @@ export class PsiTurk {
     return (this.#ending ??= this.#end(end, () => post("/leave", { uniqueId, reason })));
   }
 
-  /** GET url?uniqueId=… from your custom.py; the callback gets its answer. */
+  /** Call a route of your custom.py, url?uniqueId=…, and pass its answer to the callback. */
   async computeBonus(url, callback) {
     const target = new URL(url, location.href);
     target.searchParams.set("uniqueId", this.taskdata.id);
-    const text = await persistently(() => fetchText(target, { cache: "no-store" }));
+    const text = await retry(() => fetchText(target, { cache: "no-store" }));
     let answer = text;
-    try { answer = JSON.parse(text); } catch { /* a bonus route may answer in plain text */ }
+    try { answer = JSON.parse(text); } catch { /* the route may answer in plain text */ }
     callback?.(answer);
     return answer;
   }
 
-  /** Tell the participant that the study cannot go on, and the console why. */
+  /** Tell the participant that the study cannot go on; the console says why. */
   reportProblem(error) {
     console.error(error);
     this.saveData().catch(() => {});
     showNotice({
       name: "problem",
       heading: "Sorry, something went wrong",
-      text: "The study cannot go on in this window. It is our mistake, not yours.",
-      contact: page.contact_address,
+      text: "The study cannot go on in this window. This is our mistake, not yours.",
+      contact: page.contact,
     });
   }
 
@@ -212,23 +243,24 @@ export class PsiTurk {
     event.returnValue = "If you leave now, you leave the study."; // older browsers
   };
 
-  // psiturk.js marks people as having quit even when they then choose to stay; this waits until they go.
+  // On pagehide, not beforeunload as in psiturk.js, which also reports participants who then choose to stay.
   #quit = () => { navigator.sendBeacon("/quitter", new URLSearchParams({ uniqueId: this.taskdata.id })); };
 
-  async #end(address, tell = () => {}) {
+  async #end(address, report = () => {}) {
     const { saver, journal } = this.taskdata;
     const save = async () => {
       await saver.attempt({ now: true });
-      await tell();
+      await report();
     };
-    await savingAll(save, page.contact_address, recordAsText);
+    await saveWithDialog(save, page.contact, () => JSON.stringify(this.taskdata));
     saver.stop();
     await journal.remove();
     location.assign(address);
   }
 
   #watchWindow() {
-    taskdata.saver.addEventListener("change", () => saver.isOver && this.teardownTask());
+    const { saver } = this.taskdata;
+    saver.addEventListener("change", () => saver.isOver && this.teardownTask());
     const note = (eventtype, value) => this.taskdata.addEvent(eventtype, value);
     window.addEventListener("blur", () => note("focus", "off"));
     window.addEventListener("focus", () => note("focus", "on"));
@@ -242,90 +274,5 @@ export class PsiTurk {
 
 export default PsiTurk;
 
-/** Where pages are shown. Pages made for psiturk.js have no such place; they lose their body. */
+/** The element that shows pages: the body on pages made for psiturk.js, which mark no other. */
 function pageRoot() { return document.querySelector("[data-page-root]") ?? document.body; }
-
-/** Pages that psiTurk already rendered into this one: <template data-page="debriefing.html">. */
-function pagesInDocument() {
-  return Object.fromEntries(templates.map((template) => [template.dataset.page, template.innerHTML]));
-}
-
-/** Who takes part, from <body data-unique-id …> or from the globals of pages made for psiturk.js. */
-function readPage() {
-  const { uniqueId, condition, counterbalance, adServerLoc, mode, codeversion, contactAddress, writer, resumed, testRun } =
-    document.body.dataset;
-  if (uniqueId === undefined) return globalThis;
-  return Object.assign(globalThis, {
-    uniqueId, adServerLoc, mode, codeversion,
-    condition: Number(condition), counterbalance: Number(counterbalance), contact_address: contactAddress,
-    isTestRun: testRun === "True", // nobody takes part
-    writer: Number(writer) || undefined, resumed: resumed ? resumed === "true" : undefined,
-  });
-}
-
-/**
- * Tasks written for psiturk.js begin on DOMContentLoaded or load. The browser does not wait for
- * the record before it fires these, so they are held back until it is here.
- */
-function holdStartEvents() {
-  const held = [];
-  const hold = (event) => { event.stopImmediatePropagation(); held.push(event); };
-  const types = ["DOMContentLoaded", "load"];
-  for (const type of types) window.addEventListener(type, hold, { capture: true });
-  return () => {
-    for (const type of types) window.removeEventListener(type, hold, { capture: true });
-    for (const { type, bubbles } of held) {
-      (bubbles ? document : window).dispatchEvent(new Event(type, { bubbles }));
-    }
-  };
-}
-
-/** The participant's record: the server's, with what this browser still keeps from earlier windows. */
-async function openRecord() {
-  const journal = new Journal(page.uniqueId, page.writer);
-  const left = await journal.takeOver();
-  if (!left) return goOnElsewhere();
-  const stored = await loading(() => loadRecord(page.uniqueId), page.contact_address);
-  const record = merged(stored, left);
-  if (record.begun && page.resumed === false && !page.isTestRun) {
-    await tellBegun(); // the server could not be told at the time; now it decides whether they may go on
-    location.reload();
-    return forever;
-  }
-  const opened = new TaskData(record, left, page, journal);
-  opened.saver = new Saver(opened, journal);
-  return opened;
-}
-
-const tellBegun = () => persistently(() => post("/inexp", { uniqueId: page.uniqueId }));
-
-/** The study is open in a later window, and only that one may go on. */
-function goOnElsewhere() {
-  showNotice({
-    name: "newer-window",
-    heading: "Please go on in the other window",
-    text: "You have opened this study again in another window or tab. Your answers up to now are kept. You can "
-      + "close this window.",
-  });
-  return forever;
-}
-
-const forever = new Promise(() => {});
-
-const page = readPage();
-if (!page.uniqueId) throw new Error("participant.js found no uniqueId on this page: see templates/exp.html");
-const templates = [...document.querySelectorAll("template[data-page]")];
-const release = holdStartEvents();
-const taskdata = await openRecord();
-const { saver } = taskdata;
-const progress = new Progress(page.resumed === true, taskdata.attributes);
-const recordAsText = () => JSON.stringify(taskdata);
-reassure(saver, recordAsText);
-taskdata.journal.takenOver.then(() => {
-  saver.supersede();
-  goOnElsewhere();
-});
-taskdata.addEvent("initialized", null);
-taskdata.addEvent("window_resize", [window.innerWidth, window.innerHeight]);
-forgetOthers().catch((error) => console.warn(error));
-setTimeout(release); // after the task that imports this module has registered its listeners

@@ -1,11 +1,11 @@
 /**
- * Going on where a participant stopped. Matters only with allow_resume in config.txt; without it,
- * psiTurk turns away who comes back after the task has begun, and here nobody has done anything yet.
+ * Resuming a task where the participant stopped. This needs allow_resume in config.txt: without it,
+ * a participant who has begun the task cannot return to it, and Progress is always empty.
  *
  *     const done = psiTurk.progress.count({ phase: "TEST", block: 1 });
  *     for (const trial of trials.slice(done)) …
  *
- * Trials in random order need the same order again: take chance from psiTurk.random("…").
+ * Trials in random order must come in the same order again: use psiTurk.random("…").
  */
 export class Progress {
   #rows;
@@ -18,7 +18,7 @@ export class Progress {
     this.#answers = resumed ? { ...record.questiondata } : {};
   }
 
-  /** How many recorded trials have all of these values, e.g. {phase: "PRACTICE"}. */
+  /** The number of recorded trials that have all of these values, e.g. {phase: "PRACTICE"}. */
   count(values) {
     const wanted = Object.entries(values);
     return this.#rows.filter((row) => wanted.every(([name, value]) => row?.[name] === value)).length;
@@ -29,12 +29,12 @@ export class Progress {
 }
 
 /**
- * Random numbers from 0 to below 1 that are the same for the same text. Shuffles and draws need no
- * more than this; it keeps no secrets.
- * @returns {function(): number} in place of Math.random
+ * A random number generator, from 0 up to but not including 1, seeded with a text. It is good enough
+ * to shuffle and to draw, and no more: never use it for secrets.
+ * @returns {function(): number} to use in place of Math.random
  */
 export function randomFrom(text) {
-  // FNV-1a, once for each of four words of state; then sfc32, a small fast counting generator.
+  // FNV-1a hashes the text into three words of the state; sfc32 generates the numbers.
   const [a, b, c] = [1, 2, 3].map((salt) => {
     let hash = 0x811c9dc5 ^ salt;
     for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
@@ -47,6 +47,6 @@ export function randomFrom(text) {
     state.set([y ^ (y >>> 9), z + (z << 3), ((z << 21) | (z >>> 11)) + sum, counter + 1]);
     return (sum >>> 0) / 2 ** 32;
   };
-  for (let round = 0; round < 15; round++) next(); // mixes what similar texts have in common
+  for (let round = 0; round < 15; round++) next(); // so that similar texts give unrelated numbers
   return next;
 }

@@ -1,13 +1,13 @@
 /**
  * A participant's record: what psiTurk stores as one JSON document at /sync/<uniqueId>.
  *
- * It grows by entries: a trial, an answer, an event, changed attributes. Each goes into the journal
- * of this browser (journal.js) the moment it is made, and with the next save to the server
- * (sync.js). `windows` in the record says how many entries each browser window has contributed, so
- * that what a journal still holds is added to the server's record once, and never twice.
+ * A record grows by entries: a trial, an answer, an event, changed attributes. Each entry is written to
+ * this browser's journal (journal.js) at once, and to the server with the next save (sync.js). The
+ * record's `windows` counts the entries that each browser window has contributed, so that an entry
+ * left in a journal is added to the server's record exactly once.
  *
  * @typedef {{window: string, number: number, kind: string, text: string}} Entry
- *     number: counted from 1 in each window; text: the content, a JSON list
+ *     number: counts from 1 in each window; text: the content, a JSON list
  */
 
 /** What each kind of entry does to a record. */
@@ -21,8 +21,8 @@ const KINDS = {
   attributes(record, attributes) { Object.assign(record, attributes); },
 };
 
-/** The stored record with the entries that it lacks. @param {Entry[]} entries  in their order */
-export function merged(stored, entries) {
+/** Add to a stored record the entries that it lacks. @param {Entry[]} entries  in their order */
+export function mergeEntries(stored, entries) {
   const record = {
     condition: 0, counterbalance: 0, assignmentId: 0, workerId: 0, hitId: 0,
     currenttrial: 0, bonus: 0, data: [], questiondata: {}, eventdata: [],
@@ -37,20 +37,20 @@ export function merged(stored, entries) {
   return record;
 }
 
-/** One participant's record under the names that psiTurk's downloads read. */
+/** A participant's record, with the field names that psiTurk's downloads read. */
 export class TaskData {
-  /** How often the record has changed in this window. */
+  /** The number of changes made to the record in this window. */
   version = 0;
 
   /**
-   * @param {Object} record  of `merged`
-   * @param {Entry[]} entries  those in it that the server may not have yet
+   * @param {Object} record  from mergeEntries()
+   * @param {Entry[]} entries  those that the server may not have yet
    * @param {{uniqueId: string, adServerLoc: string, mode: string}} page
    * @param {Journal} journal
    */
   constructor(record, entries, { uniqueId, adServerLoc, mode }, journal) {
     Object.assign(this, { id: uniqueId, adServerLoc, mode, journal, attributes: record });
-    /** What the server may not have yet. @type {Entry[]} */
+    /** The entries that the server may not have yet. @type {Entry[]} */
     this.entries = entries;
     Object.assign(record, { useragent: navigator.userAgent, mode, id: uniqueId });
   }
@@ -83,12 +83,12 @@ export class TaskData {
     return this.#add("event", { eventtype, value, timestamp, interval });
   }
 
-  /** The page has loaded it, and no other window changes it: nothing to fetch. */
+  /** Do nothing: the page has loaded the record, and no other window changes it. */
   async fetch() { return this; }
 
   /**
    * Save now.
-   * @param {?Object} attributes  set first, if given
+   * @param {?Object} attributes  to set first
    * @param {Callbacks} [callbacks]
    */
   save(attributes, callbacks = {}) {
@@ -98,13 +98,13 @@ export class TaskData {
     return saved;
   }
 
-  /** The server has a record with this many entries of each window. */
+  /** Note that the server has this many entries of each window. */
   acknowledge(windows) {
     this.entries = this.entries.filter(({ window, number }) => number > (windows[window] ?? 0));
     return this.journal.acknowledge(windows);
   }
 
-  // Without `text` the journal would hold what a task changes later; and what is no JSON fails here.
+  // `text` is a copy, which a task cannot change afterwards; content that is not JSON fails here.
   #add(kind, ...content) {
     const text = JSON.stringify(content);
     const { windows } = this.attributes;

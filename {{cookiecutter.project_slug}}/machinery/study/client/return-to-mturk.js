@@ -1,6 +1,6 @@
-/** Let the MTurk page, which opened this window, show its submit button; then close this window. */
+/** Make the MTurk page that opened this window show its submit button, then close this window. */
 try {
   window.opener?.location.reload();
 } finally {
-  window.close(); // browsers refuse when a script may not; the page's text then says what to do
+  window.close(); // where the browser does not allow it, the page says what to do
 }

@@ -1,4 +1,4 @@
-/** Take the participant back to where they came from after a moment, unless they want to stay. */
+/** Send participants back to where they came from after a moment, unless they choose to stay. */
 const SECONDS = 6;
 
 const link = document.querySelector("#go-on");

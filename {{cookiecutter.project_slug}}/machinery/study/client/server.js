@@ -1,10 +1,10 @@
-/** Requests to the server that carry the study: what counts as an answer, and when to ask again. */
+/** Requests to the study's server: timeouts, errors, and when to try again. */
 
-const PATIENCE = 20000; // ms until a request counts as lost
-const SLOWEST = 10; // bytes per ms that we wait for, besides
-const LONGEST_PAUSE = 30000; // ms between attempts while the server stays away
+const TIMEOUT = 20000; // ms, plus the time that the body takes on a slow connection:
+const SLOWEST = 10; // bytes per ms
+const LONGEST_PAUSE = 30000; // ms between attempts while the server is unreachable
 
-/** A request that failed; has the fields of an XMLHttpRequest that error callbacks read. */
+/** A failed request, with the fields of an XMLHttpRequest that error callbacks read. */
 export class ServerError extends Error {
   constructor(message, response, responseText = "") {
     super(message);
@@ -14,7 +14,7 @@ export class ServerError extends Error {
     this.responseText = responseText;
   }
 
-  /** The study's server says in a word why it refuses: "no-proof", "too-large", "newer-window" … */
+  /** The study's reason for a refusal: "no-proof", "too-large", "newer-window" …; or empty. */
   get reason() {
     try {
       return JSON.parse(this.responseText)?.reason ?? "";
@@ -23,21 +23,21 @@ export class ServerError extends Error {
     }
   }
 
-  /** A refusal stays a refusal; anything else may be better in a moment. */
+  /** Whether trying again is pointless. */
   get isFinal() {
     return this.status >= 400 && this.status < 500 && ![408, 425, 429].includes(this.status);
   }
 
-  /** A hotel's log-in page or a proxy refuses too, but it knows no reasons, and goes away. */
+  /** Proxies and hotels' log-in pages refuse requests too, but only for a while and without our reasons. */
   get isFromTheStudy() { return this.isFinal && (this.status === 413 || this.reason !== ""); }
 }
 
-/** @returns {Promise<string>} the body of a successful answer */
+/** Fetch a text. @returns {Promise<string>} rejects with a ServerError */
 export async function fetchText(url, options = {}) {
-  const request = new AbortController(); // AbortSignal.any is not in browsers of 2023
+  const request = new AbortController(); // browsers of 2023 lack AbortSignal.any
   const abort = () => request.abort();
   options.signal?.addEventListener("abort", abort);
-  const patience = setTimeout(abort, PATIENCE + (options.body?.length ?? 0) / SLOWEST);
+  const timeout = setTimeout(abort, TIMEOUT + (options.body?.length ?? 0) / SLOWEST);
   let response;
   let text = "";
   try {
@@ -46,14 +46,14 @@ export async function fetchText(url, options = {}) {
   } catch (cause) {
     throw new ServerError(`${url} could not be reached: ${cause.message}`);
   } finally {
-    clearTimeout(patience);
+    clearTimeout(timeout);
     options.signal?.removeEventListener("abort", abort);
   }
   if (!response.ok) throw new ServerError(`${url} answered ${response.status}`, response, text);
   return text;
 }
 
-/** @returns {Promise<Object>} hotel log-in pages are answers too, but not JSON */
+/** Fetch JSON. @returns {Promise<Object>} rejects with a ServerError, also for a hotel's log-in page */
 export async function fetchJSON(url, options = {}) {
   const text = await fetchText(url, { cache: "no-store", ...options });
   try {
@@ -63,27 +63,28 @@ export async function fetchJSON(url, options = {}) {
   }
 }
 
-/** POST a form with these fields. @returns {Promise<Object>} */
+/** POST these fields as a form. @returns {Promise<Object>} */
 export const post = (url, fields) => fetchJSON(url, { method: "POST", body: new URLSearchParams(fields) });
 
-export const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** The browser has a connection again. */
-export const online = () => new Promise((back) => window.addEventListener("online", back, { once: true }));
+/** Wait until the browser is online again. */
+export const untilOnline = () =>
+  new Promise((resolve) => window.addEventListener("online", resolve, { once: true }));
 
-/** ms to wait after so many failures; chance keeps participants from returning all at once. */
+/** The pause after this many failures, in ms; random, so that participants do not all return at once. */
 export const pauseAfter = (failures) =>
   Math.min(LONGEST_PAUSE, 1000 * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
 
-/** Run `action` until it succeeds, for as long as the page lives; a final refusal is thrown. */
-export async function persistently(action, isFinal = (error) => error.isFinal) {
+/** Run an action until it succeeds, for as long as the page is open. Rejects with a final refusal. */
+export async function retry(action, isFinal = (error) => error.isFinal) {
   for (let failures = 1; ; failures++) {
     try {
       return await action();
     } catch (error) {
       if (!(error instanceof ServerError) || isFinal(error)) throw error;
       console.warn(error);
-      await Promise.race([sleep(pauseAfter(failures)), online()]);
+      await Promise.race([sleep(pauseAfter(failures)), untilOnline()]);
     }
   }
 }

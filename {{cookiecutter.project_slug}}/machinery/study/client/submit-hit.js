@@ -1,4 +1,4 @@
-/** Tell our server that the HIT is being submitted, then submit it, whatever our server says. */
+/** Report the submission of the HIT to our server, then submit it, whatever our server answers. */
 const form = document.querySelector("#submit-hit");
 
 form.addEventListener("submit", async (event) => {
@@ -8,7 +8,7 @@ form.addEventListener("submit", async (event) => {
     const answer = await fetch(form.dataset.submittedUrl, { signal: AbortSignal.timeout(5000) });
     await answer.text();
   } catch (error) {
-    console.warn("The server could not be told of the submission", error);
+    console.warn("The submission could not be reported", error);
   }
   form.submit();
 });

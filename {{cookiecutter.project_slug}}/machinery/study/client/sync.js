@@ -1,25 +1,24 @@
 /**
- * The record on the server: loading it, and saving it again and again until the server has all of it.
+ * The record on the server: loading it, and saving it until the server has all of it.
  *
- * Nobody waits for a save but the end of the study. One request is under way at a time; the next one
- * carries everything so far. In the background they keep a distance that grows with the record,
- * because each sends the whole of it: up to 50 kB every 5 s, from 600 kB every minute. The journal
- * covers the time between. The last request of a closing window may be no larger than 64 kB; if the
- * record is, it carries only what the stored one lacks.
+ * Only the end of the study waits for a save. One request is sent at a time, and it carries the whole
+ * record. In the background, the pause between two requests grows with the record: 5 s up to 50 kB,
+ * a minute from 600 kB. Until then, entries are safe in the journal. A closing window can send no more
+ * than 64 kB; if the record is larger, it sends only the entries that the stored record lacks.
  */
 import { ServerError, fetchJSON, pauseAfter } from "./server.js";
 
-const PAUSE = 5000; // ms between the beginnings of two saves in the background
+const PAUSE = 5000; // ms from the start of a background save to the start of the next
 const LONGEST_PAUSE = 60000;
-const BYTES_PER_MS = 10; // that background saves may send in the long run
-const MOMENT = 100; // ms in which what belongs together is recorded
-const PAGE_PAUSE = 2000; // ms at least, however fast pages follow each other
-const ATTEMPTS = 3; // until a task that asked for a save is told that it failed
-const KEEPALIVE_LIMIT = 60000; // bytes: browsers send at most 64 kB after the page is gone
+const BYTES_PER_MS = 10; // the most that background saves send in the long run
+const MOMENT = 100; // ms, in which entries that belong together are recorded
+const PAGE_PAUSE = 2000; // ms, at least, when pages follow each other quickly
+const ATTEMPTS = 3; // before a save that the task asked for is reported as failed
+const KEEPALIVE_LIMIT = 60000; // bytes: after a page is closed, browsers send at most 64 kB
 
 const syncURL = (id) => `/sync/${encodeURIComponent(id)}`;
 
-/** @returns {Promise<Object>} the stored record */
+/** Load the stored record. @returns {Promise<Object>} */
 export async function loadRecord(id) {
   const stored = await fetchJSON(syncURL(id));
   if (stored && typeof stored === "object" && !Array.isArray(stored)) return stored;
@@ -29,14 +28,14 @@ export async function loadRecord(id) {
 /**
  * Send a record, once.
  * @param {string} body  the record as JSON
- * @param {number} [writer]  the window's number; without one the server goes by the record's length
- * @param {number} save  counted upwards in one window
+ * @param {number} [writer]  the window's number; without it, the server compares lengths
+ * @param {number} save  the number of the save in this window
  */
 export function sendRecord(id, body, writer, save, options) {
   return send("PUT", syncURL(id), body, writer, save, options);
 }
 
-/** Send what the stored record lacks, once, as a save of that number. @param {string} body  entries as JSON */
+/** Send the entries that the stored record lacks, once. @param {string} body  the entries as JSON */
 function sendEntries(id, body, writer, save, options) {
   return send("POST", `${syncURL(id)}/entries`, body, writer, save, options);
 }
@@ -49,28 +48,28 @@ function send(method, url, body, writer, save, options) {
 
 const fits = (body) => new Blob([body]).size < KEEPALIVE_LIMIT;
 
-/** Another window shows the study now, and this one may no longer save. */
+/** Whether the server refused because a later window has the study open. */
 export const isSuperseded = (error) => error.status === 409 && error.reason === "newer-window";
 
-/** Saves one participant's record. Emits "change" when `failingSince`, `refusal` or `isOver` changes. */
+/** Saves a participant's record. Emits "change" when `failingSince`, `refusal` or `isOver` changes. */
 export class Saver extends EventTarget {
   #taskdata;
   #journal;
   #saves = 0;
-  #acknowledged = 0; // the version of the record that the server has
-  #request = null; // the save under way: {controller, version, isLast}
-  #begun = performance.now(); // when the last save began
-  #size = 0; // bytes, roughly, of the last save
+  #acknowledged = 0; // version of the record that the server has
+  #request = null; // the current save: {controller, version, isLast}
+  #begun = performance.now(); // start of the last save
+  #size = 0; // approximate bytes of the last save
   #failures = 0;
   #waiting = [];
   #timer;
   #due = Infinity;
 
-  /** When the first of the failures began that have not ended yet; performance.now() or null. */
+  /** Start of the current series of failures, in performance.now() time, or null. */
   failingSince = null;
-  /** Why the study's server will not take this record, or null. @type {?ServerError} */
+  /** Why the study's server refuses this record, or null. @type {?ServerError} */
   refusal = null;
-  /** Nothing is sent any more: the study is over, or goes on in another window. */
+  /** Whether saving has ended: the study is over, or continues in another window. */
   isOver = false;
 
   constructor(taskdata, journal) {
@@ -85,19 +84,19 @@ export class Saver extends EventTarget {
 
   get isDirty() { return this.#taskdata.version > this.#acknowledged; }
 
-  /** Something was recorded: save it in the background. */
+  /** Save in the background: something was recorded. */
   changed() {
     if (this.#isQuiet) this.#plan(Math.max(MOMENT, this.#begun + this.#pause() - performance.now()));
   }
 
-  /** A good moment for a save. */
+  /** Save in the background, soon: nothing is being timed now. */
   pageChanged() {
     if (this.#isQuiet && this.isDirty) this.#plan(Math.max(0, this.#begun + PAGE_PAUSE - performance.now()));
   }
 
   /**
-   * Save now, as a task asks for it.
-   * @returns {Promise<Object>} rejects after three attempts, or with the refusal; saving goes on
+   * Save now, for a task that asks for it.
+   * @returns {Promise<Object>} rejects after three attempts or a refusal; background saves go on
    */
   async save() {
     for (let attempt = 1; ; attempt++) {
@@ -110,7 +109,7 @@ export class Saver extends EventTarget {
   }
 
   /**
-   * One attempt to send what is there now: when its time has come or, if `now`, at once.
+   * Try once to save the current record: at the next planned time or, with `now`, at once.
    * @returns {Promise<Object>}
    */
   attempt({ now = false } = {}) {
@@ -122,7 +121,7 @@ export class Saver extends EventTarget {
     });
   }
 
-  /** Another window has taken over. What it may lack is sent once more; the server keeps it aside. */
+  /** Stop, because another window has taken over; unsaved entries are sent, for the server to set aside. */
   supersede() {
     if (this.isOver) return;
     if (this.isDirty && this.#journal.writer) this.#send().catch(() => {});
@@ -133,7 +132,7 @@ export class Saver extends EventTarget {
   stop() {
     this.isOver = true;
     clearTimeout(this.#timer);
-    this.#tell();
+    this.#announce();
   }
 
   get #isQuiet() { return !this.#failures && !this.refusal; }
@@ -145,16 +144,16 @@ export class Saver extends EventTarget {
 
   #plan(delay) {
     const due = performance.now() + delay;
-    if (this.#request || this.isOver || due >= this.#due) return; // the end of a request plans the next
+    if (this.#request || this.isOver || due >= this.#due) return; // the next request is planned when one ends
     clearTimeout(this.#timer);
     this.#due = due;
     this.#timer = setTimeout(() => this.#attempt(), delay);
   }
 
-  /** The page may be gone in a moment: what is under way is given up for the newest state. */
+  /** Send the newest state in place of the current request: the page may be about to close. */
   #leave() {
-    const isOnItsWay = this.#request?.isLast && this.#request.version === this.#taskdata.version;
-    if (this.isOver || this.refusal || !this.isDirty || isOnItsWay) return;
+    const isBeingSent = this.#request?.isLast && this.#request.version === this.#taskdata.version;
+    if (this.isOver || this.refusal || !this.isDirty || isBeingSent) return;
     this.#request?.controller.abort();
     this.#attempt({ isLast: true });
   }
@@ -172,7 +171,7 @@ export class Saver extends EventTarget {
       this.failingSince = this.refusal = null;
       for (const { resolve } of waiting) resolve(answer);
     } catch (error) {
-      if (this.#request !== request) { // given up for a newer one
+      if (this.#request !== request) { // replaced by a newer one
         this.#waiting.unshift(...waiting);
         return;
       }
@@ -188,7 +187,7 @@ export class Saver extends EventTarget {
       for (const { reject } of [...waiting, ...this.#waiting.splice(0)]) reject(error);
     }
     if (this.#request === request) this.#request = null;
-    this.#tell();
+    this.#announce();
     this.#planNext();
   }
 
@@ -217,5 +216,5 @@ export class Saver extends EventTarget {
     return answer;
   }
 
-  #tell() { this.dispatchEvent(new Event("change")); }
+  #announce() { this.dispatchEvent(new Event("change")); }
 }

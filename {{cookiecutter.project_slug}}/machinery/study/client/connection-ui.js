@@ -1,10 +1,10 @@
-/** Waiting for the server in front of the participant, where the study cannot go on without it. */
-import { online, pauseAfter, sleep } from "./server.js";
-import { offerFile, pressed, showLine, showNotice } from "./notice.js";
+/** What participants see while the study's server cannot be reached, or refuses their answers. */
+import { offerFile, showLine, showNotice, untilPressed } from "./notice.js";
+import { pauseAfter, sleep, untilOnline } from "./server.js";
 
-const A_MOMENT = 800; // ms that nobody minds
-const A_WHILE = 20000; // ms after which somebody may wonder
-const BLIPS = 2; // failures at the start that are not worth a message
+const NOTICEABLE = 800; // ms after which a message says that answers are being saved
+const WORRYING = 20000; // ms after which a failure needs a message, or a way to keep the answers
+const IGNORED_FAILURES = 2; // at the start, before a message
 
 const CANNOT_LOAD = {
   name: "load-failed",
@@ -31,11 +31,11 @@ const NOT_SAVED_YET = {
     + "and check your internet connection. We keep trying.",
   button: "Try again now",
 };
-const NOT_TAKEN = {
+const REFUSED = {
   name: "save-refused",
   heading: "We could not take your answers",
-  text: "It is our mistake, not yours. Please save your answers as a file and send it to us. You will not lose "
-    + "what you were promised.",
+  text: "This is our mistake, not yours. Please save your answers as a file and send it to us. You will not "
+    + "lose what you were promised.",
   button: "Try again",
 };
 const UNREACHABLE = "We cannot reach the study's server at the moment. Your answers are kept in this browser; "
@@ -43,59 +43,60 @@ const UNREACHABLE = "We cannot reach the study's server at the moment. Your answ
 const KEPT_HERE = "The study's server does not take your answers. They are kept in this browser; please go on. "
   + "At the end, or now, you can save them as a file.";
 
-/** Load the record; without it, nobody could go on where they stopped. */
-export function loading(load, contact) {
+/** Load the record, however long it takes: without it, participants could not resume the task. */
+export function loadWithDialog(load, contact) {
   let isRefused = false;
   const action = () => {
     if (!isRefused) return load();
-    location.reload(); // the page brings the cookie
+    location.reload(); // which sets the cookie
     return new Promise(() => {});
   };
-  return untilDone(action, contact, (error, failures) => {
+  return retryWithDialog(action, contact, (error, failures) => {
     isRefused = error.isFromTheStudy;
     if (error.reason === "no-proof") return NO_COOKIES;
-    return (isRefused || failures > BLIPS) && CANNOT_LOAD;
+    return (isRefused || failures > IGNORED_FAILURES) && CANNOT_LOAD;
   });
 }
 
-/** Save everything, however long it takes. @param {function(): string} json  the answers */
-export async function savingAll(save, contact, json) {
+/** Save everything, however long it takes. @param {function(): string} json  gives the answers */
+export async function saveWithDialog(save, contact, json) {
   let dialog;
-  const slow = setTimeout(() => { dialog = showNotice(SAVING); }, A_MOMENT);
-  const away = () => {
+  const slow = setTimeout(() => { dialog = showNotice(SAVING); }, NOTICEABLE);
+  const stopWaiting = () => {
     clearTimeout(slow);
     dialog?.remove();
   };
-  await untilDone(save, contact, (error) => {
-    away();
-    return error.isFromTheStudy ? NOT_TAKEN : NOT_SAVED_YET;
+  await retryWithDialog(save, contact, (error) => {
+    stopWaiting();
+    return error.isFromTheStudy ? REFUSED : NOT_SAVED_YET;
   }, json);
-  away();
+  stopWaiting();
 }
 
-/** Tell the participant, calmly and without stopping the task, when saves have failed for a while. */
-export function reassure(saver, json) {
+/** Tell participants, without interrupting the task, that saves have been failing for a while. */
+export function showConnectionState(saver, json) {
   let line;
   let timer;
-  const away = () => {
+  const removeLine = () => {
     line?.remove();
     line = undefined;
   };
   saver.addEventListener("change", () => {
     clearTimeout(timer);
-    if (saver.isOver || saver.failingSince === null) away();
+    if (saver.isOver || saver.failingSince === null) removeLine();
     else if (saver.refusal) {
-      away();
+      removeLine();
       line = showLine(KEPT_HERE);
       offerFile(line, json);
     } else if (!line) {
-      const left = saver.failingSince + A_WHILE - performance.now();
-      timer = setTimeout(() => { line = showLine(UNREACHABLE); }, left);
+      const delay = saver.failingSince + WORRYING - performance.now();
+      timer = setTimeout(() => { line = showLine(UNREACHABLE); }, delay);
     }
   });
 }
 
-async function untilDone(action, contact, describe, json) {
+/** Run an action until it succeeds; `describe` chooses the dialog for a failure, if any. */
+async function retryWithDialog(action, contact, describe, json) {
   let dialog;
   let offer;
   for (let failures = 1; ; failures++) {
@@ -111,12 +112,12 @@ async function untilDone(action, contact, describe, json) {
         dialog?.remove();
         clearTimeout(offer);
         dialog = showNotice({ ...notice, contact });
-        if (json) offer = setTimeout(offerFile, error.isFromTheStudy ? 0 : A_WHILE, dialog, json);
+        if (json) offer = setTimeout(offerFile, error.isFromTheStudy ? 0 : WORRYING, dialog, json);
       }
-      const wake = [online()];
-      if (dialog) wake.push(pressed(dialog));
-      if (!error.isFromTheStudy) wake.push(sleep(pauseAfter(failures)));
-      await Promise.race(wake);
+      const signals = [untilOnline()];
+      if (dialog) signals.push(untilPressed(dialog));
+      if (!error.isFromTheStudy) signals.push(sleep(pauseAfter(failures)));
+      await Promise.race(signals);
     }
   }
 }

@@ -1,0 +1,71 @@
+/** Opens the participant's record when the page is loaded, and keeps it saved from then on. */
+import { Journal, removeOld } from "./journal.js";
+import { Saver, loadRecord } from "./sync.js";
+import { TaskData, mergeEntries } from "./record.js";
+import { loadWithDialog, showConnectionState } from "./connection-ui.js";
+import { post, retry } from "./server.js";
+import { showNotice } from "./notice.js";
+
+/**
+ * The server's record, with the entries that this browser still has from earlier windows. If the
+ * study continues in another window, the promise never resolves.
+ * @returns {Promise<TaskData>}
+ */
+export async function openRecord(page) {
+  const releaseStartEvents = holdStartEvents();
+  const journal = new Journal(page.uniqueId, page.writer);
+  const unsent = await journal.takeOver();
+  if (!unsent) return goOnElsewhere();
+  const stored = await loadWithDialog(() => loadRecord(page.uniqueId), page.contact);
+  const record = mergeEntries(stored, unsent);
+  if (record.begun && page.resumed === false && !page.isTestRun) {
+    await reportBegun(page.uniqueId); // could not be reported before; the server decides anew who may enter
+    location.reload();
+    return never;
+  }
+  const taskdata = new TaskData(record, unsent, page, journal);
+  taskdata.saver = new Saver(taskdata, journal);
+  showConnectionState(taskdata.saver, () => JSON.stringify(taskdata));
+  journal.takenOver.then(() => {
+    taskdata.saver.supersede();
+    goOnElsewhere();
+  });
+  taskdata.addEvent("initialized", null);
+  taskdata.addEvent("window_resize", [window.innerWidth, window.innerHeight]);
+  removeOld().catch((error) => console.warn(error));
+  setTimeout(releaseStartEvents); // by then, the task has registered its listeners
+  return taskdata;
+}
+
+/** Report that the task has begun, so that it cannot be started over. */
+export const reportBegun = (uniqueId) => retry(() => post("/inexp", { uniqueId }));
+
+/**
+ * Hold back DOMContentLoaded and load, on which tasks written for psiturk.js start: the browser
+ * would fire them before the record is loaded.
+ * @returns {function(): void} fires those that were held back
+ */
+function holdStartEvents() {
+  const held = [];
+  const hold = (event) => { event.stopImmediatePropagation(); held.push(event); };
+  const types = ["DOMContentLoaded", "load"];
+  for (const type of types) window.addEventListener(type, hold, { capture: true });
+  return () => {
+    for (const type of types) window.removeEventListener(type, hold, { capture: true });
+    for (const { type, bubbles } of held) {
+      (bubbles ? document : window).dispatchEvent(new Event(type, { bubbles }));
+    }
+  };
+}
+
+function goOnElsewhere() {
+  showNotice({
+    name: "newer-window",
+    heading: "Please go on in the other window",
+    text: "You have opened this study again in another window or tab. Your answers up to now are kept. You can "
+      + "close this window.",
+  });
+  return never;
+}
+
+const never = new Promise(() => {});

@@ -1,0 +1,28 @@
+/**
+ * What the page says about the participant, in the data- attributes of exp.html's body or, on pages
+ * made for psiturk.js, in its global variables. Tasks find these variables on either page.
+ */
+const { dataset } = document.body;
+
+if (dataset.uniqueId !== undefined) {
+  const { uniqueId, adServerLoc, mode, codeversion } = dataset;
+  Object.assign(globalThis, {
+    uniqueId, adServerLoc, mode, codeversion,
+    condition: Number(dataset.condition),
+    counterbalance: Number(dataset.counterbalance),
+    contact_address: dataset.contactAddress,
+  });
+}
+
+const { uniqueId, adServerLoc, mode, contact_address: contact } = globalThis;
+if (!uniqueId) throw new Error("participant.js found no uniqueId on this page: see templates/exp.html");
+
+export const page = {
+  uniqueId, adServerLoc, mode, contact,
+  /** A test run may be left and repeated freely. psiturk.js treats debug mode in this way. */
+  isTestRun: dataset.testRun === undefined ? mode === "debug" : dataset.testRun === "true",
+  /** The number that the server gave this window, if the page says it. @type {number|undefined} */
+  writer: Number(dataset.writer) || undefined,
+  /** Whether the task had begun before, if the page says it. @type {boolean|undefined} */
+  resumed: dataset.resumed ? dataset.resumed === "true" : undefined,
+};
