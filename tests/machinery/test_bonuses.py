@@ -130,7 +130,7 @@ def test_a_participant_whom_the_rule_cannot_judge_is_told_and_the_others_are_wri
         "nothing was saved",
     ):
         assert reason in said
-    assert re.search(r"Trial run \w{16}, in no file: 0.30 USD", said)
+    assert re.search(r"Test run \w{16}, in no file: 0.30 USD", said)
     assert "worker0" not in said
     lab("data")
     with (lab.folder / "data" / "participants.csv").open() as file:
@@ -226,7 +226,7 @@ sys.addaudithook(lambda name, args: os._exit(9) if name == "os.rename" else None
     ("kill", "remembered", "said_next"),
     [
         (BEFORE_COMMIT, 0, "Bonuses of 1 participant"),
-        (BEFORE_RENAME, 1, "An earlier run was stopped, but its file is whole"),
+        (BEFORE_RENAME, 1, "An earlier run was interrupted, but its file is complete"),
     ],
     ids=["before-it-remembers", "before-the-file-has-its-name"],
 )

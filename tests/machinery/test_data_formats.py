@@ -14,7 +14,8 @@ ROUND_TRIP = r"""
 import json, re, sys
 from pathlib import Path
 from pyarrow.parquet import read_table
-from study.export import Source, download
+from study.commands.data import download
+from study.export import Source
 from study.export.parquet import write_parquet
 
 CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n)')

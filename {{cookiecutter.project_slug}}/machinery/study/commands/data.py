@@ -8,13 +8,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
+
 from study.errors import StudyError
 from study.export import psiturk, tables
 from study.export.batches import Job, Plan, make_parts, plan_parts
 from study.export.codebook import codebook
 from study.export.csv_format import arranged, as_csv
 from study.export.files import SUPERSEDED, UNREADABLE, Files, files
-from study.export.filters import EVERYBODY, Choice
+from study.export.filters import EVERYBODY, Choice, read_choice
 from study.export.progress import progress
 from study.export.pseudonyms import pseudonym, read_key
 from study.export.records import MOST_KEYS, PARTS, TooManyKeys
@@ -26,6 +28,31 @@ IN_ORDER = "order by beginhit, uniqueid"
 SPARE_RECORDS = quoted("study_spare_records")  # tables.py of the study
 PARTS_FOLDER = ".parts"
 ENOUGH_FOR_KEYS = 8  # participants
+
+
+@click.command()
+@click.option("--local", is_flag=True, help="Use the data on this computer, not those of the app.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="data",
+    show_default=True,
+    help="Folder to write to.",
+)
+@click.option("--version", multiple=True, help="Only these code versions: 1.0,1.1")
+@click.option("--mode", multiple=True, help="Only these modes, or all. [default: no test runs]")
+@click.option("--status", multiple=True, help="finished, or numbers: 3,4. [default: all]")
+@click.option("--since", default="", help="Only arrivals on or after this day, UTC: 2026-11-24.")
+@click.option("--until", default="", help="Only arrivals on or before this day, UTC.")
+@click.option("--parquet", is_flag=True, help="Also as Parquet: uv run --group parquet study data")
+@click.option("--json-trials", is_flag=True, help="Write each trial as JSON in one column.")
+@click.option("--psiturk", is_flag=True, help="Also write psiTurk's three files without headers.")
+def data(local: bool, out: Path, version: tuple[str, ...], mode: tuple[str, ...],
+         status: tuple[str, ...], since: str, until: str, parquet: bool, json_trials: bool,
+         psiturk: bool) -> bool:  # fmt: skip
+    """Download the data as CSV files. Exits with 1 if a record could not be read."""
+    choice = read_choice(version, mode, status, since, until)
+    return run_data(Path.cwd(), local, out, choice, json_trials, parquet, psiturk)
 
 
 def run_data(

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import click
 import requests
 
 from study.errors import StudyError
@@ -40,7 +41,13 @@ REFUSED = (
 NOTHING_NEW = ("Heroku has this commit already, but was rolled back to another one.", AGAIN)
 
 
-def deploy(folder: Path) -> None:
+@click.command()
+def deploy() -> None:
+    """Put the committed study online and print its links."""
+    run_deploy(Path.cwd())
+
+
+def run_deploy(folder: Path) -> None:
     """Check, push, wait, and print the links to use.
 
     Raises StudyError if a check fails (nothing was pushed then), if the push or the

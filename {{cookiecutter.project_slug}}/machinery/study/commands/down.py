@@ -9,14 +9,24 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import click
 from sqlalchemy import func, select
 
+from study.commands.data import download
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
-from study.export import Source, download, read_key
+from study.export import Source, read_key
 from study.heroku.app import App, look, read_settings
 from study.heroku.cli import Heroku, problem
 from study.heroku.wanted import DYNO_PRICE, PLAN_PRICES, PRICES_CHECKED, read_wanted
+
+
+@click.command()
+@click.option("--pause", is_flag=True, help="Only stop the server; the app and its data stay.")
+@click.option("--app", "name", default="", help="The app's name, to confirm without being asked.")
+def down(pause: bool, name: str) -> None:
+    """Download everything, then destroy the app and its database."""
+    run_down(Path.cwd(), pause, name)
 
 
 def run_down(folder: Path, pause: bool, confirmed: str) -> None:

@@ -15,9 +15,8 @@ One module for each subject:
     psiturk     psiTurk's own three files
 """
 
-from study.commands.data import download, run_data
 from study.export.filters import EVERYBODY, Choice, read_choice
 from study.export.pseudonyms import read_key
 from study.export.source import Source
 
-__all__ = ["EVERYBODY", "Choice", "Source", "download", "read_choice", "read_key", "run_data"]
+__all__ = ["EVERYBODY", "Choice", "Source", "read_choice", "read_key"]
