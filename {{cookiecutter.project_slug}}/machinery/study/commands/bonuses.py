@@ -4,8 +4,6 @@ Pays nothing. bonuses/files.py has the form that each recruiter takes, bonuses/l
 written to a file before.
 """
 
-import importlib
-import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +26,8 @@ from study.text import pluralize
 if TYPE_CHECKING:
     from study.bonuses.ledger import Ledger
 
+PATH = click.Path(path_type=Path)
+
 
 @dataclass
 class RuleResults:
@@ -38,17 +38,11 @@ class RuleResults:
     problems: list[str] = field(default_factory=list)
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.option("--local", is_flag=True, help="Use the data on this computer, to try the rule.")
 @click.option("--again", is_flag=True, help="Include participants written to a file before.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default="data/bonuses",
-    show_default=True,
-    help="Folder to write to.",
-)
-def bonuses(local: bool, again: bool, out: Path) -> bool:  # fmt: skip
+@click.option("--out", type=PATH, default="data/bonuses", help="Folder to write to.")
+def bonuses(local: bool, again: bool, out: Path) -> bool:
     """Write the bonuses to a file. Pays nothing.
 
     Asks the rule in custom.py. Exits with 1 if it gives no amount for some participant.
@@ -56,6 +50,7 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:  # fmt: skip
     from study.bonuses.ledger import STAMP, Ledger
     from study.database.reader import find_key, find_study
     from study.heroku.wanted import read_wanted
+    from study.server.launch import read_study
 
     folder = Path.cwd()
     participants, settings = find_study(folder, local)
@@ -68,7 +63,8 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:  # fmt: skip
     ledger.recover(out)
     for line in ledger.describe():
         print(line)
-    rule, pseudonym_key = load_rule(folder), read_key(folder)
+    read_study()  # imports custom.py, which registers its rule
+    rule, pseudonym_key = find_rule(), read_key(folder)
     modes = [mode for mode in recruiter.modes if mode not in UNPAID_MODES]
     results = ask_rule(rule, ledger.read_finished(modes, again), pseudonym_key)
     if results.bonuses:
@@ -101,21 +97,6 @@ def find_recruiter(name: str) -> Recruiter:
             f"Correct it in config.txt: {', '.join(RECRUITERS)}.",
         )
     return RECRUITERS[name]
-
-
-def load_rule(folder: Path) -> Rule:
-    """Import custom.py and return its rule. Raises StudyError if that cannot be done."""
-    from study.config import settings
-
-    settings.prepare_environment()  # psiTurk's modules read it when they are imported
-    sys.path.insert(0, str(folder))
-    try:
-        importlib.import_module("custom")
-    except Exception as error:  # the researcher's file can do anything
-        raise StudyError(
-            f"custom.py cannot be used: {describe(error)}.", "Correct it, then run this again."
-        ) from error
-    return find_rule()
 
 
 def ask_rule(rule: Rule, rows: Iterable[Mapping], pseudonym_key: bytes) -> RuleResults:
@@ -199,6 +180,6 @@ def print_problems(problems: list[str]) -> None:
     if problems:
         print(
             f"For {pluralize(len(problems), 'participant')} the rule in custom.py gave no amount, "
-            "so they are in no file.\nWho they are: data/identifiers.csv, which `study data` writes."
+            "so they are in no file.\nTo identify them: data/identifiers.csv, by `study data`."
         )
         print("\n".join(f"  {problem}" for problem in problems))

@@ -57,6 +57,10 @@ class CheckContext:
         """The recruiter's name as the server reads it; if it cannot be read, as in config.txt."""
         return self.settings.value("Study", "recruitment") or self.wanted.recruitment
 
+    def heroku(self, command: str) -> str:
+        """Return a command for the reader to type."""
+        return f"heroku {command} --app {self.wanted.app}"
+
 
 Check = Callable[[CheckContext], Iterator[Finding]]
 
@@ -140,7 +144,7 @@ def machinery(context: CheckContext) -> Iterator[Finding]:
     line = "-G^version *="  # a commit whose changes contain this line
     origin = git("log", "-1", "--format=%H", line, "--", "machinery/pyproject.toml")
     if not origin:
-        yield "green", f"version {number}; without a commit, nobody can tell whether it was changed"
+        yield "green", f"version {number}; without a commit, changes in it are not seen"
         return
     changed = git("diff", "--name-only", "--relative", origin, "--", "machinery").splitlines()
     changed += git("ls-files", "--others", "--exclude-standard", "machinery").splitlines()
@@ -148,13 +152,9 @@ def machinery(context: CheckContext) -> Iterator[Finding]:
         yield "yellow", f"version {number}, which is not committed yet"
     elif changed:
         names = ", ".join(changed[:5]) + (", …" if changed[5:] else "")
-        yield (
-            "yellow",
-            (
-                f"version {number}, but {pluralize(len(changed), 'file')} differ: {names}. An update "
-                f"would undo that. To see it: git diff {origin[:8]} -- machinery"
-            ),
-        )
+        differ = f"{pluralize(len(changed), 'file')} {'differs' if len(changed) == 1 else 'differ'}"
+        remedy = f"An update would undo that. To see it: git diff {origin[:8]} -- machinery"
+        yield "yellow", f"version {number}, but {differ}: {names}. {remedy}"
     else:
         yield "green", f"version {number}, unchanged"
 
@@ -194,8 +194,7 @@ def mode(context: CheckContext) -> Iterator[Finding]:
     if not is_on_cloud(context.app.config):
         yield "red", "ON_CLOUD is not set, so the server listens to itself only: uv run study up"
     elif context.app.info["app"]["maintenance"]:
-        remedy = f"heroku maintenance:off --app {context.wanted.app}"
-        yield "red", f"participants are kept out: {remedy}"
+        yield "red", f"participants are kept out: {context.heroku('maintenance:off')}"
     else:
         yield "green", "cloud server, open to participants"
 
@@ -203,30 +202,21 @@ def mode(context: CheckContext) -> Iterator[Finding]:
 def key(context: CheckContext) -> Iterator[Finding]:
     """The study needs a secret key of its own."""
     if not context.settings.value("Server Parameters", "secret_key"):
-        yield (
-            "yellow",
-            (
-                "PSITURK_SECRET_KEY is not set, so a key in the database is used. Set one before the "
-                "first participant: uv run study up. Later it would invalidate the earlier codes"
-            ),
-        )
+        cause = "PSITURK_SECRET_KEY is not set, so a key in the database is used"
+        remedy = "Set one before the first participant, for later it would invalidate earlier codes"
+        yield "yellow", f"{cause}. {remedy}: uv run study up"
 
 
 def dynos(context: CheckContext) -> Iterator[Finding]:
     """A server must run and must not sleep."""
-    web, app = context.app.web_dynos, context.wanted.app
+    web = context.app.web_dynos
     states = ", ".join(f"{dyno['size']} {dyno['state']}" for dyno in web)
     if not web:
-        start = f"heroku ps:scale web=1 --app {app}"
+        start = context.heroku("ps:scale web=1")
         yield "red", f"no server runs: uv run study deploy or, after a pause, {start}"
     elif any(dyno["size"] == "Eco" for dyno in web):
-        yield (
-            "red",
-            (
-                f"{states}: it sleeps after 30 minutes without visitors, and the next one waits. "
-                f"heroku ps:type web=basic --app {app}"
-            ),
-        )
+        cause = "it sleeps after 30 minutes without visitors, and the next one waits"
+        yield "red", f"{states}: {cause}. {context.heroku('ps:type web=basic')}"
     else:
         yield "green" if all(dyno["state"] == "up" for dyno in web) else "red", states
 
@@ -238,8 +228,7 @@ def address(context: CheckContext) -> Iterator[Finding]:
     url = f"https://{context.app.domain}"
     # A debug participant's first look at the invitation stores nothing (psiturk/experiment.py).
     if problem := look_at_invitation(url):
-        logs = f"heroku logs --app {context.wanted.app}"
-        yield "red", f"{url} does not show the invitation ({problem}): {logs}"
+        yield "red", f"{url} does not show the invitation ({problem}): {context.heroku('logs')}"
     else:
         yield "green", f"{url} answers"
 
@@ -265,7 +254,7 @@ def database(context: CheckContext) -> Iterator[Finding]:
     if test_runs := sum(modes[mode] for mode in TEST_MODES):
         yield "yellow", f"{pluralize(test_runs, 'test run')} in it, which `study data` leaves out"
     for extra in databases[1:]:
-        remedy = f"heroku addons:destroy {extra['name']} --app {context.wanted.app}"
+        remedy = context.heroku(f"addons:destroy {extra['name']}")
         yield "yellow", f"a second database costs money. If you do not need it: {remedy}"
 
 
@@ -307,7 +296,7 @@ def connections(context: CheckContext) -> Iterator[Finding]:
     fewer = (limit - OUR_CONNECTIONS) // number
     remedy = "use fewer dynos, a smaller WEB_CONCURRENCY or a larger plan"
     if fewer > ENGINE_CONNECTIONS:  # a worker needs at least one more
-        remedy = f"heroku config:set CONNECTIONS_PER_WORKER={fewer} --app {context.wanted.app}"
+        remedy = context.heroku(f"config:set CONNECTIONS_PER_WORKER={fewer}")
     yield "red", f"{described}, and `study data` needs some too: {remedy}"
 
 
@@ -316,8 +305,8 @@ def backups(context: CheckContext) -> Iterator[Finding]:
     if daily := re.search(r"daily at .+", context.answers["schedules"].out):
         yield "green", daily[0]
     elif context.app.databases:
-        command = "heroku pg:backups:schedule DATABASE_URL --at '02:00 UTC'"
-        yield "yellow", f"none are scheduled: {command} --app {context.wanted.app}"
+        command = context.heroku("pg:backups:schedule DATABASE_URL --at '02:00 UTC'")
+        yield "yellow", f"none are scheduled: {command}"
 
 
 def ad(context: CheckContext) -> Iterator[Finding]:

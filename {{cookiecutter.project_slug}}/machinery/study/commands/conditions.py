@@ -8,6 +8,7 @@ have not finished within cutoff_time.
 import heapq
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -18,6 +19,7 @@ from study.config.options import read_options
 from study.database.design import Cell, Design
 
 RUNS = 200
+COUNT, SHARE = click.IntRange(min=1), click.FloatRange(0, 1)
 ABOVE_0 = click.FloatRange(min=0, min_open=True)
 
 
@@ -32,58 +34,31 @@ class Scenario:
     cutoff: float
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.option("--simulate", is_flag=True, help="Simulate how many will finish in each condition.")
-@click.option(
-    "--participants",
-    type=click.IntRange(min=0),
-    default=0,
-    help="How many begin. [default: the targets]",
-)
-@click.option(
-    "--drop-out",
-    type=click.FloatRange(0, 1),
-    default=0.15,
-    show_default=True,
-    help="Share of participants who do not finish.",
-)
-@click.option(
-    "--minutes",
-    type=ABOVE_0,
-    default=15.0,
-    show_default=True,
-    help="Median duration of those who finish.",
-)
-@click.option(
-    "--per-hour", type=ABOVE_0, default=60.0, show_default=True, help="How many arrive in an hour."
-)
+@click.option("--participants", type=COUNT, show_default="the targets", help="How many begin.")
+@click.option("--drop-out", type=SHARE, default=0.15, help="Share of those who do not finish.")
+@click.option("--minutes", type=ABOVE_0, default=15.0, help="Median duration of the others.")
+@click.option("--per-hour", type=ABOVE_0, default=60.0, help="How many arrive in an hour.")
 def conditions(
-    simulate: bool, participants: int, drop_out: float, minutes: float, per_hour: float
-) -> None:  # fmt: skip
+    simulate: bool, participants: int | None, drop_out: float, minutes: float, per_hour: float
+) -> None:
     """Show the conditions with their targets and weights.
 
     With --simulate, show how many participants will finish in each.
     """
     options = read_options(settings.load())
     design = Design.of(options)
-    if not simulate:
-        print("\n".join(describe_design(design)))
-        return
-    count = participants or sum(design.targets) or 30 * len(design.cells)
-    scenario = Scenario(count, drop_out, minutes, per_hour, options.cutoff_minutes)
-    runs = [run_once(design, scenario, seed) for seed in range(RUNS)]
-    print("\n".join(describe_runs(design, scenario, runs)))
-
-
-def describe_design(design: Design) -> list[str]:
-    """Return a table of the cells."""
-    lines = ["Condition  counterbalance  target  weight"]
-    for index, (condition, counterbalance) in enumerate(design.cells):
-        target = design.targets[index] if design.targets else "-"
-        weight = design.weights[index] if design.weights else 1
-        lines.append(f"{condition:>9}  {counterbalance:>14}  {target:>6}  {weight:>6g}")
-    lines.append("To simulate the study: uv run study conditions --simulate")
-    return [*lines, "To count the participants in each condition: uv run study status"]
+    if simulate:
+        count = participants or sum(design.targets) or 30 * len(design.cells)
+        scenario = Scenario(count, drop_out, minutes, per_hour, options.cutoff_minutes)
+        runs = [run_once(design, scenario, seed) for seed in range(RUNS)]
+        print(f"{describe_scenario(scenario)}\n\n{describe_cells(design, runs)}\n")
+        print(describe_success(design, scenario, runs))
+    else:
+        print(describe_cells(design))
+        print("To simulate the study: uv run study conditions --simulate")
+        print("To count the participants in each condition: uv run study status")
 
 
 def run_once(design: Design, scenario: Scenario, seed: int) -> Counter[Cell]:
@@ -109,25 +84,32 @@ def run_once(design: Design, scenario: Scenario, seed: int) -> Counter[Cell]:
     return finished
 
 
-def describe_runs(design: Design, scenario: Scenario, runs: list[Counter[Cell]]) -> list[str]:
-    """Return the result in words and a table."""
-    lines = [
-        f"{scenario.participants} participants begin, {scenario.per_hour:g} an hour; "
-        f"{scenario.drop_out:.0%} drop out, the others need about {scenario.duration:g} minutes.",
-        f"After {scenario.cutoff:g} minutes (cutoff_time), those who have not finished no longer "
-        "count.",
-        "",
-        f"Condition  counterbalance  {'target':>6}  finished: mean  fewest  most",
-    ]
+def describe_scenario(scenario: Scenario) -> str:
+    """Return the assumptions in words."""
+    return f"""\
+{scenario.participants} participants begin, {scenario.per_hour:g} an hour; \
+{scenario.drop_out:.0%} drop out, the others need about {scenario.duration:g} minutes.
+After {scenario.cutoff:g} minutes (cutoff_time), those who have not finished no longer count."""
+
+
+def describe_cells(design: Design, runs: Sequence[Counter[Cell]] = ()) -> str:
+    """Return a table of the cells and, after a simulation, of how many finish in each."""
+    heading = "Condition  counterbalance  target  weight"
+    lines = [f"{heading}  finished: mean  fewest  most" if runs else heading]
     for index, cell in enumerate(design.cells):
-        numbers = [run[cell] for run in runs]
         target = design.targets[index] if design.targets else "-"
-        lines.append(
-            f"{cell[0]:>9}  {cell[1]:>14}  {target:>6}  {mean(numbers):>14.1f}"
-            f"  {min(numbers):>6}  {max(numbers):>4}"
-        )
+        weight = design.weights[index] if design.weights else 1
+        line = f"{cell[0]:>9}  {cell[1]:>14}  {target:>6}  {weight:>6g}"
+        if numbers := [run[cell] for run in runs]:
+            line += f"  {mean(numbers):>14.1f}  {min(numbers):>6}  {max(numbers):>4}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def describe_success(design: Design, scenario: Scenario, runs: Sequence[Counter[Cell]]) -> str:
+    """Return how many finish in all, and whether that is enough."""
     totals = [run.total() for run in runs]
-    lines += ["", f"In all, {min(totals)} to {max(totals)} finish, in {RUNS} simulated runs."]
+    lines = [f"In all, {min(totals)} to {max(totals)} finish, in {RUNS} simulated runs."]
     if scenario.duration * 1.5 > scenario.cutoff:
         lines.append(
             "Many need longer than cutoff_time, so their places are given twice: raise it."
@@ -136,4 +118,4 @@ def describe_runs(design: Design, scenario: Scenario, runs: list[Counter[Cell]])
         targets = dict(zip(design.cells, design.targets, strict=True))
         reached = mean(all(run[cell] >= targets[cell] for cell in targets) for run in runs)
         lines.append(f"Every target is reached in {reached:.0%} of the runs.")
-    return lines
+    return "\n".join(lines)

@@ -123,12 +123,8 @@ def wait_until_it_answers(server: subprocess.Popen, address: str) -> None:
 @contextlib.contextmanager
 def ending_quietly() -> Iterator[None]:
     """End the body without a traceback on Ctrl-C or when the terminal is closed."""
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+        signal.signal(number, signal.default_int_handler)  # raises KeyboardInterrupt
     try:
         yield
     except KeyboardInterrupt:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from study.database.reader import Participants
 
+PATH = click.Path(path_type=Path)
 EXAMPLE = "7F3K-9QWE-2D"
 # A code in one word or more, as in `7f3k 9qwe 2d`; else, any word.
 TYPED = re.compile(r"(?:[0-9A-Za-z][^0-9A-Za-z]*?){10}(?!\S)|\S+")
@@ -26,9 +27,7 @@ TYPED = re.compile(r"(?:[0-9A-Za-z][^0-9A-Za-z]*?){10}(?!\S)|\S+")
 
 @click.command()
 @click.argument("codes", nargs=-1)
-@click.option(
-    "--file", type=click.Path(path_type=Path), help="A text or CSV file with one code per line."
-)
+@click.option("--file", type=PATH, help="A text or CSV file with one code per line.")
 @click.option("--local", is_flag=True, help="Use the data on this computer, not those of the app.")
 def verify(codes: tuple[str, ...], file: Path | None, local: bool) -> bool:
     """Look up completion codes. Exits with 1 if any is unknown."""
