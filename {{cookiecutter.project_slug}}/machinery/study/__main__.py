@@ -1,8 +1,8 @@
 """The command line of the study: `uv run study --help`.
 
 Each command is a module of study.commands, imported only when it is run. These modules import
-SQLAlchemy, psiTurk and Flask inside functions: together they take 0.4 s, which a help text or a
-mistyped option should not cost.
+SQLAlchemy and Flask inside functions: together they take 0.4 s, which a help text or a mistyped
+option should not cost.
 """
 
 import importlib
@@ -36,8 +36,8 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
+        if name in self.commands or name not in COMMANDS:
+            return super().get_command(ctx, name)
         return getattr(importlib.import_module(f"study.commands.{name}"), name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -46,11 +46,23 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"max_content_width": 100})
-def study() -> None:
+def cli() -> None:
     """Run and manage this study."""
 
 
-@study.result_callback()
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Print the commands without running them.")
+@click.option("--yes", is_flag=True, help="Agree to the price, for use without a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
+def up(dry_run: bool, yes: bool, as_json: bool) -> bool:
+    """Create the app on Heroku, or complete it. Asks before buying anything."""
+    # Its module cannot import click: the template's hook runs it before anything is installed.
+    from study.heroku.up import run_up
+
+    return run_up(dry_run, yes, as_json)
+
+
+@cli.result_callback()
 def exit_with_1(is_fine: bool | None) -> None:
     """Exit with 1 if a command found something that needs attention."""
     if is_fine is False:
@@ -60,7 +72,7 @@ def exit_with_1(is_fine: bool | None) -> None:
 def main() -> None:
     """Run a command. Print a StudyError without a traceback and exit with 1."""
     try:
-        study(prog_name="study")
+        cli(prog_name="study")
     except StudyError as error:
         sys.exit(f"\n{error}")
 
