@@ -143,7 +143,10 @@ def test_a_participant_whom_the_rule_cannot_judge_is_told_and_the_others_are_wri
     [
         ("", "custom.py has no bonus rule"),
         ("\n@bonus\ndef a(p): ...\n\n@bonus\ndef b(p): ...\n", "more than one bonus rule: a and b"),
-        ("\nimport reqeusts\n", "ModuleNotFoundError: No module named 'reqeusts'\nIf it is a package: uv add"),
+        (
+            "\nimport reqeusts\n",
+            "ModuleNotFoundError: No module named 'reqeusts'\nIf it is a package: uv add",
+        ),
     ],
     ids=["none", "two", "misspelt-import"],
 )
