@@ -5,7 +5,7 @@ psiTurk imports this file, adds the routes of ``custom_code`` to its server and 
 """
 
 from flask import Blueprint
-from study.bonuses.rules import bonus
+from study.bonuses import bonus
 from study.server import init_app
 
 __all__ = ["bonus", "custom_code", "init_app"]
@@ -26,7 +26,7 @@ custom_code = Blueprint("custom_code", __name__)
 
 # A rule for bonuses, in the currency of config.txt. `uv run study bonuses` asks it about
 # everybody who finished and writes a file for the recruiter; it pays nothing itself.
-# study/payment/rules.py says what a participant has.
+# machinery/study/bonuses/__init__.py lists what a participant has.
 #
 # @bonus
 # def bonus_of(participant):

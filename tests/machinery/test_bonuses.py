@@ -130,7 +130,7 @@ def test_a_participant_whom_the_rule_cannot_judge_is_told_and_the_others_are_wri
         "nothing was saved",
     ):
         assert reason in said
-    assert re.search(r"Trial run \w{16}, in no file: 0.30 USD", said)
+    assert re.search(r"Test run \w{16}, in no file: 0.30 USD", said)
     assert "worker0" not in said
     lab("data")
     with (lab.folder / "data" / "participants.csv").open() as file:
@@ -143,7 +143,10 @@ def test_a_participant_whom_the_rule_cannot_judge_is_told_and_the_others_are_wri
     [
         ("", "custom.py has no bonus rule"),
         ("\n@bonus\ndef a(p): ...\n\n@bonus\ndef b(p): ...\n", "more than one bonus rule: a and b"),
-        ("\nimport reqeusts\n", "No module named 'reqeusts' (custom.py line "),
+        (
+            "\nimport reqeusts\n",
+            "ModuleNotFoundError: No module named 'reqeusts'\nIf it is a package: uv add",
+        ),
     ],
     ids=["none", "two", "misspelt-import"],
 )
@@ -226,7 +229,7 @@ sys.addaudithook(lambda name, args: os._exit(9) if name == "os.rename" else None
     ("kill", "remembered", "said_next"),
     [
         (BEFORE_COMMIT, 0, "Bonuses of 1 participant"),
-        (BEFORE_RENAME, 1, "An earlier run was stopped, but its file is whole"),
+        (BEFORE_RENAME, 1, "An earlier run was interrupted, but its file is complete"),
     ],
     ids=["before-it-remembers", "before-the-file-has-its-name"],
 )

@@ -1,12 +1,15 @@
 """`study check`: it says where each setting comes from, and it finds what is wrong."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from urllib.parse import urlsplit
 
 import pytest
 from heroku.addons import buy
+from heroku.machine import path_without
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from live_study import NAME, PLAN, participant
@@ -106,6 +109,66 @@ def test_the_settings_are_those_of_psiturks_own_parser(comparer, config, home, e
     assert ours == theirs
 
 
+@pytest.fixture
+def machinery(studies, tmp_path):
+    """A study's own repository, and what `study check` says about its machinery."""
+    study = studies(heroku_app="later", heroku_app_name=NAME)
+    folder = tmp_path / "study"
+    shutil.copytree(study.path, folder, ignore=shutil.ignore_patterns(".venv"))
+    command = [study.python, "-m", "study", "check", "--json"]
+    environment = os.environ | {
+        "PATH": path_without("heroku", os.environ["PATH"], tmp_path / "bin")
+    }
+
+    def check() -> tuple[str, str]:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert "Traceback" not in done.stderr, done.stderr
+        lines = json.loads(done.stdout)["lines"]
+        (line,) = (line for line in lines if line["about"] == "machinery")
+        return line["colour"], line["text"]
+
+    return folder, check
+
+
+def commit(folder, message):
+    names = ["-c", "user.name=A", "-c", "user.email=a@example.edu"]
+    subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
+    subprocess.run(["git", *names, "commit", "-qm", message], cwd=folder, check=True)
+
+
+def test_the_machinery_tells_its_version_and_which_of_its_files_were_changed(machinery):
+    folder, check = machinery
+    project = folder / "machinery" / "pyproject.toml"
+    number = re.search(r'^version = "(.+)"', project.read_text(), re.MULTILINE)[1]
+    assert check() == ("green", f"version {number}, unchanged")
+    with (folder / "custom.py").open("a") as custom:
+        custom.write("# mine\n")
+    assert check()[0] == "green"
+    text = folder / "machinery" / "study" / "text.py"
+    text.write_text(f"{text.read_text()}# mine\n")
+    (folder / "machinery" / "größe.py").touch()
+    (folder / "machinery" / "LICENSE").unlink()
+    for is_committed in (False, True):
+        if is_committed:
+            commit(folder, "Change the machinery")
+        colour, said = check()
+        assert colour == "yellow" and f"version {number}, but 3 files differ: " in said
+        for name in ("machinery/study/text.py", "machinery/größe.py", "machinery/LICENSE"):
+            assert name in said
+        assert "An update would undo that" in said
+    edit(project, r'^version = ".+?"', 'version = "99.0"')
+    assert check() == ("yellow", "version 99.0, which is not committed yet")
+    commit(folder, "Update the machinery")
+    assert check() == ("green", "version 99.0, unchanged")
+
+
+def test_the_machinery_of_a_folder_that_is_no_repository_has_a_version_too(machinery):
+    folder, check = machinery
+    shutil.rmtree(folder / ".git")
+    colour, said = check()
+    assert colour == "green" and re.match(r"version \d+\.\d+\.\d+; without a commit", said)
+
+
 def checked(live, **environment):
     """What `study check --json` says: exit code, {about: [(colour, text)]}, {name: setting}."""
     done = live("check", "--json", **environment)
@@ -147,10 +210,10 @@ def new(live):
         ("red", "pages", "templates/consent.html has passages to fill in: principal investigator"),
         ("red", "contact", "you@example.edu, an example"),
         ("red", "dynos", "no server runs"),
-        ("red", "address", "does not answer"),
+        ("red", "address", "does not show the invitation"),
         ("red", "ad", "ad_url_domain is empty"),
         ("yellow", "database", "a second database costs money"),
-        ("yellow", "database", "1 trial run in it"),
+        ("yellow", "database", "1 test run in it"),
         ("yellow", "version", "nothing was deployed yet"),
         ("yellow", "backups", "none are scheduled"),
         ("green", "database", "essential-0, 2 participants"),

@@ -16,7 +16,7 @@ from participant import Participant
 from server import Server, free_port, wait_for
 
 pytestmark = pytest.mark.slow  # the shell takes a second to start
-AMAZON = Path(__file__).parent / "amazon"
+AMAZON = Path(__file__).parent.parent / "amazon"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from study.commands.check import command
 from study.heroku.app import AppState, read_settings, read_spec
 from study.database.reader import open_participants
-from study.commands.check.context import Seen
+from study.commands.check import CheckContext, list_checks
+from study.heroku.app import AppState, read_settings, read_spec
 
 folder = Path.cwd()
 here = read_settings(folder)
@@ -30,8 +31,8 @@ for line in sys.stdin:
     app = AppState({"app": {"web_url": "https://a.example/"}, "addons": addons, "dynos": dynos},
               case["config"])
     settings = read_settings(folder, app)
-    seen = Seen(folder, read_spec(folder), settings, app, participants=participants)
-    print(json.dumps(list(getattr(command, case["check"])(seen))), flush=True)
+    context = CheckContext(folder, read_spec(folder), settings, app, participants=participants)
+    print(json.dumps(list(list_checks(context)[case["check"]](context))), flush=True)
 """
 PROLIFIC = {"PSITURK_RECRUITMENT": "prolific"}
 SONA = {"PSITURK_RECRUITMENT": "sona"}
@@ -67,13 +68,13 @@ CASES = [
     ("previews", PROLIFIC | {"PSITURK_PREVIEW_IDS": "5b9ab28d4f0c"}, BASIC, "", ""),
     ("key", {}, BASIC, "yellow", "PSITURK_SECRET_KEY is not set"),
     ("key", {"PSITURK_SECRET_KEY": "k3y"}, BASIC, "", ""),
-    ("connections", {}, BASIC, "green", "2 worker processes use up to 16 of the plan's 20"),
-    ("connections", {}, BASIC * 2, "red", "CONNECTIONS_PER_WORKER=4"),
-    ("connections", {"CONNECTIONS_PER_WORKER": "4"}, BASIC * 2, "green", "up to 16"),
-    ("connections", {"CONNECTIONS_PER_WORKER": "3"}, BASIC * 3, "green", "up to 18"),
-    ("connections", {"WEB_CONCURRENCY": "7"}, BASIC, "red", "smaller WEB_CONCURRENCY"),
-    ("connections", {"WEB_CONCURRENCY": "two"}, BASIC, "red", "must be a number"),
-    ("connections", {}, ("Standard-2X",), "green", "4 worker processes use up to 16"),
+    ("connected", {}, BASIC, "green", "2 worker processes use up to 16 of the plan's 20"),
+    ("connected", {}, BASIC * 2, "red", "CONNECTIONS_PER_WORKER=4"),
+    ("connected", {"CONNECTIONS_PER_WORKER": "4"}, BASIC * 2, "green", "up to 16"),
+    ("connected", {"CONNECTIONS_PER_WORKER": "3"}, BASIC * 3, "green", "up to 18"),
+    ("connected", {"WEB_CONCURRENCY": "7"}, BASIC, "red", "smaller WEB_CONCURRENCY"),
+    ("connected", {"WEB_CONCURRENCY": "two"}, BASIC, "red", "must be a number"),
+    ("connected", {}, ("Standard-2X",), "green", "4 worker processes use up to 16"),
     ("recruiter", {"PSITURK_RECRUITMENT": "qualtrics"}, BASIC, "red", "it must be prolific"),
     ("recruiter", {"PSITURK_RECRUITMENT": "link"}, BASIC, "green", "https://a.example/start"),
     ("recruiter", MTURK | {"PSITURK_LAUNCH_IN_MODE": "live"}, BASIC, "green", "cost money"),

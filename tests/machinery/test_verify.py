@@ -61,10 +61,10 @@ def test_a_class_list_is_looked_up_line_by_line(class_of_three):
     assert "of this study: 2 of 4." in done.stdout
 
 
-def test_a_trial_run_is_not_taken_for_a_participant(lab):
+def test_a_test_run_is_not_taken_for_a_participant(lab):
     lab.fill(person(1, mode="debug"))
     done = lab("verify", *codes_of(lab, "worker01:assignment01"))
-    assert "a trial run, not a participant" in done.stdout
+    assert "a test run, not a participant" in done.stdout
 
 
 def test_codes_of_the_app_are_made_with_its_config_var(live):
@@ -88,9 +88,9 @@ def test_earlier_participants_are_kept_out_by_the_server_and_stand_nowhere(lab):
     (lab.folder / "old.txt").write_text(f"# pilot\n{BOB}\n\n{ADA}\n")
     first = lab("exclude", identifiers(lab, ADA, "debugABC"))
     assert first.returncode == 0, first.stderr
-    assert "Added to excluded.txt: 1 person; 0 stood there already." in first.stdout
+    assert "Added to excluded.txt: 1 person; it already contained 0." in first.stdout
     again = lab("exclude", "identifiers.csv", "old.txt")
-    assert "Added to excluded.txt: 1 person; 1 stood there already." in again.stdout
+    assert "Added to excluded.txt: 1 person; it already contained 1." in again.stdout
     text = (lab.folder / "excluded.txt").read_text()
     assert ADA not in text and BOB not in text
     names = [line for line in text.splitlines() if not line.startswith("#")]
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_changes_nothing(lab):
     (lab.folder / "answers.csv").write_text("age,comment\n30,fine\n")
     (lab.folder / "fine.txt").write_text(f"{ADA}\n")
     for name, reason in (
-        ("odd.txt", "Line 2 of odd.txt is no id."),
+        ("odd.txt", "Line 2 of odd.txt is not an id."),
         ("answers.csv", "answers.csv has several columns"),
         ("nothing.csv", "nothing.csv cannot be read: No such file or directory."),
     ):

@@ -106,13 +106,13 @@ def write_parts(files: dict[str, Lines], out: Path, name: str) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{name}{end}" for end in files]
     for path, lines in zip(paths, files.values(), strict=True):
-        with open(part_of(path), "w", encoding="utf-8", newline="", opener=private) as file:
+        with open(temporary_path(path), "w", encoding="utf-8", newline="", opener=private) as file:
             csv.writer(file, lineterminator="\n").writerows(lines)
             file.flush()
             os.fsync(file.fileno())
     return paths
 
 
-def part_of(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """The name of a file until its bonuses are remembered."""
     return path.with_name(f"{path.name}.part")

@@ -1,120 +1,128 @@
-"""Who was written to a file of bonuses before, so that nobody is paid twice.
+"""The ledger of bonuses: who was written to a file before, so that nobody is paid twice.
 
-A file is first written to the disk as NAME.part, then the table study_bonuses remembers its
-participants, then the file gets its name. A run that was stopped has therefore left either
-a file that nobody may use, or one that is whole and remembered. The next run finds out which
-by the time in the file's name, and removes it or gives it its name.
+A file is first written as NAME.part, then its participants enter the table study_bonuses, then
+the file gets its name. So an interrupted run leaves either a file that nobody may use, or one
+that is complete and recorded. The next run compares the time in the file's name with the table,
+and removes the file or gives it its name.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Select, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from study.bonuses.files import Bonus, part_of
+from study.bonuses.files import Bonus, temporary_path
 from study.database.reader import Participants, unreadable
 from study.errors import StudyError
 from study.statuses import FINISHED
 from study.text import pluralize
 
-STAMP = "%Y-%m-%d-%H%M%S"  # how a file's name begins; the table has the same time (UTC)
+STAMP = "%Y-%m-%d-%H%M%S"  # begins a file's name; the table has the same time (UTC)
+ROWS_AT_ONCE = 50  # a record may have hundreds of kilobytes
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The table study_bonuses beside that of the participants."""
+    """The table study_bonuses beside psiTurk's table of participants."""
 
     participants: Participants
     table: Table
     is_local: bool
 
     @classmethod
-    def of(cls, participants: Participants, local: bool) -> "Ledger":
-        """The ledger of these participants. Raises StudyError if their database has none."""
+    def open(cls, participants: Participants, is_local: bool) -> "Ledger":
+        """Open the ledger of these participants. Raises StudyError if the database has none."""
         table = participants.own_table("study_bonuses")
         if table is None:
             raise StudyError(
                 "The database was made by an older version of this study.",
-                f"Run once: uv run study {'preview' if local else 'deploy'}",
+                f"Run once: uv run study {'preview' if is_local else 'deploy'}",
             )
-        return cls(participants, table, local)
+        return cls(participants, table, is_local)
 
     def describe(self) -> Iterator[str]:
-        """What was written before, run by run."""
+        """Describe the earlier runs, one line each."""
         c = self.table.c
         query = select(c.exported, c.currency, func.count(), func.sum(c.amount))
         query = query.group_by(c.exported, c.currency).order_by(c.exported)
         with self.participants.snapshot() as connection:
-            for when, currency, count, amount in connection.execute(query):
+            for exported, currency, count, amount in connection.execute(query):
                 what = f"{pluralize(count, 'bonus', 'bonuses')}, {amount:.2f} {currency}"
-                yield f"Written before, {when:%Y-%m-%d %H:%M} UTC: {what}"
+                yield f"Written before, {exported:%Y-%m-%d %H:%M} UTC: {what}"
 
-    def finished(self, modes: list[str], again: bool) -> Select:
-        """The finished participants of these modes, with the time of an earlier export.
+    def read_finished(self, modes: list[str], again: bool) -> Iterator[Mapping]:
+        """Yield the finished participants of these modes with the time of an earlier export.
 
-        Without ``again``, those who have one are left out.
+        Without ``again``, leave out those who have one.
         """
-        people, exported = self.participants.table, self.table.c
-        both = people.outerjoin(self.table, exported.uniqueid == people.c.uniqueid)
-        query = select(people, exported.exported).select_from(both)
+        people, ledger = self.participants.table, self.table
+        both = people.outerjoin(ledger, ledger.c.uniqueid == people.c.uniqueid)
+        query = select(people, ledger.c.exported).select_from(both)
         query = query.where(people.c.status.in_(FINISHED), people.c.mode.in_(modes))
         if not again:
-            query = query.where(exported.uniqueid.is_(None))
-        return query.order_by(people.c.beginhit, people.c.uniqueid)
+            query = query.where(ledger.c.uniqueid.is_(None))
+        query = query.order_by(people.c.beginhit, people.c.uniqueid)
+        with self.participants.snapshot() as connection:
+            connection = connection.execution_options(yield_per=ROWS_AT_ONCE)
+            yield from connection.execute(query).mappings()
 
-    def remember(
-        self,
-        bonuses: list[Bonus],
-        currency: str,
-        now: datetime,
-        paths: list[Path],
+    def count_finished(self) -> Counter[str]:
+        """Count the finished participants by mode."""
+        c = self.participants.table.c
+        query = select(c.mode, func.count()).where(c.status.in_(FINISHED)).group_by(c.mode)
+        with self.participants.snapshot() as connection:
+            return Counter(dict(connection.execute(query).all()))
+
+    def record(
+        self, bonuses: list[Bonus], currency: str, now: datetime, paths: list[Path],
         set_column: bool,
-    ) -> None:
-        """Remember whom the files hold, then give the files their names. Raises StudyError.
+    ) -> None:  # fmt: skip
+        """Record whom the files contain, then give the files their names. Raises StudyError.
 
-        ``set_column`` also writes the amounts into psiTurk's own column `bonus`. Only its
-        MTurk shell reads that, for `worker bonus --auto` (amt_services_wrapper.py).
+        ``set_column`` also writes the amounts to psiTurk's own column `bonus`, which only
+        `worker bonus --auto` in its MTurk shell reads (psiturk/amt_services_wrapper.py).
         """
-        same = {"currency": currency, "exported": now}
-        rows = [{"uniqueid": b.uniqueid, "amount": float(b.amount)} | same for b in bonuses]
-        earlier = [{"of": one.uniqueid} for one in bonuses if one.exported]
+        run = {"currency": currency, "exported": now}
+        rows = [{"uniqueid": b.uniqueid, "amount": float(b.amount)} | run for b in bonuses]
+        earlier = [{"of": bonus.uniqueid} for bonus in bonuses if bonus.exported]
         column = [{"of": row["uniqueid"], "pay": row["amount"]} for row in rows]
         people = self.participants.table
-        own = update(people).where(people.c.uniqueid == bindparam("of"))
         try:
             with self.participants.engine.begin() as connection:
                 if earlier:
-                    written = delete(self.table).where(self.table.c.uniqueid == bindparam("of"))
-                    connection.execute(written, earlier)
+                    old = delete(self.table).where(self.table.c.uniqueid == bindparam("of"))
+                    connection.execute(old, earlier)
                 connection.execute(insert(self.table), rows)
                 if set_column:
+                    own = update(people).where(people.c.uniqueid == bindparam("of"))
                     connection.execute(own.values(bonus=bindparam("pay")), column)
         except IntegrityError as error:
             for path in paths:
-                part_of(path).unlink()
+                temporary_path(path).unlink()
             raise StudyError(
                 "Somebody else wrote bonuses of this study at the same moment.",
-                "Nothing was written here. Run this again: it leaves out those whom they have.",
+                "Nothing was written here. Run this again: it leaves out whom they have written.",
             ) from error
         except SQLAlchemyError as error:
             raise unreadable(error) from error
         for path in paths:
-            part_of(path).replace(path)
+            temporary_path(path).replace(path)
 
-    def settle(self, out: Path) -> None:
-        """Finish what a run that was stopped has left in the folder. Says so."""
+    def recover(self, out: Path) -> None:
+        """Complete or remove the files that an interrupted run has left in the folder."""
         for part in sorted(out.glob("20*.part")):
             if ("-local-" in part.name) != self.is_local:
                 continue  # of another database
-            when = datetime.strptime(part.name[:17], STAMP)
-            query = select(func.count()).where(self.table.c.exported == when)
+            exported = datetime.strptime(part.name[:17], STAMP)
+            query = select(func.count()).where(self.table.c.exported == exported)
             with self.participants.snapshot() as connection:
-                is_remembered = connection.scalar(query)
-            if is_remembered:
-                part.replace(part.with_suffix(""))
-                print(f"An earlier run was stopped, but its file is whole: {part.with_suffix('')}")
+                is_recorded = connection.scalar(query)
+            if is_recorded:
+                path = part.replace(part.with_suffix(""))
+                print(f"An earlier run was interrupted, but its file is complete: {path}")
             else:
                 part.unlink()

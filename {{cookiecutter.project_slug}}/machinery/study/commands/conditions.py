@@ -1,26 +1,31 @@
-"""What a design will give: `study conditions --simulate`.
+"""Shows the design in config.txt and simulates it: `study conditions`.
 
-Participants come at random moments, some drop out, and the others finish; each gets a
-condition by the study's own rule (study/database/conditions.py), with places given again after
-cutoff_time.
+In a simulation participants arrive at random, some drop out and the others finish. Each gets a
+condition by the rule of the server (study/database/conditions.py), which no longer counts those who
+have not finished within cutoff_time.
 """
 
 import heapq
 import random
-from collections import Counter, deque
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
+
+import click
 
 from study.config import settings
 from study.config.options import read_options
 from study.database.conditions import Cell, Design
 
 RUNS = 200
+COUNT, SHARE = click.IntRange(min=1), click.FloatRange(0, 1)
+ABOVE_0 = click.FloatRange(min=0, min_open=True)
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """Who will come. Times are in minutes."""
+class Scenario:
+    """How participants arrive and work. Times are in minutes."""
 
     participants: int
     drop_out: float  # share of those who begin
@@ -29,78 +34,88 @@ class Crowd:
     cutoff: float
 
 
-def run_simulation(participants: int, drop_out: float, duration: float, per_hour: float) -> None:
-    """Print what the design in config.txt gives. Raises StudyError if it cannot be read."""
+@click.command(context_settings={"show_default": True})
+@click.option("--simulate", is_flag=True, help="Simulate how many will finish in each condition.")
+@click.option("--participants", type=COUNT, show_default="the targets", help="How many begin.")
+@click.option("--drop-out", type=SHARE, default=0.15, help="Share of those who do not finish.")
+@click.option("--minutes", type=ABOVE_0, default=15.0, help="Median duration of the others.")
+@click.option("--per-hour", type=ABOVE_0, default=60.0, help="How many arrive in an hour.")
+def conditions(
+    simulate: bool, participants: int | None, drop_out: float, minutes: float, per_hour: float
+) -> None:
+    """Show the conditions with their targets and weights.
+
+    With --simulate, show how many participants will finish in each.
+    """
     options = read_options(settings.load())
     design = Design.of(options)
-    count = participants or sum(design.targets) or 30 * len(design.cells)
-    crowd = Crowd(count, drop_out, duration, per_hour, options.cutoff_minutes)
-    print("\n".join(describe(design, crowd, [simulate(design, crowd, n) for n in range(RUNS)])))
+    if simulate:
+        count = participants or sum(design.targets) or 30 * len(design.cells)
+        scenario = Scenario(count, drop_out, minutes, per_hour, options.cutoff_minutes)
+        runs = [run_once(design, scenario, seed) for seed in range(RUNS)]
+        print(f"{describe_scenario(scenario)}\n\n{describe_cells(design, runs)}\n")
+        print(describe_success(design, scenario, runs))
+    else:
+        print(describe_cells(design))
+        print("To simulate the study: uv run study conditions --simulate")
+        print("To count the participants in each condition: uv run study status")
 
 
-def show_design() -> None:
-    """Print the cells with their targets and weights. Raises StudyError as above."""
-    design = Design.of(read_options(settings.load()))
-    print("Condition  counterbalance  target  weight")
-    for index, (condition, order) in enumerate(design.cells):
-        target = design.targets[index] if design.targets else "-"
-        weight = design.weights[index] if design.weights else 1
-        print(f"{condition:>9}  {order:>14}  {target:>6}  {weight:>6g}")
-    print("What will come of it: uv run study conditions --simulate")
-    print("Who is in which condition now: uv run study status")
-
-
-def simulate(design: Design, crowd: Crowd, seed: int) -> Counter[Cell]:
-    """How many finish in each cell, in one run of the study."""
+def run_once(design: Design, scenario: Scenario, seed: int) -> Counter[Cell]:
+    """Simulate the study once; return how many finish in each cell."""
     chance = random.Random(seed)
     finished: Counter[Cell] = Counter()
-    coming: dict[int, Cell] = {}  # who began within the cutoff and has not finished
-    begun: deque[tuple[float, int]] = deque()
-    working: list[tuple[float, int, Cell]] = []  # a heap, by the time of finishing
+    working: dict[int, Cell] = {}  # those who still count though they have not finished
+    events: list[tuple[float, int, Cell, bool]] = []  # a heap: they finish, or no longer count
     now = 0.0
-    for person in range(crowd.participants):
-        now += chance.expovariate(crowd.per_hour / 60)
-        while working and working[0][0] <= now:
-            _, who, cell = heapq.heappop(working)
-            finished[cell] += 1
-            coming.pop(who, None)
-        while begun and begun[0][0] <= now - crowd.cutoff:
-            coming.pop(begun.popleft()[1], None)
-        cell = design.choose(finished + Counter(coming.values()), chance.choice)
-        coming[person] = cell
-        begun.append((now, person))
-        if chance.random() >= crowd.drop_out:
-            end = now + crowd.duration * chance.lognormvariate(0, 0.3)
-            heapq.heappush(working, (end, person, cell))
-    finished.update(cell for _, _, cell in working)
+    for participant in range(scenario.participants):
+        now += chance.expovariate(scenario.per_hour / 60)
+        while events and events[0][0] <= now:
+            _, earlier, cell, is_finish = heapq.heappop(events)
+            working.pop(earlier, None)
+            finished[cell] += is_finish
+        cell = design.choose(finished + Counter(working.values()), chance.choice)
+        working[participant] = cell
+        heapq.heappush(events, (now + scenario.cutoff, participant, cell, False))
+        if chance.random() >= scenario.drop_out:
+            end = now + scenario.duration * chance.lognormvariate(0, 0.3)
+            heapq.heappush(events, (end, participant, cell, True))
+    finished.update(cell for _, _, cell, is_finish in events if is_finish)
     return finished
 
 
-def describe(design: Design, crowd: Crowd, runs: list[Counter[Cell]]) -> list[str]:
-    """The result in words and a table."""
-    lines = [
-        f"{crowd.participants} participants begin, {crowd.per_hour:g} an hour; "
-        f"{crowd.drop_out:.0%} drop out, the others need about {crowd.duration:g} minutes.",
-        f"Who has not finished after {crowd.cutoff:g} minutes (cutoff_time) no longer counts.",
-        "",
-        f"Condition  counterbalance  {'target':>6}  finished: mean  fewest  most",
-    ]
+def describe_scenario(scenario: Scenario) -> str:
+    """Return the assumptions in words."""
+    return f"""\
+{scenario.participants} participants begin, {scenario.per_hour:g} an hour; \
+{scenario.drop_out:.0%} drop out, the others need about {scenario.duration:g} minutes.
+After {scenario.cutoff:g} minutes (cutoff_time), those who have not finished no longer count."""
+
+
+def describe_cells(design: Design, runs: Sequence[Counter[Cell]] = ()) -> str:
+    """Return a table of the cells and, after a simulation, of how many finish in each."""
+    heading = "Condition  counterbalance  target  weight"
+    lines = [f"{heading}  finished: mean  fewest  most" if runs else heading]
     for index, cell in enumerate(design.cells):
-        numbers = [run[cell] for run in runs]
         target = design.targets[index] if design.targets else "-"
-        lines.append(
-            f"{cell[0]:>9}  {cell[1]:>14}  {target:>6}  {mean(numbers):>14.1f}"
-            f"  {min(numbers):>6}  {max(numbers):>4}"
-        )
-    total = [run.total() for run in runs]
-    finish = f"All together {min(total)} to {max(total)} finish"
-    lines += ["", f"{finish}, in {len(runs)} simulated runs."]
-    if crowd.duration * 1.5 > crowd.cutoff:
+        weight = design.weights[index] if design.weights else 1
+        line = f"{cell[0]:>9}  {cell[1]:>14}  {target:>6}  {weight:>6g}"
+        if numbers := [run[cell] for run in runs]:
+            line += f"  {mean(numbers):>14.1f}  {min(numbers):>6}  {max(numbers):>4}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def describe_success(design: Design, scenario: Scenario, runs: Sequence[Counter[Cell]]) -> str:
+    """Return how many finish in all, and whether that is enough."""
+    totals = [run.total() for run in runs]
+    lines = [f"In all, {min(totals)} to {max(totals)} finish, in {RUNS} simulated runs."]
+    if scenario.duration * 1.5 > scenario.cutoff:
         lines.append(
             "Many need longer than cutoff_time, so their places are given twice: raise it."
         )
     if design.targets:
-        wanted = dict(zip(design.cells, design.targets, strict=True))
-        reached = mean(all(run[cell] >= wanted[cell] for cell in wanted) for run in runs)
+        targets = dict(zip(design.cells, design.targets, strict=True))
+        reached = mean(all(run[cell] >= targets[cell] for cell in targets) for run in runs)
         lines.append(f"Every target is reached in {reached:.0%} of the runs.")
-    return lines
+    return "\n".join(lines)

@@ -2,11 +2,38 @@
 
 from pathlib import Path
 
+import click
+
 from study.database.reader import find_study
 from study.export import read_pseudonym_key
 from study.export.csv_format import import_pyarrow
 from study.export.download import SUPERSEDED, TABLES, UNREADABLE, download, download_as_psiturk
-from study.export.filters import Filter
+from study.export.filters import Filter, read_filters
+
+
+@click.command()
+@click.option("--local", is_flag=True, help="Use the data on this computer, not those of the app.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="data",
+    show_default=True,
+    help="Folder to write to.",
+)
+@click.option("--version", multiple=True, help="Only these code versions: 1.0,1.1")
+@click.option("--mode", multiple=True, help="Only these modes, or all. [default: no test runs]")
+@click.option("--status", multiple=True, help="finished, or numbers: 3,4. [default: all]")
+@click.option("--since", default="", help="Only arrivals on or after this day, UTC: 2026-11-24.")
+@click.option("--until", default="", help="Only arrivals on or before this day, UTC.")
+@click.option("--parquet", is_flag=True, help="Also as Parquet: uv run --group parquet study data")
+@click.option("--json-trials", is_flag=True, help="Write each trial as JSON in one column.")
+@click.option("--psiturk", is_flag=True, help="Also write psiTurk's three files without headers.")
+def data(local: bool, out: Path, version: tuple[str, ...], mode: tuple[str, ...],
+         status: tuple[str, ...], since: str, until: str, parquet: bool, json_trials: bool,
+         psiturk: bool) -> bool:  # fmt: skip
+    """Download the data as CSV files. Exits with 1 if a record could not be read."""
+    filters = read_filters(version, mode, status, since, until)
+    return run_data(Path.cwd(), local, out, filters, json_trials, parquet, psiturk)
 
 
 def run_data(

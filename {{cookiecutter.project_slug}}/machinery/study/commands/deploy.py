@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import click
+
 from study.errors import StudyError
 from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
 from study.heroku.cli import Heroku
@@ -43,7 +45,13 @@ NOTHING_NEW = ("Heroku has this commit already, but was rolled back to another o
 say = partial(print, flush=True)  # at once, to keep the order with git's own lines
 
 
-def deploy(folder: Path) -> None:
+@click.command()
+def deploy() -> None:
+    """Put the committed study online and print its links."""
+    run_deploy(Path.cwd())
+
+
+def run_deploy(folder: Path) -> None:
     """Check, push, wait, and print the links to use.
 
     Raises StudyError if a check fails (nothing was pushed then), if the push or the

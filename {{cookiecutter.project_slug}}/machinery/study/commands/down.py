@@ -9,17 +9,33 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import click
 from sqlalchemy import func, select
 
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
 from study.export import read_pseudonym_key
 from study.export.download import download
-from study.heroku.app import PRICES, PRICES_CHECKED, AppState, fetch_app, read_settings, read_spec
+from study.heroku.app import (
+    PRICES,
+    PRICES_CHECKED,
+    AppState,
+    fetch_app,
+    read_settings,
+    read_spec,
+)
 from study.heroku.cli import Heroku, problem
 
 SECONDS_FOR_BACKUP = 1800
 DUMP = b"PGDMP"  # the first bytes of pg_dump's custom format
+
+
+@click.command()
+@click.option("--pause", is_flag=True, help="Only stop the server; the app and its data stay.")
+@click.option("--app", "name", default="", help="The app's name, to confirm without being asked.")
+def down(pause: bool, name: str) -> None:
+    """Download everything, then destroy the app and its database."""
+    run_down(Path.cwd(), pause, name)
 
 
 def run_down(folder: Path, pause: bool, confirmed: str) -> None:

@@ -1,15 +1,17 @@
-"""Keeps those out who took part in an earlier study: `study exclude`.
+"""Keeps out participants of earlier studies: `study exclude`.
 
-Their ids become pseudonyms, made with this study's secret key (signing.py), in excluded.txt.
-That file is committed and holds nobody's id; the server reads it when it starts.
+Their ids enter excluded.txt as pseudonyms, made with this study's secret key (signing.py). That
+file is committed and contains no ids; the server reads it when it starts.
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from study import signing
-from study.database.reader import find_key, find_study
 from study.errors import StudyError
 from study.excluded import FILE, MADE_WITH, fingerprint, read_excluded
 from study.recruiters import ID
@@ -32,38 +34,56 @@ NOTES = {
 }
 
 
-def run_exclude(folder: Path, files: Iterable[Path], local: bool) -> None:
-    """Add everybody in these files to excluded.txt. Raises StudyError; then it is as before."""
+@dataclass(frozen=True)
+class Excluded:
+    """What excluded.txt holds: pseudonyms, and a word that only the same key makes."""
+
+    pseudonyms: frozenset[str] = frozenset()
+    fingerprint: str = ""
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), required=True)
+@click.option("--local", is_flag=True, help="Use the key of this computer, to try it out.")
+def exclude(files: tuple[Path, ...], local: bool) -> None:
+    """Keep out participants of earlier studies.
+
+    FILES are their identifiers.csv, or lists of ids. Pseudonyms are added to excluded.txt.
+    """
+    folder = Path.cwd()
     ids = {worker for file in files for worker in read_ids(file)}
+
+    from study.database.reader import find_key, find_study
+
     participants, settings = find_study(folder, local)
     key = find_key(participants, settings)
-    there = read_excluded(folder)
-    if there.pseudonyms and there.fingerprint != fingerprint(key):
+    existing = read_excluded(folder)
+    if existing.pseudonyms and existing.fingerprint != fingerprint(key):
         raise StudyError(
             f"{FILE} was made with another secret key, so the server would recognise nobody in it.",
             f"Delete {FILE} and run this again, with the files of all earlier studies.",
         )
-    new = {signing.worker_pseudonym(key, worker) for worker in ids} - there.pseudonyms
+    new = {signing.worker_pseudonym(key, worker) for worker in ids} - existing.pseudonyms
     lines = [HEADER, f"{MADE_WITH}{fingerprint(key)}\n"]
-    lines += [f"{name}\n" for name in sorted(there.pseudonyms | new)]
+    lines += [f"{name}\n" for name in sorted(existing.pseudonyms | new)]
     unfinished = folder / f"{FILE}.part"
     unfinished.write_text("".join(lines), encoding="utf-8", newline="\n")
     unfinished.replace(folder / FILE)
     if note := NOTES.get(settings.value("Study", "recruitment")):
         print(note)
-    there_already = f"{len(ids) - len(new)} stood there already"
-    print(f"Added to {FILE}: {pluralize(len(new), 'person', 'people')}; {there_already}.")
+    added = pluralize(len(new), "person", "people")
+    print(f"Added to {FILE}: {added}; it already contained {len(ids) - len(new)}.")
     if local:
-        print("They are kept out on this machine only: for the app, leave --local away.")
+        print("They are kept out on this computer only: for the app, run this without --local.")
     elif new:
         print(f'Now: git add {FILE}, git commit -m "Exclude earlier participants" and')
         print("uv run study deploy")
 
 
 def read_ids(file: Path) -> Iterator[str]:
-    """The ids in a file: a CSV with a column of them, or a text with one in each line.
+    """Yield the ids in a file: a CSV file with a column of ids, or a text file with one per line.
 
-    Trial runs are left out. Raises StudyError, without the id, if a line cannot be one.
+    Leaves out test runs. Raises StudyError, without the id, if a line is not an id.
     """
     try:
         rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
@@ -74,13 +94,13 @@ def read_ids(file: Path) -> Iterator[str]:
     column = next((header.index(name) for name in ID_COLUMNS if name in header), None)
     if column is None and len(header) > 1:
         raise StudyError(
-            f"{file} has pluralize columns, and none is named {', '.join(ID_COLUMNS)}.",
-            "Give the file data/identifiers.csv of the earlier study, or a text with an id a line.",
+            f"{file} has several columns, and none is named {', '.join(ID_COLUMNS)}.",
+            "Use data/identifiers.csv of the earlier study, or a text file with one id per line.",
         )
     for number, row in enumerate(rows[column is not None :], 1 + (column is not None)):
         worker = row[column or 0].strip() if len(row) > (column or 0) else ""
         if not worker or worker.startswith("#") or worker.startswith(TEST_MODES):
             continue
         if not ID.fullmatch(worker):
-            raise StudyError(f"Line {number} of {file} is no id.", "Nothing was changed.")
+            raise StudyError(f"Line {number} of {file} is not an id.", "Nothing was changed.")
         yield worker

@@ -1,101 +1,97 @@
-"""Runs the study on this machine, to try it out: `study preview` and `study dashboard`."""
+"""Runs the study on this computer to try it out: `study preview`."""
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import click
 from dotenv import dotenv_values, find_dotenv
-from psiturk.psiturk_config import PsiturkConfig
-from sqlalchemy import make_url
 
-from study.config import settings
 from study.errors import StudyError
-from study.server import dashboard
+from study.text import mask_passwords
+
+if TYPE_CHECKING:
+    from psiturk.psiturk_config import PsiturkConfig
 
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 10
+LOCAL_SERVER = r"(localhost|127\.0\.0\.1|\[::1\])?([:/?]|$)"  # empty: by a socket in a folder
 
 
-def preview(port: int | None = None, open_browser: bool = False) -> None:
-    """Serve the study until Ctrl-C, and print a link by which to take part.
+@click.command()
+@click.option("--port", type=int, help="Port to listen on if the usual one is busy.")
+@click.option("--browser/--no-browser", default=True, help="Open the link in the browser.")
+def preview(port: int | None, browser: bool) -> None:
+    """Try the study on this computer. Needs no setup; data go to participants.db."""
+    from study.config import settings
 
-    Raises StudyError if the environment holds settings of a server in the cloud, if the
-    port is taken, or if the server does not start.
-    """
     refuse_cloud_settings()
     if port:
         os.environ["PSITURK_PORT"] = str(port)
     os.environ |= {"STUDY_PREVIEW": "1", "PSITURK_THREADS": "1", "PSITURK_ERRORLOG": "-"}
-    os.environ["PYTHONUNBUFFERED"] = "1"  # what the server prints is seen at once, and once
+    os.environ["PYTHONUNBUFFERED"] = "1"  # the server's output appears at once, and only once
     config = settings.load()
-    refuse_remote_database(config)
+    refuse_remote_database(config.get("Database Parameters", "database_url"))
     with ending_quietly(), serving(config) as address:
         print(f'\nThe study:  {address}    (there, choose "Try the study")')
-        print("Edits to templates/ and static/ show when you reload the page; after one to")
-        print("config.txt or custom.py, stop this with Ctrl-C and start it again.\n", flush=True)
-        if open_browser:
+        print("Edits in templates/ and static/ appear when you reload the page. After an edit in")
+        print("config.txt or custom.py, press Ctrl-C and start the preview again.\n", flush=True)
+        if browser and sys.stdout.isatty():
             webbrowser.open(address)
-        wait()
-
-
-def show_dashboard(port: int, scheduler: bool) -> None:
-    """Serve psiTurk's dashboard until Ctrl-C. Raises StudyError as `preview` does."""
-    password = dashboard.prepare_environment(port, scheduler)
-    os.environ["PSITURK_ERRORLOG"] = "-"
-    with ending_quietly(), serving(settings.load()) as address:
-        print(f"\nDashboard:  {address}/dashboard/   name: researcher   password: {password}")
-        print("Ctrl-C stops it.", flush=True)
-        wait()
+        signal.pause()
 
 
 def refuse_cloud_settings() -> None:
-    """Raise StudyError if ON_CLOUD, which makes psiTurk behave as on Heroku, is set."""
-    in_file = dotenv_values(find_dotenv(usecwd=True))
+    """Raise StudyError if ON_CLOUD is set, which makes psiTurk behave as on Heroku."""
+    env_file = find_dotenv(usecwd=True)
+    in_file = dotenv_values(env_file)
     for name in ("ON_CLOUD", "ON_HEROKU"):  # psiTurk reads either, whatever its value
         if name in os.environ:
-            raise StudyError(
-                f"{name} is set in this terminal, so psiTurk would use its settings for the cloud.",
-                f"Close the terminal or run `unset {name}`, then try again.",
-            )
-        if name in in_file:
-            raise StudyError(
-                f"{name} is set in {find_dotenv(usecwd=True)}, "
-                "so psiTurk would use its settings for the cloud.",
-                "Take the line out of that file, then try again.",
-            )
+            place, remedy = "this terminal", f"Close the terminal or run `unset {name}`"
+        elif name in in_file:
+            place, remedy = env_file, "Remove that line from the file"
+        else:
+            continue
+        raise StudyError(
+            f"{name} is set in {place}, so psiTurk would use its settings for the cloud.",
+            f"{remedy}, then try again.",
+        )
 
 
-def refuse_remote_database(config: PsiturkConfig) -> None:
-    """Raise StudyError if the preview would write into a database on another machine."""
-    url = make_url(config.get("Database Parameters", "database_url"))
-    local = (None, "", "localhost", "127.0.0.1", "::1")
-    if url.drivername.startswith("sqlite") or url.host in local:
+def refuse_remote_database(url: str) -> None:
+    """Raise StudyError if the preview would write to a database on another computer."""
+    server = url.partition("://")[2].rpartition("@")[2]
+    if url.startswith("sqlite") or re.match(LOCAL_SERVER, server):
         return
     names = [n for n in ("PSITURK_DATABASE_URL", "DATABASE_URL") if n in os.environ]
     origin = f"the variable {names[-1]}" if names else "config.txt or ~/.psiturkconfig"
     raise StudyError(
-        f"The database is on another machine: {url.render_as_string()} (from {origin}). "
-        "A preview would write test data into it.",
+        f"The database is on another computer: {mask_passwords(url)} (from {origin}). "
+        "A preview would write test data to it.",
         "Remove that setting from the terminal, .env or the file, then try again.",
     )
 
 
 @contextlib.contextmanager
-def serving(config: PsiturkConfig) -> Iterator[str]:
-    """Run the server as a process of its own; gives its address once it answers."""
+def serving(config: "PsiturkConfig") -> Iterator[str]:
+    """Run the server in a process of its own; yield its address once it answers.
+
+    Raises StudyError if the port is busy or the server does not start.
+    """
     host = config.get("Server Parameters", "host")
     port = config.getint("Server Parameters", "port")
     refuse_busy_port(host, port)
     address = f"http://{host}:{port}"
-    # Out of reach of Ctrl-C: `stop` ends it once, where two signals at once leave a traceback.
+    # Out of reach of Ctrl-C: `stop` ends it once, whereas two signals leave a traceback.
     server = subprocess.Popen([sys.executable, "-m", "study.server"], start_new_session=True)
     try:
         wait_until_it_answers(server, address)
@@ -105,7 +101,7 @@ def serving(config: PsiturkConfig) -> Iterator[str]:
 
 
 def refuse_busy_port(host: str, port: int) -> None:
-    """Raise StudyError if something already listens there."""
+    """Raise StudyError if something already listens on the port."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         raise StudyError(
             f"Port {port} on {host} is busy: perhaps another preview is still running.",
@@ -114,42 +110,29 @@ def refuse_busy_port(host: str, port: int) -> None:
 
 
 def wait_until_it_answers(server: subprocess.Popen, address: str) -> None:
-    """Return when the front page is served; raise StudyError if that does not happen."""
+    """Return once the front page is served. Raises StudyError if the server does not start."""
     deadline = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(urllib.error.URLError, OSError):
+        with contextlib.suppress(OSError):
             urllib.request.urlopen(address, timeout=5).close()
             return
         time.sleep(0.05)
-    raise StudyError(
-        "The server did not start.",
-        "The lines above say why.",
-    )
+    raise StudyError("The server did not start.", "The lines above say why.")
 
 
 @contextlib.contextmanager
 def ending_quietly() -> Iterator[None]:
-    """Ends what is inside, in one line, at Ctrl-C or when the terminal is closed."""
-
-    def end(*_):
-        raise KeyboardInterrupt
-
-    for asked_to_end in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(asked_to_end, end)
+    """End the body without a traceback on Ctrl-C or when the terminal is closed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # raises KeyboardInterrupt
     try:
         yield
     except KeyboardInterrupt:
         print("\nStopped.", flush=True)
 
 
-def wait() -> None:
-    """Wait for ever."""
-    while True:
-        time.sleep(3600)
-
-
 def stop(server: subprocess.Popen) -> None:
-    """End the server: kindly first, so that running requests can finish."""
+    """Let the server finish its running requests and end; kill it if it takes too long."""
     server.terminate()
     try:
         server.wait(SECONDS_TO_STOP)

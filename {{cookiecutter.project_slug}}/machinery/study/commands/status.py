@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
+import click
 from sqlalchemy import Row, case, func, select
 
 from study.database.reader import Participants, open_participants
@@ -33,6 +34,13 @@ INCIDENTS = {
     "left-early": "stopped by the button",
     "no-proof": "asked for a record that another browser owns",
 }
+
+
+@click.command()
+@click.option("--local", is_flag=True, help="Use the data on this computer, not those of the app.")
+def status(local: bool) -> None:
+    """Count participants by condition and show the server's state."""
+    run_status(Path.cwd(), local)
 
 
 def run_status(folder: Path, local: bool) -> None:

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from study.excluded import FILE, find_wrong_lines
 from study.heroku.git import Repository, run
 
 PYTHONS = ("3.13", "3.12", "3.11")  # those that Heroku builds and studies were tried on
@@ -107,11 +108,9 @@ def find_secrets(folder: Path) -> str:
 
 def find_plain_ids(folder: Path) -> str:
     """Lines of excluded.txt that are not pseudonyms, and may be somebody's id."""
-    path = folder / "excluded.txt"
+    path = folder / FILE
     if not path.exists():
         return ""
-    from study.commands.exclude import find_wrong_lines  # imports SQLAlchemy
-
     wrong = find_wrong_lines(path)
     return f"excluded.txt line {', '.join(map(str, wrong[:3]))}" if wrong else ""
 

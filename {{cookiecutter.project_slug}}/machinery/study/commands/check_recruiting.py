@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from study.commands.check.context import Finding, Seen
+from study.commands.check import CheckContext, Finding
 from study.commands.status import INCIDENTS, count_incidents
 from study.errors import StudyError
 from study.excluded import FILE, fingerprint, read_excluded
@@ -14,34 +14,34 @@ from study.text import pluralize
 DAYS = 7
 
 
-def recruiter(seen: Seen) -> Iterator[Finding]:
+def recruiter(context: CheckContext) -> Iterator[Finding]:
     """Where participants come from, and whether psiTurk's shell would make real HITs."""
-    name = seen.recruitment
+    name = context.recruitment
     if name not in RECRUITERS:
         yield "red", f"recruitment is {name or 'empty'}; it must be {', '.join(RECRUITERS)}"
     elif name != "mturk":
         label = RECRUITERS[name].label
-        address = entry_address(f"https://{seen.app.domain}", name) if seen.app else ""
+        address = entry_address(f"https://{context.app.domain}", name) if context.app else ""
         yield "green", f"{label}, which gets the address {address}" if address else label
-    elif seen.settings.value("Shell Parameters", "launch_in_mode") == "live":
+    elif context.settings.value("Shell Parameters", "launch_in_mode") == "live":
         yield "green", "MTurk, live: HITs are real and cost money"
     else:
         yield "yellow", "MTurk, sandbox: no worker sees the HITs. For real: launch_in_mode = live"
 
 
-def hits(seen: Seen) -> Iterator[Finding]:
+def hits(context: CheckContext) -> Iterator[Finding]:
     """Nothing is written into the address of HITs that psiTurk adds itself."""
-    if seen.recruitment != "mturk":
+    if context.recruitment != "mturk":
         return
     for name in ("ad_url", "ad_url_route"):
         # psiTurk puts ?mode=live or ?mode=sandbox behind it (amt_services_wrapper.py).
-        if "?" in seen.settings.value("HIT Configuration", name):
+        if "?" in context.settings.value("HIT Configuration", name):
             yield "red", f"psiTurk adds the mode itself: take the ? and what follows out of {name}"
 
 
-def previews(seen: Seen) -> Iterator[Finding]:
+def previews(context: CheckContext) -> Iterator[Finding]:
     """Researchers who look at their own study on Prolific do not count."""
-    if seen.recruitment == "prolific" and not seen.settings.value("Study", "preview_ids"):
+    if context.recruitment == "prolific" and not context.settings.value("Study", "preview_ids"):
         yield (
             "yellow",
             (
@@ -51,17 +51,17 @@ def previews(seen: Seen) -> Iterator[Finding]:
         )
 
 
-def excluded(seen: Seen) -> Iterator[Finding]:
+def excluded(context: CheckContext) -> Iterator[Finding]:
     """Those who took part in an earlier study are recognised."""
-    if not (seen.folder / FILE).exists():
+    if not (context.folder / FILE).exists():
         return
     try:
-        found = read_excluded(seen.folder)
+        found = read_excluded(context.folder)
     except StudyError as error:
         yield "red", f"{error.cause} {error.remedy}"
         return
-    key = seen.settings.value("Server Parameters", "secret_key")
-    if seen.app and key and found.fingerprint != fingerprint(key):
+    key = context.settings.value("Server Parameters", "secret_key")
+    if context.app and key and found.fingerprint != fingerprint(key):
         yield (
             "red",
             (
@@ -74,15 +74,15 @@ def excluded(seen: Seen) -> Iterator[Finding]:
         yield "green", f"keeps {people} of earlier studies out"
 
 
-def codes(seen: Seen) -> Iterator[Finding]:
+def codes(context: CheckContext) -> Iterator[Finding]:
     """Who finishes is sent back to the recruiter."""
-    known = RECRUITERS.get(seen.recruitment)
+    known = RECRUITERS.get(context.recruitment)
     if not known or not (name := known.codes.get("completed")):
         return
-    value = seen.app.config.get(name)
+    value = context.app.config.get(name)
     if not value:
         # Nobody can have come before the first deploy.
-        colour = "red" if seen.app.web_dynos else "yellow"
+        colour = "red" if context.app.web_dynos else "yellow"
         yield (
             colour,
             (
@@ -93,24 +93,27 @@ def codes(seen: Seen) -> Iterator[Finding]:
         return
     try:
         QUESTIONS[name].read(value)
-        yield "green", f"{name} is set. To see it: heroku config:get {name} --app {seen.wanted.app}"
+        yield (
+            "green",
+            f"{name} is set. To see it: heroku config:get {name} --app {context.spec.app}",
+        )
     except ValueError as problem:
         yield "red", f"{name} cannot be right. {problem} heroku config:set, with --app"
 
 
-def happened(seen: Seen) -> Iterator[Finding]:
+def happened(context: CheckContext) -> Iterator[Finding]:
     """What went otherwise than planned, as far as something can be done about it."""
-    if seen.participants is None or (known := RECRUITERS.get(seen.recruitment)) is None:
+    if context.participants is None or (known := RECRUITERS.get(context.recruitment)) is None:
         return
-    counts = count_incidents(seen.participants, DAYS)
+    counts = count_incidents(context.participants, DAYS)
     for kind, name in known.codes.items():
-        if kind != "completed" and counts[kind] and not seen.app.config.get(name):
+        if kind != "completed" and counts[kind] and not context.app.config.get(name):
             yield (
                 "yellow",
                 (
                     f"{counts[kind]} {INCIDENTS[kind]} in the last {DAYS} days, without a code of "
                     f"{known.label}'s. If it gave you one: heroku config:set {name}=… "
-                    f"--app {seen.wanted.app}"
+                    f"--app {context.spec.app}"
                 ),
             )
     if counts["wrong-mode"]:

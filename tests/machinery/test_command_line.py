@@ -1,0 +1,45 @@
+"""The command line: what it lists, and how little it loads before there is work to do."""
+
+import os
+import re
+
+import pytest
+from live_study import NAME
+
+IN_ORDER = (
+    *("preview", "up", "deploy", "dashboard", "check", "status"),
+    *("data", "conditions", "bonuses", "verify", "exclude", "down"),
+)
+
+
+@pytest.fixture(scope="module")
+def study(studies):
+    return studies(heroku_app="later", heroku_app_name=NAME)
+
+
+def test_commands_are_listed_in_the_order_of_a_studys_life_as_each_describes_itself(study):
+    listed = study.run("study", "--help").stdout.partition("Commands:\n")[2]
+    commands = dict(line.split(maxsplit=1) for line in listed.splitlines())
+    assert tuple(commands) == IN_ORDER
+    for name, sentence in commands.items():
+        own_help = study.run("study", name, "--help", env=os.environ | {"COLUMNS": "100"})
+        assert own_help.returncode == 0, own_help.stderr
+        assert own_help.stdout.splitlines()[2].strip().startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["--help", "preview --help", "up --help", "dashboard --help", "check --help", "conditions",
+     "verify", "exclude", "verify --nonsense"],
+)  # fmt: skip
+def test_what_needs_no_database_and_no_server_does_not_load_them(study, command):
+    run = study.run("python", "-X", "importtime", "-m", "study", *command.split())
+    assert "study.errors" in run.stderr
+    assert not re.search(r"\| +(sqlalchemy|flask|gunicorn|requests)$", run.stderr, re.MULTILINE)
+    assert "Traceback" not in run.stderr
+
+
+def test_a_misspelt_command_is_refused(study):
+    refused = study.run("study", "chekc")
+    assert refused.returncode == 2
+    assert "No such command 'chekc'" in refused.stderr
