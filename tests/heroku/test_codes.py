@@ -13,13 +13,13 @@ SONA += "&survey_code=XXXX"
 # Reads the answers of somebody who is asked; prints what was asked and what was taken.
 ASK = """
 import json, sys
-from study.recruiters.codes import ask_for_codes
+from study.recruiters import find_recruiter
 name, present, *answers = sys.argv[1:]
 asked, answers = [], iter(answers)
 def ask(prompt):
     asked.append(prompt)
     return next(answers)
-print(json.dumps([ask_for_codes(name, json.loads(present), ask), asked]))
+print(json.dumps([find_recruiter(name).ask_for_code(json.loads(present), ask), asked]))
 """
 
 

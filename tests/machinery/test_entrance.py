@@ -197,7 +197,7 @@ def test_a_preview_by_the_recruiters_staff_is_no_participation(serve, link):
     visitor = enter(server.address, link)
     assert visitor.mode == "preview"
     done = finish(visitor)
-    assert "This was a trial run" in done.text
+    assert "This was a test run" in done.text
     assert "C0MPLETED" not in done.text
 
 

@@ -5,5 +5,6 @@ One module for each subject:
     rules      what custom.py can decide
     bonuses    asks its rule about everybody: `study bonuses`
     ledger     who was written to a file before
-    payments   the files, in the form that each recruiter takes
+
+Each recruiter's form of the file is in study.recruiters.
 """

@@ -6,6 +6,8 @@ a file that nobody may use, or one that is whole and remembered. The next run fi
 by the time in the file's name, and removes it or gives it its name.
 """
 
+import csv
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +16,10 @@ from pathlib import Path
 from sqlalchemy import Select, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from study.bonuses.files import Bonus, part_of
 from study.database.reader import Participants, unreadable
 from study.errors import StudyError
+from study.export.files import private
+from study.recruiters import Bonus
 from study.statuses import FINISHED
 from study.text import pluralize
 
@@ -76,7 +79,7 @@ class Ledger:
         """Remember whom the files hold, then give the files their names. Raises StudyError.
 
         ``set_column`` also writes the amounts into psiTurk's own column `bonus`. Only its
-        MTurk shell reads that, for `worker bonus --auto` (amt_services_wrapper.py).
+        shell reads that, for `worker bonus --auto` (psiturk/amt_services_wrapper.py).
         """
         same = {"currency": currency, "exported": now}
         rows = [{"uniqueid": b.uniqueid, "amount": float(b.amount)} | same for b in bonuses]
@@ -94,7 +97,7 @@ class Ledger:
                     connection.execute(own.values(bonus=bindparam("pay")), column)
         except IntegrityError as error:
             for path in paths:
-                part_of(path).unlink()
+                temporary_path(path).unlink()
             raise StudyError(
                 "Somebody else wrote bonuses of this study at the same moment.",
                 "Nothing was written here. Run this again: it leaves out those whom they have.",
@@ -102,7 +105,7 @@ class Ledger:
         except SQLAlchemyError as error:
             raise unreadable(error) from error
         for path in paths:
-            part_of(path).replace(path)
+            temporary_path(path).replace(path)
 
     def settle(self, out: Path) -> None:
         """Finish what a run that was stopped has left in the folder. Says so."""
@@ -118,3 +121,20 @@ class Ledger:
                 print(f"An earlier run was stopped, but its file is whole: {part.with_suffix('')}")
             else:
                 part.unlink()
+
+
+def write_files(files: dict[str, list[list[str]]], out: Path, name: str) -> list[Path]:
+    """Write each file under its temporary path, readable only by its owner; returns the paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"{name}{end}" for end in files]
+    for path, lines in zip(paths, files.values(), strict=True):
+        with open(temporary_path(path), "w", encoding="utf-8", newline="", opener=private) as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
+            file.flush()
+            os.fsync(file.fileno())
+    return paths
+
+
+def temporary_path(path: Path) -> Path:
+    """Return the path of a file until its bonuses are remembered."""
+    return path.with_name(f"{path.name}.part")

@@ -1,6 +1,6 @@
 """Asks custom.py's rule for everybody's bonus and writes them down: `study bonuses`.
 
-Nothing is paid here. In what form a recruiter takes bonuses is in payments.py, who was
+Nothing is paid here. In what form a recruiter takes bonuses is in study/recruiters, who was
 written down before in ledger.py.
 """
 
@@ -15,8 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from study.bonuses.files import TO_PAY, Bonus, by_worker, files_for, total, write_parts
-from study.bonuses.ledger import STAMP, Ledger
+from study.bonuses.ledger import STAMP, Ledger, write_files
 from study.bonuses.rules import Rule, bonus_rule, read_participant
 from study.config import settings
 from study.database.reader import find_key, find_study
@@ -24,7 +23,7 @@ from study.errors import StudyError
 from study.export import read_key
 from study.export.pseudonyms import pseudonym
 from study.heroku.wanted import read_wanted
-from study.recruiters import RECRUITERS, Recruiter
+from study.recruiters import RECRUITERS, Bonus, Recruiter, add_up, group_by
 from study.statuses import FINISHED, TEST_MODES, UNPAID_MODES
 from study.text import pluralize
 
@@ -58,16 +57,16 @@ def run_bonuses(folder: Path, local: bool, again: bool, out: Path) -> bool:
     rule, names = load_rule(folder), read_key(folder)
     found = ask_rule(ledger, real_modes(recruiter), rule, again, names)
     if found.bonuses:
-        key = find_key(participants, config) if recruiter.name == "link" else ""
-        files = files_for(recruiter, found.bonuses, currency, again, key)
+        key = find_key(participants, config) if recruiter.is_anonymous else ""
+        files = recruiter.bonus_files(found.bonuses, currency, again, key)
         now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         name = f"{now:{STAMP}}-{'local-' * local}{'again-' * again}{recruiter.name}"
-        paths = write_parts(files, out, name)
-        ledger.remember(found.bonuses, currency, now, paths, set_column=recruiter.name == "mturk")
+        paths = write_files(files, out, name)
+        ledger.remember(found.bonuses, currency, now, paths, set_column=recruiter.makes_hits)
         report(found.bonuses, currency)
         for path, lines in zip(paths, files.values(), strict=True):
             print(f"  {len(lines) - (path.suffix == '.csv'):>5} lines  {path}")
-        print(TO_PAY[recruiter.name].format(app=read_wanted(folder).app))
+        print(recruiter.describe(recruiter.to_pay, app=read_wanted(folder).app))
     else:
         print("Nobody new gets a bonus, so no file was written.")
     if found.without:
@@ -90,7 +89,7 @@ def read_recruiter(name: str) -> Recruiter:
 
 
 def real_modes(recruiter: Recruiter) -> list[str]:
-    """The modes of those who are paid: MTurk's sandbox has no money."""
+    """The modes of those who are paid."""
     return [mode for mode in recruiter.modes if mode not in UNPAID_MODES]
 
 
@@ -172,14 +171,14 @@ def describe(error: Exception) -> str:
 
 def report(bonuses: list[Bonus], currency: str) -> None:
     """Say what the files hold in all."""
-    people = [sum(one.amount for one in own) for _, own in by_worker(bonuses)]
+    people = [sum(one.amount for one in own) for own in group_by("worker", bonuses).values()]
     print(
-        f"Bonuses of {pluralize(len(people), 'participant')}, {total(bonuses)} {currency} in total, "
-        f"highest {max(people):.2f}. Nothing has been paid yet."
+        f"Bonuses of {pluralize(len(people), 'participant')}, {add_up(bonuses)} {currency} in "
+        f"total, highest {max(people):.2f}. Nothing has been paid yet."
     )
     if before := [one for one in bonuses if one.exported]:
         print(
-            f"Written to a file before: {len(before)} of them ({total(before)} {currency}). "
+            f"Written to a file before: {len(before)} of them ({add_up(before)} {currency}). "
             "Whom you have paid from it must not be paid again."
         )
 

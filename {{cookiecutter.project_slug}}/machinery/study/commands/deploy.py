@@ -22,8 +22,7 @@ from study.heroku.app import look
 from study.heroku.cli import Heroku, problem
 from study.heroku.preflight import CHECKS, find_todo_spots, run
 from study.heroku.wanted import read_wanted
-from study.links import describe_links
-from study.server.app import debug_link
+from study.recruiters import debug_link, describe_links
 from study.text import mask_passwords
 
 SECONDS_FOR_RELEASE = 600

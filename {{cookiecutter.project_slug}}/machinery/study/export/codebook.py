@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from study.export.column_stats import Observed
+from study.recruiters import RECRUITERS
 from study.statuses import STATUS_NAMES
 
 CONDITIONS = Path("static", "js", "conditions.js")
@@ -55,12 +56,10 @@ The Parquet files hold the same. A column in which numbers and texts are mixed i
 
 Whatever else a task put into its record (`psiTurk.taskdata.set`) is in no file.
 """
-MODES = {
-    "prolific": "sent by Prolific", "sona": "sent by SONA", "link": "came by a link",
-    "live": "sent by MTurk", "sandbox": "MTurk's sandbox, no participant",
-    "debug": "trial runs of the researcher, no participant",
+MODES = {mode: words for each in RECRUITERS.values() for mode, words in each.modes.items()} | {
+    "debug": "test runs of the researcher, no participant",
     "preview": "a recruiter's own preview, no participant",
-}  # fmt: skip
+}
 
 
 def codebook(

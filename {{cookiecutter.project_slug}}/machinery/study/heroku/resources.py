@@ -18,7 +18,7 @@ from study.errors import StudyError
 from study.heroku.cli import PAUSES_BEFORE_RETRY, Answer, Heroku, check_version, problem
 from study.heroku.git import ADDRESS_COMMIT, Repository, domain_in, is_herokus
 from study.heroku.wanted import DYNO_PRICE, IN_PYPROJECT, PLAN_PRICES, needed_config, read_wanted
-from study.recruiters.codes import needed_codes
+from study.recruiters import find_recruiter
 
 SECONDS_FOR_DATABASE = 600
 
@@ -348,5 +348,7 @@ FREE_STEPS = (
 )
 # These wait for a yes: the database costs money and, once there is one, so does a deploy.
 DATABASE = Step("database", database_is_ready, make_database, database_command)
-CODE = config_step("code", lambda run: needed_codes(run.wanted.recruitment) | run.given)
+CODE = config_step(
+    "code", lambda run: find_recruiter(run.wanted.recruitment).needed_codes() | run.given
+)
 STEPS = (*FREE_STEPS, DATABASE, CODE)

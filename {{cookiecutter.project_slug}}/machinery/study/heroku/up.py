@@ -13,7 +13,7 @@ from pathlib import Path
 
 from study.errors import StudyError
 from study.heroku.git import domain_in, is_herokus
-from study.heroku.resources import CODE, DATABASE, FREE_STEPS, STEPS, Provisioning, Step
+from study.heroku.resources import DATABASE, FREE_STEPS, STEPS, Provisioning, Step
 from study.heroku.wanted import (
     DYNO_PRICE,
     IN_PYPROJECT,
@@ -21,7 +21,7 @@ from study.heroku.wanted import (
     PRICES_CHECKED,
     check_database_url,
 )
-from study.recruiters.codes import QUESTIONS, ask_for_codes, question_of
+from study.recruiters import find_recruiter
 
 Ask = Callable[[str], str]
 
@@ -72,9 +72,11 @@ def make_missing(run: Provisioning, missing: list[Step], agreed: bool, ask: Ask 
     if costs_more(run) and not agreed and not (ask and agrees(run, ask)):
         run.say(f"Nothing was bought. To go on: uv run study up{'' if ask else ' --yes'}")
         return
-    if ask and CODE in missing:
-        run.given = ask_for_codes(run.wanted.recruitment, run.found.config, ask)
-    make(run, [step for step in missing if step not in FREE_STEPS])
+    if ask:
+        recruiter = find_recruiter(run.wanted.recruitment)
+        run.given = recruiter.ask_for_code(run.found.config or {}, ask)
+    paid = [step for step in STEPS if step not in FREE_STEPS]
+    make(run, [step for step in paid if not step.is_done(run)])
 
 
 def make(run: Provisioning, steps: list[Step]) -> None:
@@ -188,10 +190,10 @@ def note_differences(run: Provisioning) -> None:
 
 def note_code(run: Provisioning, before: dict[str, str]) -> None:
     """Note what is left to do about the recruiter's code, if it was not typed."""
-    name = question_of(run.wanted.recruitment)
+    recruiter = find_recruiter(run.wanted.recruitment)
+    name = recruiter.code_var
     if name and not before.get(name) and name not in run.given:
-        see = f"heroku config:get {name} --app {run.wanted.app}"
-        run.notes.append(QUESTIONS[name].afterwards.format(see=see, app=run.wanted.app))
+        run.notes.append(recruiter.describe(recruiter.code_note, app=run.wanted.app))
 
 
 def describe(run: Provisioning) -> dict:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from study.errors import StudyError
 from study.heroku.git import settings_in
+from study.recruiters import find_recruiter
 
 # US dollars a month, from Heroku's price list.
 PRICES_CHECKED = "24 November 2026"
@@ -82,7 +83,7 @@ def read_wanted(folder: Path) -> Wanted:
 def needed_config(recruitment: str) -> dict[str, str]:
     """The config vars that every app needs. The key is new each time: set it once."""
     needed = {"ON_CLOUD": "1", "PSITURK_SECRET_KEY": secrets.token_hex(32)}
-    return needed | aws_keys() if recruitment == "mturk" else needed
+    return needed | aws_keys() if find_recruiter(recruitment).makes_hits else needed
 
 
 def aws_keys() -> dict[str, str]:

@@ -1,14 +1,13 @@
 """What this study adds to psiTurk's Flask application."""
 
 import os
-import random
-import string
 
 from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 from study.config import settings
 from study.config.options import Options, read_options
+from study.recruiters import debug_link
 from study.server import dashboard, security
 from study.statuses import TEST_MODES
 
@@ -62,7 +61,7 @@ def describe_study(options: Options) -> dict:
         "description": options.description,
         "institution": options.institution,
         "recruitment": options.recruiter.name,
-        "recruiter": options.recruiter.label,
+        "recruiter": options.recruiter,
         "contact": options.contact,
         "num_conditions": options.num_conds,
         "stores_address": options.store_address,
@@ -71,21 +70,7 @@ def describe_study(options: Options) -> dict:
     }
 
 
-def debug_link() -> str:
-    """The path by which a researcher takes part as a new participant, without being counted.
-
-    psiTurk lets ids that begin with ``debug`` come again and never marks them as
-    having quit early (experiment.py).
-    """
-    ids = {name: f"debug{_random_id()}" for name in ("hitId", "assignmentId", "workerId")}
-    return "/pub?" + "&".join(f"{name}={value}" for name, value in ids.items()) + "&mode=debug"
-
-
 def show_edits_on_reload(app: Flask) -> None:
     """Let the browser and Flask look at each file anew, so that edits show at once."""
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0
     app.jinja_env.auto_reload = True  # psiTurk made it already, so the config has no effect
-
-
-def _random_id() -> str:
-    return "".join(random.choices(string.ascii_uppercase + string.digits, k=6))

@@ -49,7 +49,7 @@ class Access:
         return cookie is not None and self._proved(cookie) == mark
 
     def submission_token(self, uniqueid: str) -> str:
-        """Lets MTurk's frame say that a HIT was submitted: cookies do not reach into it."""
+        """Lets the frame say that a HIT was submitted: cookies do not reach into it."""
         return self._submissions.get_signature(uniqueid).decode()
 
     def is_submission_token(self, uniqueid: str, token: str) -> bool:

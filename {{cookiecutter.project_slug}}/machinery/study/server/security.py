@@ -15,10 +15,10 @@ from psiturk.psiturk_config import PsiturkConfig
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from study.config import settings
+from study.recruiters import find_recruiter
 from study.server import assets, errors
 from study.server.file_cache import Shelf
 
-MTURK = "https://*.mturk.com"
 A_YEAR = 365 * 24 * 3600
 JINJA = (b"{{", b"{%", b"{#")
 
@@ -76,9 +76,9 @@ class Edge:
 
 def page_headers(config: PsiturkConfig) -> list[tuple[str, str]]:
     """The headers of pages, by the settings recruitment, script_sources and media_sources."""
-    by_mturk = config.get("Study", "recruitment") == "mturk"
+    origin = find_recruiter(config.get("Study", "recruitment")).frame_origin
     headers = [*ON_PAGES]
-    if not by_mturk:  # MTurk's page must stay in reach of the window that it opened
+    if not origin:  # a page with the ad in a frame must stay in reach of the window that it opened
         headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
     if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have scripts in them
         policy = "frame-ancestors 'none'"
@@ -87,17 +87,17 @@ def page_headers(config: PsiturkConfig) -> list[tuple[str, str]]:
             _words(config.get("Study", name, fallback=""))
             for name in ("script_sources", "media_sources")
         )
-        policy = content_security_policy(by_mturk, scripts, media)
+        policy = content_security_policy(origin, scripts, media)
     return [*headers, ("Content-Security-Policy", policy)]
 
 
-def content_security_policy(by_mturk: bool, scripts: list[str], media: list[str]) -> str:
+def content_security_policy(origin: str, scripts: list[str], media: list[str]) -> str:
     """What a page may load, and who may show it in a frame.
 
     Styles may stand in a page: jsPsych's plugins and many tasks write them there, and
     they cannot carry anything away where images and requests may go nowhere else.
     """
-    mturk = [MTURK] if by_mturk else []
+    framing = [origin] if origin else []
     hosts = [source for source in scripts if not source.startswith("'")]
     directives = {
         "default-src": ["'self'"],
@@ -109,8 +109,8 @@ def content_security_policy(by_mturk: bool, scripts: list[str], media: list[str]
         "connect-src": ["'self'", "data:", "blob:", *media],
         "worker-src": ["'self'", "blob:"],
         "frame-src": ["'self'", *media],
-        "frame-ancestors": mturk or ["'none'"],
-        "form-action": ["'self'", *mturk],
+        "frame-ancestors": framing or ["'none'"],
+        "form-action": ["'self'", *framing],
         "base-uri": ["'none'"],
         "object-src": ["'none'"],
     }

@@ -18,14 +18,14 @@ import click
 from sqlalchemy import func, select
 
 from study.commands.check.context import Finding, Seen, look_around
-from study.commands.check.recruiting import codes, excluded, happened, hits, previews, recruiter
+from study.commands.check.recruiting import codes, excluded, happened, recruiter
 from study.config import settings
 from study.database.dialect import ENGINE_CONNECTIONS, connections_per_worker
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
 from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted, run
 from study.heroku.wanted import DYNO_WORKERS, PLAN_CONNECTIONS
-from study.server.app import debug_link
+from study.recruiters import debug_link, find_recruiter
 from study.statuses import TEST_MODES
 from study.text import pluralize
 
@@ -208,8 +208,9 @@ def ad_address(seen: Seen) -> Iterator[Finding]:
     if written == seen.app.domain:
         yield "green", f"recruiters are sent to {written}"
     else:
-        # Only psiTurk's MTurk part reads this setting, and a domain of one's own is no fault.
-        colour = "red" if seen.wanted.recruitment == "mturk" or not written else "yellow"
+        # psiTurk reads this setting only for HITs, and a domain of one's own is no fault.
+        makes_hits = find_recruiter(seen.wanted.recruitment).makes_hits
+        colour = "red" if makes_hits or not written else "yellow"
         yield colour, f"ad_url_domain is {written or 'empty'}, the app's is {seen.app.domain}"
 
 
@@ -251,8 +252,8 @@ def deployed_commit(releases: list[dict]) -> str:
 
 Checks = dict[str, Callable[[Seen], Iterator[Finding]]]
 CHECKS_HERE: Checks = {
-    "files": files, "pages": to_dos, "contact": contact, "recruiter": recruiter, "hits": hits,
-    "previews": previews, "excluded": excluded,
+    "files": files, "pages": to_dos, "contact": contact, "recruiter": recruiter,
+    "excluded": excluded,
 }  # fmt: skip
 CHECKS_OF_APP: Checks = {
     "mode": cloud_mode, "key": key, "codes": codes, "dynos": dynos, "address": reachable,

@@ -14,7 +14,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from jinja2 import Template
 from sqlalchemy import Row
 
-from study.recruiters import BadLink, Ids, PreviewLink, checked, read_ids
+from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server.browsers import is_excluded
 from study.server.refusals import (
     BEGUN_BEFORE,
@@ -32,7 +32,7 @@ blueprint = Blueprint("entrance", __name__)
 
 VISITOR_COOKIE = "visitor"
 SECONDS_REMEMBERED = 365 * 24 * 3600
-# MTurk shows the invitation under this name before a worker accepts the HIT.
+# The ad is shown under this name before a worker accepts the HIT.
 NOT_ACCEPTED = "ASSIGNMENT_ID_NOT_AVAILABLE"
 
 
@@ -54,7 +54,7 @@ def standing(ids: Ids) -> tuple[Standing, Row | None]:
         if own.ending or own.status in FINISHED:
             return Standing.OVER, own
         return Standing.READING if own.status < STARTED else Standing.BEGUN, own
-    if rows and not (services.options.allow_repeats or ids.is_test_run):
+    if rows and not (services.options.allow_repeats or ids.mode in TEST_MODES):
         return Standing.OTHER_ASSIGNMENT, None
     return Standing.NEW, None
 
@@ -89,11 +89,9 @@ def start() -> Response:
     """From a recruiter's link to the invitation, with psiTurk's ids in the address."""
     recruiter = services.options.recruiter
     try:
-        if recruiter.name == "link":
+        if recruiter.is_anonymous:
             return start_from_link()
-        ids = read_ids(request.args) if recruiter.name == "mturk" else recruiter.read(request.args)
-    except PreviewLink:
-        ids = preview_ids()
+        ids = recruiter.read(request.args) or preview_ids()
     except BadLink as problem:
         services.incidents.note("link-missing" if "missing" in str(problem) else "link-malformed")
         raise Refusal(NO_IDS_IN_AD) from None
@@ -114,14 +112,15 @@ def start_from_link() -> Response:
 
     ``label`` says where somebody comes from, such as a class; psiTurk's hitId holds it.
     """
-    label = checked(request.args, "label") if request.args.get("label") else "link"
+    mode = services.options.recruiter.name
+    label = require_id(request.args, "label") if request.args.get("label") else mode
     memory = URLSafeSerializer(services.key, salt=VISITOR_COOKIE)
     try:
         worker, assignment = memory.loads(request.cookies.get(VISITOR_COOKIE, ""))
     except (BadSignature, ValueError):
         worker, assignment = new_id(), new_id()
     if services.options.allow_repeats:
-        row = services.records.find(Ids(worker, assignment, label, "link").uniqueid)
+        row = services.records.find(Ids(worker, assignment, label, mode).uniqueid)
         if row and row.status in FINISHED:
             assignment = new_id()
     response = redirect(f"pub?{Ids(worker, assignment, label, 'link').query}", 303)
@@ -147,11 +146,12 @@ def invitation() -> Response | str:
     """psiTurk's ad page, or what there is to say to those who were here before."""
     if request.args.get("assignmentId") == NOT_ACCEPTED:
         return show_unaccepted()
-    note_wrong_mode()
+    if services.options.recruiter.has_wrong_mode(request.args):
+        services.incidents.note("wrong-mode")
     ids = visitor(NO_IDS_IN_AD)
     place, row = standing(ids)
     if place is Standing.OVER:
-        if row.mode in ("live", "sandbox") and not row.ending:
+        if recruiter_of(row.mode).makes_hits and not row.ending:
             return show_submit_form(row)
         return redirect_to_ending(row)
     if place is Standing.OTHER_ASSIGNMENT:
@@ -167,25 +167,18 @@ def may_go_on(row: Row) -> bool:
 
 
 def show_unaccepted() -> str:
-    """The invitation for somebody who looks at a HIT of MTurk without accepting it."""
+    """The invitation for somebody who looks at a HIT without accepting it."""
     mode = request.args.get("mode", "")
     ids = Ids("", NOT_ACCEPTED, request.args.get("hitId", "")[:63], mode[:20])
     check_visitor(ids)
     return render_page("ad.html", ids)
 
 
-def note_wrong_mode() -> None:
-    """Count HITs whose address says live in the sandbox, or the reverse."""
-    submit_to, mode = request.args.get("turkSubmitTo", ""), request.args.get("mode")
-    if submit_to and ("sandbox" in submit_to) != (mode == "sandbox"):
-        services.incidents.note("wrong-mode")
-
-
 def show_submit_form(row: Row) -> str:
-    """MTurk's last step: the form that submits the HIT, inside MTurk's page."""
+    """The last step of a HIT: the form that submits it, inside the recruiter's page."""
     return render_template(
         "thanks-mturksubmit.html",
-        using_sandbox=row.mode == "sandbox",
+        submit_address=recruiter_of(row.mode).submit_address(row.mode),
         hitid=row.hitid,
         assignmentid=row.assignmentid,
         workerid=row.workerid,
@@ -208,6 +201,7 @@ def render_page(name: str, ids: Ids) -> str:
         hitid=ids.hit,
         assignmentid=ids.assignment,
         workerid=ids.worker or None,
+        recruiter=recruiter_of(ids.mode),
     )
 
 
