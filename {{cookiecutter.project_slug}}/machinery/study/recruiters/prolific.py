@@ -36,8 +36,8 @@ code; to see the app's: heroku config:get {code_var} --app {app}"""
     secret_pattern = r"submissions/complete\?cc=\w{4,}"
     withdraw = "return your submission on Prolific"
     code_question = """\
-Prolific's completion code for this study, from the part of Prolific's form where completion codes
-are set up. (Enter alone: one is made here)"""
+Prolific's completion code for this study. It is in Prolific's form, where completion codes are
+set up. (Enter alone: one is made here)"""
     to_pay = """\
 To pay: on Prolific, open the study whose ID the file's name ends with. Above its submissions
 choose More, then Bulk bonus payment, and paste the lines of the file. They count in the
