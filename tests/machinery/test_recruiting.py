@@ -3,11 +3,14 @@
 import datetime
 import json
 import os
+import re
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 
 import pytest
+from generated import REPOSITORY
 from lab import Lab, person
 
 # Reads a case from each line: config vars and dynos of an app. Answers with what each check finds.
@@ -143,3 +146,12 @@ def test_a_database_older_than_the_counters_has_a_status_too(lab):
     done = lab("status")
     assert done.returncode == 0
     assert "Participants: 1" in done.stdout and "Visits" not in done.stdout
+
+
+def test_app_json_lists_the_codes_of_every_recruiter():
+    study = REPOSITORY / "{{cookiecutter.project_slug}}"
+    code = "from study.recruiters import RECRUITERS as all; print(*(n for r in all.values()"
+    command = [sys.executable, "-c", f"{code} for n in r.codes.values()))"]
+    known = subprocess.run(command, cwd=study / "machinery", capture_output=True, text=True)
+    listed = re.findall(r'"(\w+_(?:CODE|URL))": "', (study / "app.json").read_text())
+    assert sorted(listed) == sorted(known.stdout.split()), known.stderr

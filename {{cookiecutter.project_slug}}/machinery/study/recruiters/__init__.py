@@ -29,10 +29,7 @@ from urllib.parse import urlencode
 ID = re.compile(r"[A-Za-z0-9._@+=~-]{1,120}")
 LONGEST_KEY = 128
 MODE = re.compile(r"[a-z][a-z-]{0,19}")
-CODE = re.compile(r"[A-Za-z0-9-]{1,64}")
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without those that are easily confused
-
-Finding = tuple[str, str]  # red, yellow or green, and a sentence
 
 
 class BadLink(ValueError):
@@ -114,7 +111,10 @@ class Recruiter:
 
     codes: Mapping[str, str] = {}  # the config var that holds the code for each ending
     code_is_shown = True  # so that participants can type it in
-    code_question = "{label}'s completion code for this study. (Enter alone: one is made here)"
+    code_question = (
+        "{label}'s completion code for this study. It is in {label}'s form, where completion codes "
+        "are set up. (Enter alone: one is made here)"
+    )
     code_note = (
         "A completion code was made, and {label}'s form must have the same one. To see it: "
         "heroku config:get {code_var} --app {app}\n"
@@ -129,7 +129,7 @@ class Recruiter:
     to_pay = "To pay: each line of the file is a person, by the id that {label} knows."
 
     def __init_subclass__(cls) -> None:
-        cls.modes = cls.modes or {cls.name: f"sent by {cls.label}"}
+        cls.modes = vars(cls).get("modes") or {cls.name: f"sent by {cls.label}"}
         RECRUITERS[cls.name] = cls()
 
     def __str__(self) -> str:
@@ -180,7 +180,7 @@ class Recruiter:
 
     def read_code(self, typed: str) -> str:
         """Return the code in what was typed. Raises ValueError, whose text does not quote it."""
-        if not CODE.fullmatch(typed):
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", typed):
             raise ValueError("A completion code has letters, digits and dashes, and nothing else.")
         return typed
 
@@ -197,15 +197,14 @@ class Recruiter:
         while True:
             try:
                 typed = ask(f"{prompt}\n{self.code_var}: ").strip()
+                return {self.code_var: self.read_code(typed)} if typed else {}
             except EOFError:
                 return {}
-            try:
-                return {self.code_var: self.read_code(typed)} if typed else {}
             except ValueError as problem:
                 prompt = str(problem)
 
-    def check(self, setting: Callable[[str, str], str], address: str) -> Iterator[Finding]:
-        """Find what the researcher should know before recruiting.
+    def check(self, setting: Callable[[str, str], str], address: str) -> Iterator[tuple[str, str]]:
+        """Yield findings: a colour (green, yellow or red) and a sentence.
 
         ``setting`` returns the value of a section's setting. ``address`` is empty without an app.
         """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from study.recruiters import Bonus, Finding, Ids, Recruiter, add_up, read_ids
+from study.recruiters import Bonus, Ids, Recruiter, add_up, read_ids
 
 
 class MTurk(Recruiter):
@@ -40,7 +40,7 @@ It pays those who are approved and have no bonus yet."""
         host = "workersandbox" if mode == "sandbox" else "www"
         return f"https://{host}.mturk.com/mturk/externalSubmit"
 
-    def check(self, setting: Callable[[str, str], str], address: str) -> Iterator[Finding]:
+    def check(self, setting: Callable[[str, str], str], address: str) -> Iterator[tuple[str, str]]:
         if setting("Shell Parameters", "launch_in_mode") == "live":
             yield "green", "MTurk, live: HITs are real and cost money"
         else:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from study.recruiters import Bonus, Finding, Recruiter, add_up, group_by
+from study.recruiters import Bonus, Recruiter, add_up, group_by
 
 PREVIEWS_COUNT = (
     "preview_ids in config.txt is empty: whoever of you tries the study on Prolific is counted as "
@@ -35,9 +35,6 @@ code; to see the app's: heroku config:get {code_var} --app {app}"""
     }
     secret_pattern = r"submissions/complete\?cc=\w{4,}"
     withdraw = "return your submission on Prolific"
-    code_question = """\
-Prolific's completion code for this study. It is in Prolific's form, where completion codes are
-set up. (Enter alone: one is made here)"""
     to_pay = """\
 To pay: on Prolific, open the study whose ID the file's name ends with. Above its submissions
 choose More, then Bulk bonus payment, and paste the lines of the file. They count in the
@@ -55,7 +52,7 @@ study's own currency."""
             typed = parse_qs(urlsplit(typed).query).get("cc", [""])[0]
         return super().read_code(typed)
 
-    def check(self, setting: Callable[[str, str], str], address: str) -> Iterator[Finding]:
+    def check(self, setting: Callable[[str, str], str], address: str) -> Iterator[tuple[str, str]]:
         yield from super().check(setting, address)
         if not setting("Study", "preview_ids"):
             yield "yellow", PREVIEWS_COUNT

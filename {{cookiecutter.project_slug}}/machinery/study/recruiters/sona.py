@@ -1,6 +1,7 @@
 """SONA: students come with a survey code and get their credit by opening an address."""
 
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
+import re
+from urllib.parse import quote
 
 from study.recruiters import Recruiter
 
@@ -34,22 +35,16 @@ again: uv run study up"""
 
     def way_back(self, code: str, worker: str) -> str:
         """Return the address that grants the credit to this survey code."""
-        parts = urlsplit(code)
-        query = dict(parse_qsl(parts.query)) | {"survey_code": worker}
-        return urlunsplit(parts._replace(query=urlencode(query)))
+        return re.sub(r"\bsurvey_code=[^&]*", f"survey_code={quote(worker, safe='')}", code)
 
     def read_code(self, typed: str) -> str:
         """Accept SONA's completion URL, the one that a participant's browser opens."""
-        parts = urlsplit(typed)
-        query = parse_qs(parts.query, keep_blank_values=True)
-        if "/services/" in parts.path:
+        if "/services/" in typed:
             raise ValueError("That is the server-side completion URL. Take the client-side one.")
-        is_whole = query.get("credit_token", [""])[0] and "survey_code" in query
-        if parts.scheme != "https" or not parts.hostname or not is_whole:
-            raise ValueError(
-                "It must begin with https:// and contain credit_token and survey_code. Copy the "
-                "whole address, up to its end."
-            )
+        has_token = re.fullmatch(r"https://[\w.:-]+/\S*[?&]credit_token=\w\S*", typed)
+        if not has_token or not re.search(r"[?&]survey_code=", typed):
+            needs = "It must begin with https:// and contain credit_token and survey_code."
+            raise ValueError(f"{needs} Copy the whole address, up to its end.")
         return typed
 
     def needed_codes(self) -> dict[str, str]:
