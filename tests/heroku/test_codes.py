@@ -13,13 +13,13 @@ SONA += "&survey_code=XXXX"
 # Reads the answers of somebody who is asked; prints what was asked and what was taken.
 ASK = """
 import json, sys
-from study.recruiters.codes import ask_for_codes
+from study.recruiters import find_recruiter
 name, present, *answers = sys.argv[1:]
 asked, answers = [], iter(answers)
 def ask(prompt):
     asked.append(prompt)
     return next(answers)
-print(json.dumps([ask_for_codes(name, json.loads(present), ask), asked]))
+print(json.dumps([find_recruiter(name).ask_for_code(json.loads(present), ask), asked]))
 """
 
 
@@ -77,8 +77,8 @@ def test_nothing_is_asked_for_where_nothing_is_missing(made, recruitment, presen
     assert asked(made, recruitment, present=present) == ({}, [])
 
 
-def test_in_a_terminal_it_asks_and_sets_what_was_typed(study, app):
-    del app.own_config["COMPLETION_CODE"]
+def up_in_a_terminal(study, typed: str) -> str:
+    """What `study up` says while somebody types these lines; it must succeed."""
     terminal, other_end = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "study.heroku"],
@@ -89,15 +89,32 @@ def test_in_a_terminal_it_asks_and_sets_what_was_typed(study, app):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    os.write(terminal, b"not a code\nTYPED-C0DE\n")
+    os.write(terminal, typed.encode())
     said = process.communicate(timeout=120)[0]
     assert process.returncode == 0, said
+    return said
+
+
+def test_in_a_terminal_it_asks_and_sets_what_was_typed(study, app):
+    del app.own_config["COMPLETION_CODE"]
+    said = up_in_a_terminal(study, "not a code\nTYPED-C0DE\n")
     assert "Prolific's completion code for this study." in said
     assert "[y/N]" not in said  # the database is there, so nothing is bought
     assert "letters, digits and dashes" in said
     assert app.own_config["COMPLETION_CODE"] == "TYPED-C0DE" and "TYPED-C0DE" not in said
     assert "A completion code was made" not in said
     assert len([r for r in app.releases if r.description.startswith("Set ")]) == 1
+
+
+def test_in_a_terminal_it_also_asks_for_an_address_that_only_sona_knows(study, app):
+    study.change("recruitment", "sona", file="config.txt")
+    del app.own_config["COMPLETION_CODE"]
+    later = up_in_a_terminal(study, "\n")
+    assert "SONA's completion URL (client-side)." in later
+    assert "is not set yet" in later and "SONA_COMPLETION_URL" not in app.own_config
+    said = up_in_a_terminal(study, f"{SONA}\n")
+    assert app.own_config["SONA_COMPLETION_URL"] == SONA and "4e48" not in said
+    assert "is not set yet" not in said
 
 
 def test_for_sona_it_says_what_is_left_to_do(study, app):

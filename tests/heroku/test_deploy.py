@@ -184,7 +184,7 @@ def test_other_recruiters_get_what_they_need(scene, recruitment, told):
 def links(scene, recruitment: str, address: str = "") -> str:
     """What `study deploy` prints at its end for a recruiter."""
     about = (address or scene.app.web_url.rstrip("/"), recruitment, APP)
-    code = f"from study.links import describe_links; print(describe_links(*{about}))"
+    code = f"from study.recruiters import describe_links; print(describe_links(*{about}))"
     return scene.run(".venv/bin/python", "-c", code).out
 
 

@@ -219,7 +219,7 @@ def new(live):
         ("green", "database", "essential-0, 2 participants"),
         ("green", "mode", "cloud server"),
         ("yellow", "codes", "COMPLETION_CODE is not set"),
-        ("yellow", "previews", "preview_ids in config.txt is empty"),
+        ("yellow", "recruiter", "preview_ids in config.txt is empty"),
         ("green", "recruiter", "/start?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID="),
     ],
 )

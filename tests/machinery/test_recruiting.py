@@ -3,22 +3,23 @@
 import datetime
 import json
 import os
+import re
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 
 import pytest
+from generated import REPOSITORY
 from lab import Lab, person
 
 # Reads a case from each line: config vars and dynos of an app. Answers with what each check finds.
 LOOK = """
 import json, sys
 from pathlib import Path
-from study.commands.check import command
 from study.heroku.app import AppState, read_settings, read_spec
 from study.database.reader import open_participants
 from study.commands.check import CheckContext, list_checks
-from study.heroku.app import AppState, read_settings, read_spec
 
 folder = Path.cwd()
 here = read_settings(folder)
@@ -62,10 +63,11 @@ CASES = [
     ("codes", SONA | {"SONA_COMPLETION_URL": SONA_URL}, BASIC, "green", "is set"),
     ("codes", SONA | {"SONA_COMPLETION_URL": SONA_URL[:50]}, BASIC, "red", "credit_token"),
     ("codes", MTURK, BASIC, "", ""),
-    ("hits", MTURK | {"PSITURK_AD_URL_ROUTE": "pub?mode=live"}, BASIC, "red", "out of ad_url_"),
-    ("hits", MTURK, BASIC, "", ""),
-    ("previews", PROLIFIC, BASIC, "yellow", "is counted as a participant"),
-    ("previews", PROLIFIC | {"PSITURK_PREVIEW_IDS": "5b9ab28d4f0c"}, BASIC, "", ""),
+    ("recruiter", MTURK | {"PSITURK_AD_URL_ROUTE": "pub?mode=live"}, BASIC, "yellow red",
+     "follows from ad_url_"),
+    ("recruiter", MTURK, BASIC, "yellow", "no worker sees the HITs"),
+    ("recruiter", PROLIFIC, BASIC, "green yellow", "is counted as a participant"),
+    ("recruiter", PROLIFIC | {"PSITURK_PREVIEW_IDS": "5b9ab28d4f0c"}, BASIC, "green", "Prolific, "),
     ("key", {}, BASIC, "yellow", "PSITURK_SECRET_KEY is not set"),
     ("key", {"PSITURK_SECRET_KEY": "k3y"}, BASIC, "", ""),
     ("connected", {}, BASIC, "green", "2 worker processes use up to 16 of the plan's 20"),
@@ -75,10 +77,10 @@ CASES = [
     ("connected", {"WEB_CONCURRENCY": "7"}, BASIC, "red", "smaller WEB_CONCURRENCY"),
     ("connected", {"WEB_CONCURRENCY": "two"}, BASIC, "red", "must be a number"),
     ("connected", {}, ("Standard-2X",), "green", "4 worker processes use up to 16"),
-    ("recruiter", {"PSITURK_RECRUITMENT": "qualtrics"}, BASIC, "red", "it must be prolific"),
+    ("recruiter", {"PSITURK_RECRUITMENT": "qualtrics"}, BASIC, "red", "it must be one of"),
     ("recruiter", {"PSITURK_RECRUITMENT": "link"}, BASIC, "green", "https://a.example/start"),
     ("recruiter", MTURK | {"PSITURK_LAUNCH_IN_MODE": "live"}, BASIC, "green", "cost money"),
-]
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +93,8 @@ def looked(empty_lab):
 def test_it_finds_what_is_wrong_and_is_quiet_else(looked, number):
     *_, colour, words = CASES[number]
     found = looked[number]
-    assert [shade for shade, _ in found] == ([colour] if colour else [])
-    assert not found or words in found[0][1]
+    assert [shade for shade, _ in found] == colour.split()
+    assert not found or words in found[-1][1]
 
 
 def note(lab: Lab, days_ago: int, **counts: int) -> None:
@@ -112,7 +114,8 @@ def test_what_happened_is_told_if_something_can_be_done_about_it(lab):
     assert colour == "yellow" and text.startswith("3 were screened out in the last 7 days")
     assert "heroku config:set SCREENED_OUT_CODE=" in text
     assert not any("agree" in text or "button" in text for _, text in for_prolific)
-    assert [text[:27] for _, text in for_mturk] == ["4 came from MTurk's sandbox"]
+    ((_, text),) = for_mturk
+    assert text.startswith("4 came by a HIT with the wrong mode") and "psiTurk's shell" in text
 
 
 def test_status_tells_of_endings_and_of_the_last_days_in_plain_words(lab):
@@ -141,3 +144,12 @@ def test_a_database_older_than_the_counters_has_a_status_too(lab):
     done = lab("status")
     assert done.returncode == 0
     assert "Participants: 1" in done.stdout and "Visits" not in done.stdout
+
+
+def test_app_json_lists_the_codes_of_every_recruiter():
+    study = REPOSITORY / "{{cookiecutter.project_slug}}"
+    code = "from study.recruiters import RECRUITERS as all; print(*(n for r in all.values()"
+    command = [sys.executable, "-c", f"{code} for n in r.codes.values()))"]
+    known = subprocess.run(command, cwd=study / "machinery", capture_output=True, text=True)
+    listed = re.findall(r'"(\w+_(?:CODE|URL))": "', (study / "app.json").read_text())
+    assert sorted(listed) == sorted(known.stdout.split()), known.stderr

@@ -6,7 +6,8 @@
     def bonus_of(participant):
         return 0.50
 
-The ledger is in ledger.py. This module needs no database, since custom.py imports it.
+The ledger is in ledger.py, each recruiter's form of the file in study/recruiters. This module
+needs no database, since custom.py imports it.
 """
 
 import json

@@ -6,6 +6,8 @@ that is complete and recorded. The next run compares the time in the file's name
 and removes the file or gives it its name.
 """
 
+import csv
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,9 +17,10 @@ from pathlib import Path
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from study.bonuses.files import Bonus, temporary_path
 from study.database.reader import Participants, unreadable
 from study.errors import StudyError
+from study.export import private
+from study.recruiters import Bonus
 from study.statuses import FINISHED
 from study.text import pluralize
 
@@ -126,3 +129,20 @@ class Ledger:
                 print(f"An earlier run was interrupted, but its file is complete: {path}")
             else:
                 part.unlink()
+
+
+def write_files(files: dict[str, list[list[str]]], out: Path, name: str) -> list[Path]:
+    """Write each file under its temporary path, readable only by its owner; returns the paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"{name}{end}" for end in files]
+    for path, lines in zip(paths, files.values(), strict=True):
+        with open(temporary_path(path), "w", encoding="utf-8", newline="", opener=private) as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
+            file.flush()
+            os.fsync(file.fileno())
+    return paths
+
+
+def temporary_path(path: Path) -> Path:
+    """Return the path of a file until its bonuses are remembered."""
+    return path.with_name(f"{path.name}.part")

@@ -1,7 +1,7 @@
 """Asks the rule in custom.py about everybody's bonus and writes a file: `study bonuses`.
 
-Pays nothing. bonuses/files.py has the form that each recruiter takes, bonuses/ledger.py who was
-written to a file before.
+Pays nothing. Each recruiter's module has the form of its file, bonuses/ledger.py who was written
+to one before.
 """
 
 import traceback
@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 import click
 
 from study.bonuses import Rule, find_rule, read_participant
-from study.bonuses.files import TO_PAY, Bonus, by_worker, files_for, total, write_parts
 from study.errors import StudyError
 from study.export import pseudonym, read_pseudonym_key
 from study.heroku.app import read_spec
-from study.recruiters import RECRUITERS, Recruiter
+from study.recruiters import RECRUITERS, Bonus, Recruiter, add_up, group_by
 from study.statuses import TEST_MODES, UNPAID_MODES
 from study.text import pluralize
 
@@ -48,7 +47,7 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
 
     Asks the rule in custom.py. Exits with 1 if it gives no amount for some participant.
     """
-    from study.bonuses.ledger import STAMP, Ledger
+    from study.bonuses.ledger import STAMP, Ledger, write_files
     from study.database.reader import find_key, find_study
     from study.server.__main__ import read_study
 
@@ -68,16 +67,16 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
     modes = [mode for mode in recruiter.modes if mode not in UNPAID_MODES]
     results = ask_rule(rule, ledger.read_finished(modes, again), pseudonym_key)
     if results.bonuses:
-        key = find_key(participants, settings) if recruiter.name == "link" else ""
-        files = files_for(recruiter, results.bonuses, currency, again, key)
+        key = find_key(participants, settings) if recruiter.is_anonymous else ""
+        files = recruiter.bonus_files(results.bonuses, currency, again, key)
         now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         name = f"{now:{STAMP}}-{'local-' * local}{'again-' * again}{recruiter.name}"
-        paths = write_parts(files, out, name)
-        ledger.record(results.bonuses, currency, now, paths, recruiter.name == "mturk")
+        paths = write_files(files, out, name)
+        ledger.record(results.bonuses, currency, now, paths, recruiter.makes_hits)
         print_totals(results.bonuses, currency)
         for path, lines in zip(paths, files.values(), strict=True):
             print(f"  {len(lines) - (path.suffix == '.csv'):>5} lines  {path}")
-        print(TO_PAY[recruiter.name].format(app=read_spec(folder).app))
+        print(recruiter.describe(recruiter.to_pay, app=read_spec(folder).app))
     else:
         print("Nobody new gets a bonus, so no file was written.")
     if results.without:
@@ -153,14 +152,14 @@ def describe(error: Exception) -> str:
 
 def print_totals(bonuses: list[Bonus], currency: str) -> None:
     """Print what the files contain in all."""
-    amounts = [sum(bonus.amount for bonus in own) for _, own in by_worker(bonuses)]
+    amounts = [float(add_up(own)) for own in group_by("worker", bonuses).values()]
     print(
-        f"Bonuses of {pluralize(len(amounts), 'participant')}, {total(bonuses)} {currency} in "
+        f"Bonuses of {pluralize(len(amounts), 'participant')}, {add_up(bonuses)} {currency} in "
         f"total, highest {max(amounts):.2f}. Nothing has been paid yet."
     )
     if before := [bonus for bonus in bonuses if bonus.exported]:
         print(
-            f"Written to a file before: {len(before)} of them ({total(before)} {currency}). "
+            f"Written to a file before: {len(before)} of them ({add_up(before)} {currency}). "
             "Do not pay again whom you have paid from it."
         )
 

@@ -31,6 +31,7 @@ from study.heroku.app import (
 from study.heroku.cli import CommandResult, Heroku
 from study.heroku.git import Repository
 from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted
+from study.recruiters import find_recruiter
 from study.statuses import TEST_MODES
 from study.text import pluralize
 
@@ -126,8 +127,7 @@ def list_checks(context: CheckContext) -> dict[str, Check]:
 
     checks: dict[str, Check] = {
         "machinery": machinery, "files": files, "pages": pages, "contact": contact,
-        "recruiter": recruiting.recruiter, "hits": recruiting.hits,
-        "previews": recruiting.previews, "excluded": recruiting.excluded,
+        "recruiter": recruiting.recruiter, "excluded": recruiting.excluded,
     }  # fmt: skip
     if context.app:
         checks |= {
@@ -234,7 +234,7 @@ def dynos(context: CheckContext) -> Iterator[Finding]:
 def address(context: CheckContext) -> Iterator[Finding]:
     """The app must show its invitation at its own address."""
     from study.commands.deploy import find_ad_problem
-    from study.links import debug_link
+    from study.recruiters import debug_link
 
     url = f"https://{context.app.domain}"
     # A debug participant's first look at the invitation stores nothing (psiturk/experiment.py).
@@ -328,8 +328,9 @@ def ad(context: CheckContext) -> Iterator[Finding]:
     if domain == context.app.domain:
         yield "green", f"recruiters are sent to {domain}"
     else:
-        # Only psiTurk's MTurk part reads this setting, and a domain of one's own is no mistake.
-        colour = "red" if context.spec.recruitment == "mturk" or not domain else "yellow"
+        # psiTurk reads this setting only for HITs, and a domain of one's own is no mistake.
+        makes_hits = find_recruiter(context.recruitment).makes_hits
+        colour = "red" if makes_hits or not domain else "yellow"
         yield colour, f"ad_url_domain is {domain or 'empty'}, the app's is {context.app.domain}"
 
 

@@ -25,7 +25,7 @@ from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
 from study.heroku.cli import Heroku
 from study.heroku.git import Repository
 from study.heroku.preflight import CHECKS, find_todo_spots
-from study.links import debug_link, describe_links
+from study.recruiters import debug_link, describe_links
 from study.text import mask_passwords
 
 SECONDS_FOR_RELEASE = 600

@@ -14,7 +14,7 @@ import click
 from study import signing
 from study.errors import StudyError
 from study.excluded import FILE, MADE_WITH, fingerprint, read_excluded
-from study.recruiters import ID
+from study.recruiters import ID, RECRUITERS, find_recruiter
 from study.statuses import TEST_MODES
 from study.text import pluralize
 
@@ -23,15 +23,8 @@ HEADER = """\
 # pseudonym of one person, made with this study's secret key. `uv run study exclude` adds to
 # it; never write an id here. Commit this file and deploy: the server reads it when it starts.
 """
-# Columns of ids: of our identifiers.csv, and of the exports of Prolific and MTurk.
-ID_COLUMNS = ("workerid", "participant id", "prolific_pid")
-
-NOTES = {
-    "sona": "Note: SONA gives a person another code in each study, so codes of an earlier one "
-    "keep nobody out. Use SONA's own list of disqualifying studies.",
-    "link": "Note: whoever comes by a plain link has an id of this study alone, so ids of an "
-    "earlier one keep nobody out.",
-}
+# Columns of ids: of our identifiers.csv, and of the recruiters' exports.
+ID_COLUMNS = ("workerid", *(name for each in RECRUITERS.values() for name in each.id_columns))
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,7 @@ def exclude(files: tuple[Path, ...], local: bool) -> None:
     unfinished = folder / f"{FILE}.part"
     unfinished.write_text("".join(lines), encoding="utf-8", newline="\n")
     unfinished.replace(folder / FILE)
-    if note := NOTES.get(settings.value("Study", "recruitment")):
+    if note := find_recruiter(settings.value("Study", "recruitment")).exclude_note:
         print(note)
     added = pluralize(len(new), "person", "people")
     print(f"Added to {FILE}: {added}; it already contained {len(ids) - len(new)}.")

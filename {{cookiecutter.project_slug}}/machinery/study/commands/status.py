@@ -25,7 +25,7 @@ DAYS = 7  # of incidents shown
 INCIDENTS = {
     "link-missing": "came by a link that lacked something",
     "link-malformed": "came by a link with something odd in it",
-    "wrong-mode": "came from MTurk's sandbox as live, or the reverse",
+    "wrong-mode": "came by a HIT with the wrong mode in its address",
     "preview": "looked at the study from the recruiter's side",
     "wrong-browser": "were turned away for their device or browser",
     "excluded": "were turned away because of an earlier study",

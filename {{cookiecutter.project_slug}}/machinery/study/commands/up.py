@@ -19,7 +19,7 @@ from study.errors import StudyError
 from study.heroku.app import DYNO, IN_PYPROJECT, PRICES, PRICES_CHECKED, describe_price
 from study.heroku.git import is_heroku_domain
 from study.heroku.resources import Provisioning
-from study.recruiters.codes import QUESTIONS, ask_for_codes, question_of
+from study.recruiters import find_recruiter
 
 Ask = Callable[[str], str]
 
@@ -79,7 +79,8 @@ def make_missing(run: Provisioning, agreed: bool, ask: Ask | None) -> None:
             again = "uv run study up" if ask else "uv run study up --yes"
             return run.say(f"Nothing was bought. To go on: {again}")
         if step is run.code and ask:
-            run.typed_codes = ask_for_codes(run.recruitment, run.state.config, ask)
+            recruiter = find_recruiter(run.recruitment)
+            run.typed_codes = recruiter.ask_for_code(run.state.config, ask)
         if not step.is_done(run):
             run.say(f"  {step.name} …")
             step.make(run)
@@ -215,11 +216,11 @@ def find_differences(run: Provisioning) -> list[str]:
 
 def remind_of_code(run: Provisioning, before: dict[str, str]) -> list[str]:
     """What is left to do about the recruiter's code if it is new and nobody typed it."""
-    name = question_of(run.recruitment)
+    recruiter = find_recruiter(run.recruitment)
+    name = recruiter.code_var
     if not name or before.get(name) or name in run.typed_codes:
         return []
-    see = f"heroku config:get {name} --app {run.spec.app}"
-    return [QUESTIONS[name].afterwards.format(see=see, app=run.spec.app)]
+    return [recruiter.describe(recruiter.code_note, app=run.spec.app)]
 
 
 def describe(run: Provisioning, missing: list, notes: list[str]) -> dict:

@@ -170,7 +170,7 @@ class Records:
             for row in rows:
                 if row.uniqueid == ids.uniqueid:
                     return row, connection.scalar(_OPEN_WINDOW, {"uid": ids.uniqueid})
-            if rows and not (self._options.allow_repeats or ids.is_test_run):
+            if rows and not (self._options.allow_repeats or ids.mode in TEST_MODES):
                 raise HasOtherAssignment
             now = utc_now()
             condition, order = self._assign(connection, ids.mode, now)

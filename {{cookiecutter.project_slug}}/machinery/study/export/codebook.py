@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from study.export.csv_format import ColumnStats, Table
+from study.recruiters import RECRUITERS
 from study.statuses import STATUS_NAMES
 
 CONDITIONS = Path("static", "js", "conditions.js")
@@ -55,12 +56,10 @@ The Parquet files hold the same. A column that mixes numbers and texts is a colu
 
 Whatever else a task put into its record (`psiTurk.taskdata.set`) is in no file.
 """
-MODES = {
-    "prolific": "sent by Prolific", "sona": "sent by SONA", "link": "came by a link",
-    "live": "sent by MTurk", "sandbox": "MTurk's sandbox, not participants",
+MODES = {mode: words for each in RECRUITERS.values() for mode, words in each.modes.items()} | {
     "debug": "test runs by the researcher, not participants",
     "preview": "a recruiter's own preview, not participants",
-}  # fmt: skip
+}
 
 
 def codebook(tables: dict[str, Table], about: list[str]) -> str:

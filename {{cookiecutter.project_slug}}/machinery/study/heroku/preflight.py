@@ -13,20 +13,23 @@ from subprocess import CompletedProcess
 
 from study.excluded import FILE, find_wrong_lines
 from study.heroku.git import Repository, run
+from study.recruiters import RECRUITERS
 
 PYTHONS = ("3.13", "3.12", "3.11")  # those that Heroku builds and studies were tried on
 UV = os.environ.get("UV") or "uv"  # set by `uvx` and `uv run`
 FIND_PYTHON = (UV, "python", "find", "--system", "--no-python-downloads", "--no-project")
 CLOUD_DEFAULT = r"(?i)\s*(host|port|threads|errorlog|accesslog|database_url)\s*[=:]"
 LARGEST_TEXT = 2**20  # bytes; larger files are media, not settings
+CODE_VARS = [name for recruiter in RECRUITERS.values() for name in recruiter.codes.values()]
+CODE_ADDRESSES = [found for recruiter in RECRUITERS.values() if (found := recruiter.secret_pattern)]
 # Placeholders and a database on one's own machine are not secret.
 SECRETS = {
     "an Amazon key": r"\b(AKIA|ASIA)[0-9A-Z]{16}\b",
     "an Amazon secret": r"(?i)aws_secret_access_key\W+[\w/+]{40}\b",
     "a database's password": r"(?i)\bpostgres(ql)?(\+\w+)?://[^\s:/@]+:(?!password@)[^\s@/<>${}]+@"
     r"(?!localhost|127\.)",
-    "a recruiter's address": r"submissions/complete\?cc=\w{4,}|credit_token=\w{3,}",
-    "a recruiter's code": r"(?i)^\W*(completion|screened_out|declined|left_early)_code[\"']?"
+    "a recruiter's address": "|".join(CODE_ADDRESSES),
+    "a recruiter's code": rf"(?i)^\W*({'|'.join(CODE_VARS)})[\"']?"
     r"\s*[=:]\s*[\"']?[a-z0-9-]{4,}[\"',]*\s*$",
     "a secret setting": r"(?i)^\W*(psiturk_)?(secret_key|login_pw)[\"']?\s*[=:]\s*"
     r"([\"'][^\"']{4,}[\"'],?|[^\s\"'(){}\[\]<>$,]{4,})\s*$",

@@ -26,9 +26,18 @@ from study.heroku.app import (
     parse_query,
     read_spec,
 )
-from study.heroku.cli import CommandResult, Heroku, problem
-from study.heroku.git import ADDRESS_MESSAGE, COMMIT, Repository, is_heroku_domain
-from study.recruiters.codes import needed_codes
+from study.heroku.cli import (
+    CommandResult,
+    Heroku,
+    problem,
+)
+from study.heroku.git import (
+    ADDRESS_MESSAGE,
+    COMMIT,
+    Repository,
+    is_heroku_domain,
+)
+from study.recruiters import find_recruiter
 
 SECONDS_FOR_DATABASE = 600
 AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -296,7 +305,7 @@ class ConfigStep(HerokuStep):
 def needed_config(run: Provisioning) -> dict[str, str]:
     """The config vars that every app needs. The key is new each time: set it once."""
     needed = {"ON_CLOUD": "1", "PSITURK_SECRET_KEY": secrets.token_hex(32)}
-    return needed | aws_keys() if run.recruitment == "mturk" else needed
+    return needed | aws_keys() if find_recruiter(run.recruitment).makes_hits else needed
 
 
 def aws_keys() -> dict[str, str]:
@@ -314,4 +323,4 @@ def aws_keys() -> dict[str, str]:
 
 def needed_code(run: Provisioning) -> dict[str, str]:
     """The recruiter's code: as typed or, if nothing was typed, made up."""
-    return needed_codes(run.recruitment) | run.typed_codes
+    return find_recruiter(run.recruitment).needed_codes() | run.typed_codes

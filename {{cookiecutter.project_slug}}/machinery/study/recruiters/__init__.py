@@ -1,75 +1,77 @@
-"""Who sends participants: what each recruiter puts into its link, and where people go at the end.
+"""Where participants come from: what all recruiters share, and a module for each of them.
 
-A recruiter is a description, nothing more. To add one, describe it in RECRUITERS and add
-its name to the comment on ``recruitment`` in config.txt.
+To add a recruiter, add a module to this package that defines a subclass of ``Recruiter``:
+
+    class Panel(Recruiter):
+        name, label = "panel", "Our Panel"
+        placeholders = {"pid": "[PID]"}
+        codes = {"completed": "PANEL_CODE"}
+
+The package imports all of its modules, and defining a subclass registers it. No other module knows
+a recruiter's name. The template also lists recruiters in cookiecutter.json, app.json and README.md.
+
+Only the standard library is used: `study up` runs before anything is installed.
 """
 
+import importlib
+import pkgutil
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from urllib.parse import urlencode
 
-# psiTurk's key of a record is workerId:assignmentId in 128 characters (models.py), so no
-# colon may stand in an id. MTurk's ids have 30 characters, Prolific's 24.
+# psiTurk's key of a record is workerId:assignmentId in 128 characters (psiturk/models.py), so an
+# id cannot contain a colon. MTurk's ids have 30 characters, Prolific's 24.
 ID = re.compile(r"[A-Za-z0-9._@+=~-]{1,120}")
 LONGEST_KEY = 128
 MODE = re.compile(r"[a-z][a-z-]{0,19}")
-# A recruiter's placeholder that was not replaced: somebody looks at the study from the
-# recruiter's own pages, or opened the address as it stands in the form.
-PLACEHOLDER = re.compile(r"\{\{?%?\w+%?\}?\}|%\w+%")
-TEST_MODES = ("debug", "preview")  # modes that are no participation
+CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without those that are easily confused
+
+
+class BadLink(ValueError):
+    """A link without usable ids. The text says what is wrong and does not quote them."""
 
 
 @dataclass(frozen=True)
 class Ids:
-    """psiTurk's names of one participation."""
+    """psiTurk's ids of one participation. Raises BadLink if its table cannot hold their key."""
 
     worker: str
     assignment: str
     hit: str
     mode: str
 
+    def __post_init__(self) -> None:
+        if len(self.uniqueid) > LONGEST_KEY:
+            raise BadLink("workerId and assignmentId are malformed: too long")
+
     @property
     def uniqueid(self) -> str:
-        """The key of the participant's record (psiTurk's models.py)."""
+        """The key of the participant's record (psiturk/models.py)."""
         return f"{self.worker}:{self.assignment}"
 
     @property
-    def is_test_run(self) -> bool:
-        """Whether this is a preview or a debug run, and no participant."""
-        return self.mode in TEST_MODES
-
-    @property
     def query(self) -> str:
-        """The query by which psiTurk's pages hand the ids on."""
-        names = ("hitId", "assignmentId", "workerId", "mode")
-        values = (self.hit, self.assignment, self.worker, self.mode)
-        return urlencode(dict(zip(names, values, strict=True)))
-
-
-class BadLink(ValueError):
-    """A link without ids that can be used; the text says what is wrong, without the ids."""
+        """The query string in which psiTurk's pages pass the ids on."""
+        ids = {"hitId": self.hit, "assignmentId": self.assignment, "workerId": self.worker}
+        return urlencode(ids | {"mode": self.mode})
 
 
 def read_ids(args: Mapping[str, str]) -> Ids:
-    """The ids in the query of psiTurk's own pages (/pub, /consent, /exp). Raises BadLink."""
-    names = ("workerId", "assignmentId", "hitId")
-    worker, assignment, hit = (checked(args, name) for name in names)
+    """Read the ids from the query of psiTurk's own pages (/pub, /consent, /exp). Raises BadLink."""
+    worker, assignment, hit = (require_id(args, n) for n in ("workerId", "assignmentId", "hitId"))
     mode = args.get("mode", "")
     if not MODE.fullmatch(mode):
         raise BadLink("mode is missing or malformed")
-    return fitting(Ids(worker, assignment, hit, mode))
+    return Ids(worker, assignment, hit, mode)
 
 
-def fitting(ids: Ids) -> Ids:
-    """The same ids. Raises BadLink if psiTurk's table cannot hold their key."""
-    if len(ids.uniqueid) > LONGEST_KEY:
-        raise BadLink("workerId and assignmentId are malformed: too long")
-    return ids
-
-
-def checked(args: Mapping[str, str], name: str) -> str:
-    """The id of that name. Raises BadLink if it is missing, too long or has odd characters."""
+def require_id(args: Mapping[str, str], name: str) -> str:
+    """Return the id of that name. Raises BadLink if it is missing, too long or malformed."""
     value = args.get(name, "")
     if not value:
         raise BadLink(f"{name} is missing")
@@ -79,86 +81,198 @@ def checked(args: Mapping[str, str], name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Recruiter:
-    """One source of participants.
+class Bonus:
+    """What one participant gets for one participation."""
 
-    ``placeholders``: the parameters that it sends to /start, with what to paste for each
-    into its form. ``as_ids`` turns their values (worker, assignment, hit).
-    ``codes``: for each way to end, the config var that holds the recruiter's code or address.
-    ``way_back`` makes the address to which such a code, for a worker id, sends people.
+    uniqueid: str
+    worker: str
+    assignment: str
+    hit: str
+    amount: Decimal
+    exported: datetime | None  # UTC: when it was last written to a file
+
+
+class Recruiter:
+    """A source of participants. The defaults suit one that takes a completion code.
+
+    Texts for the researcher may contain {label}, {entry}, {app} and {code_var}.
     """
 
-    name: str
-    label: str
-    modes: tuple[str, ...]  # of psiTurk, for its participants
-    placeholders: Mapping[str, str] = field(default_factory=dict)
-    as_ids: Callable[[Mapping[str, str]], tuple[str, str, str]] | None = None
-    codes: Mapping[str, str] = field(default_factory=dict)
-    way_back: Callable[[str, str], str] = lambda code, worker: ""
-    code_is_shown: bool = False  # may people type the code in by hand?
+    name = ""  # the value of `recruitment` in config.txt
+    label = ""  # its name in sentences
+    modes: Mapping[str, str] = {}  # psiTurk's modes of its participants, with their meaning
+    makes_hits = False  # psiTurk's shell recruits: it writes the link and pays the bonuses
+    frame_origin = ""  # a page of the recruiter's that shows the ad in a frame
+
+    placeholders: Mapping[str, str] = {}  # parameters of its link, with what it replaces
+    form = "For {label}. As the study's address:\n  {entry}"
+    id_columns: tuple[str, ...] = ()  # of its exports, in lower case
+    exclude_note = ""  # why `study exclude` does not recognise its participants
+
+    codes: Mapping[str, str] = {}  # the config var that holds the code for each ending
+    code_is_shown = True  # so that participants can type it in
+    code_question = (
+        "{label}'s completion code for this study. It is in {label}'s form, where completion codes "
+        "are set up. (Enter alone: one is made here)"
+    )
+    code_note = (
+        "A completion code was made, and {label}'s form must have the same one. To see it: "
+        "heroku config:get {code_var} --app {app}\n"
+        "To take {label}'s instead: heroku config:set {code_var}=… --app {app}"
+    )
+    secret_pattern = ""  # finds a code in a file, apart from the name of its config var
+    withdraw = ""  # how participants give their place back, as in "please …"
+    withdraw_note = ""
+
+    bonus_header: tuple[str, ...] = ("worker", "amount", "currency")
+    bonus_unit = "worker"  # the field of Bonus whose values get one line each
+    to_pay = "To pay: each line of the file is a person, by the id that {label} knows."
+
+    def __init_subclass__(cls) -> None:
+        cls.modes = vars(cls).get("modes") or {cls.name: f"sent by {cls.label}"}
+        RECRUITERS[cls.name] = cls()
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether its link names nobody, so that each browser keeps ids of its own."""
+        return not (self.placeholders or self.makes_hits)
 
     @property
     def entry(self) -> str:
-        """What to paste behind the study's address; empty if the recruiter makes its own links."""
-        if self.name == "mturk":
-            return ""
-        # Placeholders stand as they are: a recruiter looks for exactly this text.
+        """The path for the recruiter's form, unencoded: it looks for exactly this text."""
         query = "&".join(f"{name}={value}" for name, value in self.placeholders.items())
         return f"/start?{query}" if query else "/start"
 
-    def read(self, args: Mapping[str, str]) -> Ids:
-        """Who comes through /start. Raises BadLink, or PreviewLink for the recruiter's staff."""
-        if any(PLACEHOLDER.fullmatch(args.get(name, "")) for name in self.placeholders):
-            raise PreviewLink
-        values = {name: checked(args, name) for name in self.placeholders}
-        return fitting(Ids(*self.as_ids(values), self.modes[0]))
+    def read(self, args: Mapping[str, str]) -> Ids | None:
+        """Read the ids from the query of /start. Raises BadLink.
+
+        Returns None if a placeholder was not replaced: somebody only looks at the study.
+        """
+        if any(args.get(name) == value for name, value in self.placeholders.items()):
+            return None
+        sent = {name: require_id(args, name) for name in self.placeholders}
+        return Ids(*self.to_psiturk(sent), next(iter(self.modes)))
+
+    def to_psiturk(self, sent: Mapping[str, str]) -> tuple[str, str, str]:
+        """Return (worker, assignment, hit) for the parameters of the link."""
+        worker = next(iter(sent.values()))
+        return worker, worker, self.name
+
+    def has_wrong_mode(self, args: Mapping[str, str]) -> bool:
+        """Whether the mode in psiTurk's link contradicts where the participant comes from."""
+        return False
+
+    def way_back(self, code: str, worker: str) -> str:
+        """Return the address that takes a participant back; empty if the code is all they need."""
+        return ""
+
+    def describe(self, text: str, **facts: str) -> str:
+        """Fill in a text for the researcher."""
+        return text.format(label=self.label, code_var=self.code_var, **facts)
+
+    @property
+    def code_var(self) -> str:
+        """The config var of the code that `study up` asks for; empty if there is none."""
+        return self.codes.get("completed", "")
+
+    def read_code(self, typed: str) -> str:
+        """Return the code in what was typed. Raises ValueError, whose text does not quote it."""
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", typed):
+            raise ValueError("A completion code has letters, digits and dashes, and nothing else.")
+        return typed
+
+    def needed_codes(self) -> dict[str, str]:
+        """Return the config var to set if nobody is asked, with a new code (50 bits) each time."""
+        code = "".join(secrets.choice(CODE_LETTERS) for _ in range(10))
+        return {self.code_var: code} if self.code_var else {}
+
+    def ask_for_code(self, present: Mapping[str, str], ask: Callable[[str], str]) -> dict[str, str]:
+        """Ask until a usable code or nothing is typed; returns the config var to set, if any."""
+        if not self.code_var or present.get(self.code_var):
+            return {}
+        prompt = self.describe(self.code_question)
+        while True:
+            try:
+                typed = ask(f"{prompt}\n{self.code_var}: ").strip()
+                return {self.code_var: self.read_code(typed)} if typed else {}
+            except EOFError:
+                return {}
+            except ValueError as problem:
+                prompt = str(problem)
+
+    def check(self, setting: Callable[[str, str], str], address: str) -> Iterator[tuple[str, str]]:
+        """Yield findings: a colour (green, yellow or red) and a sentence.
+
+        ``setting`` returns the value of a section's setting. ``address`` is empty without an app.
+        """
+        text = f"{self.label}, which gets the address {address}{self.entry}"
+        yield "green", text if address else self.label
+
+    def bonus_files(
+        self, bonuses: list[Bonus], currency: str, again: bool, key: str
+    ) -> dict[str, list[list[str]]]:
+        """Return the lines of each file by the end of its name.
+
+        ``again`` adds the date of an earlier export. ``key`` is the study's secret key if the
+        recruiter is anonymous.
+        """
+        lines = [[*self.bonus_header, *["written before"] * again]]
+        for group in group_by(self.bonus_unit, bonuses).values():
+            dates = [f"{bonus.exported:%Y-%m-%d}" for bonus in group if bonus.exported]
+            last = max(dates, default="")
+            lines.append([*self.bonus_line(group, currency, key), *[last] * again])
+        return {".csv": lines}
+
+    def bonus_line(self, group: list[Bonus], currency: str, key: str) -> list[str]:
+        """Return the values under ``bonus_header`` for one ``bonus_unit``."""
+        return [group[0].worker, add_up(group), currency]
 
 
-class PreviewLink(Exception):
-    """The recruiter's placeholders came unfilled: somebody only looks at the study."""
+def group_by(field: str, bonuses: Iterable[Bonus]) -> dict[str, list[Bonus]]:
+    """Group bonuses by one of their fields."""
+    groups = defaultdict(list)
+    for bonus in bonuses:
+        groups[getattr(bonus, field)].append(bonus)
+    return groups
 
 
-def prolific_address(code: str, worker: str) -> str:
-    """Where Prolific takes people back (its help page "How do I get completed submissions")."""
-    return f"https://app.prolific.com/submissions/complete?{urlencode({'cc': code})}"
+def add_up(bonuses: Iterable[Bonus]) -> str:
+    """Return the sum in the form that recruiters take, for example 1.50."""
+    return f"{sum((bonus.amount for bonus in bonuses), Decimal(0)):.2f}"
 
 
-def sona_address(address: str, worker: str) -> str:
-    """SONA's completion URL for one person: it grants the credit to that survey code."""
-    parts = urlsplit(address)
-    query = dict(parse_qsl(parts.query)) | {"survey_code": worker}
-    return urlunsplit(parts._replace(query=urlencode(query)))
+RECRUITERS: dict[str, Recruiter] = {}
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
 
 
-PROLIFIC = Recruiter(
-    name="prolific",
-    label="Prolific",
-    modes=("prolific",),
-    placeholders={
-        "PROLIFIC_PID": "{{%PROLIFIC_PID%}}",
-        "STUDY_ID": "{{%STUDY_ID%}}",
-        "SESSION_ID": "{{%SESSION_ID%}}",
-    },
-    as_ids=lambda sent: (sent["PROLIFIC_PID"], sent["SESSION_ID"], sent["STUDY_ID"]),
-    codes={
-        "completed": "COMPLETION_CODE",
-        "screened-out": "SCREENED_OUT_CODE",
-        "declined": "DECLINED_CODE",
-        "left-early": "LEFT_EARLY_CODE",
-    },
-    way_back=prolific_address,
-    code_is_shown=True,
-)
-SONA = Recruiter(
-    name="sona",
-    label="SONA",
-    modes=("sona",),
-    placeholders={"survey_code": "%SURVEY_CODE%"},
-    # SONA makes one code for each sign-up, so it stands for the person and for the visit.
-    as_ids=lambda sent: (sent["survey_code"], sent["survey_code"], "sona"),
-    codes={"completed": "SONA_COMPLETION_URL"},
-    way_back=sona_address,
-)
-LINK = Recruiter(name="link", label="a link", modes=("link",))
-MTURK = Recruiter(name="mturk", label="MTurk", modes=("live", "sandbox"))
-RECRUITERS = {each.name: each for each in (PROLIFIC, SONA, LINK, MTURK)}
+def find_recruiter(name: str) -> Recruiter:
+    """Return the recruiter of that name, or one that has no codes, placeholders or modes."""
+    return RECRUITERS.get(name) or Recruiter()
+
+
+def recruiter_of(mode: str) -> Recruiter:
+    """Return the recruiter whose participants have that mode; for test runs, one without any."""
+    return next((each for each in RECRUITERS.values() if mode in each.modes), Recruiter())
+
+
+def debug_link() -> str:
+    """Return the path by which a researcher takes part as a new participant, without being counted.
+
+    psiTurk lets ids that begin with ``debug`` come again and never marks them as having quit
+    early (psiturk/experiment.py).
+    """
+    hit, assignment, worker = (f"debug{secrets.token_hex(4)}" for _ in range(3))
+    return f"/pub?{Ids(worker, assignment, hit, 'debug').query}"
+
+
+def describe_links(address: str, recruitment: str, app: str) -> str:
+    """Describe the study's links, ready to be copied, as `study deploy` prints them."""
+    lines = ["To try it, apart from the data of participants:", f"  {address}{debug_link()}"]
+    if recruiter := RECRUITERS.get(recruitment):
+        entry = f"{address}{recruiter.entry}"
+        lines.append(recruiter.describe(recruiter.form, entry=entry, app=app))
+    return "\n".join(lines)

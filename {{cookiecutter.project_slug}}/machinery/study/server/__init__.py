@@ -19,7 +19,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from study.links import debug_link
+from study.recruiters import debug_link
 from study.statuses import TEST_MODES
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def init_app(app: Flask) -> None:
         "title": options.title,
         "description": options.description,
         "institution": options.institution,
-        "recruitment": options.recruiter.name,
-        "recruiter": options.recruiter.label,
+        "recruiter": options.recruiter,
         "contact": options.contact,
         "num_conditions": options.num_conds,
         "stores_address": options.store_address,

@@ -5,7 +5,6 @@ answer.
 """
 
 import os
-import re
 from wsgiref.util import request_uri
 
 from flask import Flask, abort
@@ -13,9 +12,9 @@ from psiturk.psiturk_config import PsiturkConfig
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from study.config import settings
+from study.recruiters import find_recruiter
 from study.server import assets, errors
 
-MTURK = "https://*.mturk.com"
 A_YEAR = 365 * 24 * 3600
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
@@ -71,28 +70,29 @@ class SecureHeaders:
 
 def page_headers(config: PsiturkConfig) -> list[tuple[str, str]]:
     """The headers of pages, by the settings recruitment, script_sources and media_sources."""
-    by_mturk = config.get("Study", "recruitment") == "mturk"
-    if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have inline scripts
+    origin = find_recruiter(config.get("Study", "recruitment")).frame_origin
+    headers = [*ON_PAGES]
+    if not origin:  # a page with the ad in a frame must stay in reach of the window that it opened
+        headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
+    if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have scripts in them
         policy = "frame-ancestors 'none'"
     else:
-        policy = content_security_policy(config, [MTURK] if by_mturk else [])
-    headers = [*ON_PAGES, ("Content-Security-Policy", policy)]
-    if not by_mturk:  # MTurk's page must stay in reach of the window that it opened
-        headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
-    return headers
+        scripts, media = (
+            # A semicolon would begin another directive.
+            re.findall(r"[^\s,;]+", config.get("Study", name, fallback=""))
+            for name in ("script_sources", "media_sources")
+        )
+        policy = content_security_policy(origin, scripts, media)
+    return [*headers, ("Content-Security-Policy", policy)]
 
 
-def content_security_policy(config: PsiturkConfig, mturk: list[str]) -> str:
+def content_security_policy(origin: str, scripts: list[str], media: list[str]) -> str:
     """What a page may load, and who may show it in a frame.
 
     Inline styles are allowed: jsPsych's plugins and many tasks write them, and they cannot
     send anything away where images and requests may go nowhere else.
     """
-    scripts, media = (
-        # A semicolon would begin another directive.
-        re.findall(r"[^\s,;]+", config.get("Study", name, fallback=""))
-        for name in ("script_sources", "media_sources")
-    )
+    framing = [origin] if origin else []
     hosts = [source for source in scripts if not source.startswith("'")]
     files = ["'self'", "data:", "blob:", *media]
     directives = {
@@ -103,8 +103,8 @@ def content_security_policy(config: PsiturkConfig, mturk: list[str]) -> str:
         **dict.fromkeys(("img-src", "media-src", "connect-src"), files),
         "worker-src": ["'self'", "blob:"],
         "frame-src": ["'self'", *media],
-        "frame-ancestors": mturk or ["'none'"],
-        "form-action": ["'self'", *mturk],
+        "frame-ancestors": framing or ["'none'"],
+        "form-action": ["'self'", *framing],
         **dict.fromkeys(("base-uri", "object-src"), ["'none'"]),
     }
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())

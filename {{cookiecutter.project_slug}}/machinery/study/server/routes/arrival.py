@@ -17,7 +17,7 @@ from jinja2.ext import Extension
 from sqlalchemy import Row
 
 from study.database.participants import Browser, HasOtherAssignment
-from study.recruiters import BadLink, Ids, PreviewLink, checked, read_ids
+from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server import errors
 from study.server.errors import ParticipantError
 from study.server.ownership import claim, is_owner, make_token, set_cookie
@@ -29,7 +29,7 @@ blueprint = Blueprint("arrival", __name__)
 VISITOR_COOKIE = "visitor"
 VISITOR = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")  # worker and assignment
 SECONDS_REMEMBERED = 365 * 24 * 3600
-# MTurk shows the ad under this name before a worker accepts the HIT.
+# The ad is shown under this name before a worker accepts the HIT.
 NOT_ACCEPTED = "ASSIGNMENT_ID_NOT_AVAILABLE"
 # Words of psiTurk's browser_exclude_rule that mean a kind of device.
 DEVICES = {
@@ -64,33 +64,30 @@ def answer_bad_link(problem: BadLink) -> Response:
 def start() -> Response:
     """Redirect from a recruiter's link to the ad, with psiTurk's ids in the address."""
     recruiter = services.options.recruiter
-    if recruiter.name == "link":
-        return start_from_link()
-    try:
-        ids = read_ids(request.args) if recruiter.name == "mturk" else recruiter.read(request.args)
-        is_preview = ids.worker in services.options.preview_ids
-    except PreviewLink:
-        is_preview = True
-    if is_preview:  # by the recruiter's staff, or by the researcher on the recruiter's site
+    if recruiter.is_anonymous:
+        return start_from_link(recruiter.name)
+    ids = recruiter.read(request.args)
+    if ids is None or ids.worker in services.options.preview_ids:
+        # The recruiter's staff, or the researcher on the recruiter's site.
         services.count_event("preview")
         worker, assignment = (f"debug{secrets.token_hex(5)}" for _ in range(2))
         ids = Ids(worker, assignment, "debug-preview", "preview")
     return redirect(f"pub?{ids.query}", 303)
 
 
-def start_from_link() -> Response:
+def start_from_link(mode: str) -> Response:
     """Redirect with ids made here: a plain link has none, so the browser keeps the first ones.
 
     ``label`` names a group of participants, such as a class; psiTurk's hitId holds it.
     """
-    label = checked(request.args, "label") if request.args.get("label") else "link"
+    label = require_id(request.args, "label") if request.args.get("label") else mode
     known = VISITOR.fullmatch(request.cookies.get(VISITOR_COOKIE, ""))
     worker, assignment = known.groups() if known else (secrets.token_hex(8), secrets.token_hex(8))
     if services.options.allow_repeats:
-        row = services.records.find(Ids(worker, assignment, label, "link").uniqueid)
+        row = services.records.find(Ids(worker, assignment, label, mode).uniqueid)
         if row and row.status in FINISHED:
             assignment = secrets.token_hex(8)
-    response = redirect(f"pub?{Ids(worker, assignment, label, 'link').query}", 303)
+    response = redirect(f"pub?{Ids(worker, assignment, label, mode).query}", 303)
     set_cookie(response, VISITOR_COOKIE, f"{worker}-{assignment}", SECONDS_REMEMBERED)
     return response
 
@@ -99,20 +96,21 @@ def start_from_link() -> Response:
 @blueprint.get("/pub")
 def show_ad() -> Response | str:
     """Show psiTurk's ad page, or lead participants who were here before to where they belong."""
-    submit_to, mode = request.args.get("turkSubmitTo", ""), request.args.get("mode", "")
     if request.args.get("assignmentId") == NOT_ACCEPTED:
+        mode = request.args.get("mode", "")
         ids = Ids("", NOT_ACCEPTED, request.args.get("hitId", "")[:63], mode[:20])
         return render_page("ad.html", require_admitted(ids))
-    if submit_to and ("sandbox" in submit_to) != (mode == "sandbox"):
+    if services.options.recruiter.has_wrong_mode(request.args):
         services.count_event("wrong-mode")
     ids = require_admitted(read_ids(request.args))
     state, row = find_state(ids)
     if state is ParticipantState.ENDED:
-        if row.ending or row.mode not in ("live", "sandbox"):
+        recruiter = recruiter_of(row.mode)
+        if row.ending or not recruiter.makes_hits:
             return redirect_to_ending(row)
-        return render_template(  # MTurk's last step, inside MTurk's page
+        return render_template(  # the last step of a HIT, inside the recruiter's page
             "thanks-mturksubmit.html",
-            using_sandbox=row.mode == "sandbox",
+            submit_address=recruiter.submit_address(row.mode),
             hitid=row.hitid,
             assignmentid=row.assignmentid,
             workerid=row.workerid,
@@ -211,7 +209,7 @@ def find_state(ids: Ids) -> tuple[ParticipantState, Row | None]:
     rows = services.records.of_worker(ids.worker)
     row = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
     if row is None:
-        if rows and not (services.options.allow_repeats or ids.is_test_run):
+        if rows and not (services.options.allow_repeats or ids.mode in TEST_MODES):
             raise ParticipantError(errors.TOOK_PART)
         return ParticipantState.NEW, None
     if row.ending or row.status in FINISHED:
@@ -257,7 +255,12 @@ def render_page(name: str, ids: Ids) -> str:
     """ad.html or consent.html with psiTurk's variables."""
     worker = ids.worker or None
     return render_template(
-        name, mode=ids.mode, hitid=ids.hit, assignmentid=ids.assignment, workerid=worker
+        name,
+        mode=ids.mode,
+        hitid=ids.hit,
+        assignmentid=ids.assignment,
+        workerid=worker,
+        recruiter=recruiter_of(ids.mode),
     )
 
 

@@ -1,93 +1,62 @@
-"""How a participation ends, and where the participant is sent from there.
+"""How a participation ends. A recruiter's code goes only to those who reached its ending."""
 
-A recruiter's codes are config vars of the server (recruiters.py says which). They leave it
-only in the answer to somebody who has reached that ending.
-"""
-
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from sqlalchemy import Row
 
 from study import signing
-from study.recruiters import BadLink, Ids, read_ids
+from study.recruiters import BadLink, Ids, read_ids, recruiter_of
 from study.server.errors import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, ParticipantError
 from study.server.ownership import is_token, require_owned_id, require_owner
 from study.server.services import services
-from study.statuses import FINISHED, TEST_MODES
+from study.statuses import FINISHED
 
 blueprint = Blueprint("endings", __name__)
 
-LEAVING = ("screened-out", "left-early")
 
+def show_ending(kind: str, ids: Ids, page: str = "ending.html") -> str:
+    """Render the last page of a participant who has reached that ending.
 
-@dataclass(frozen=True)
-class Ending:
-    """What the page at the end shows.
-
-    ``kind``: completed, declined or one of LEAVING. ``address``: where the recruiter wants
-    the participant, or empty. ``code``: what they can type in or hand in, or empty.
+    Its variable ``ending`` has the kind (completed, declined, screened-out or left-early), the
+    address that takes them back to the recruiter, and the code that they can type or hand in.
     """
+    recruiter, address, code = services.options.recruiter, "", ""
+    if ids.mode in recruiter.modes:  # no test run, and no participant of an earlier recruiter
+        if held := services.environment.get(recruiter.codes.get(kind, "")):
+            address = recruiter.way_back(held, ids.worker)
+            code = held if recruiter.code_is_shown else ""
+        elif kind == "completed":
+            code = signing.participant_code(services.key, ids.uniqueid)
+    ending = {"kind": kind, "address": address, "code": code}
+    sender, repeats = recruiter_of(ids.mode), services.options.allow_repeats
+    return render_template(page, ending=ending, ids=ids, recruiter=sender, allow_repeats=repeats)
 
-    kind: str
-    mode: str
-    address: str = ""
-    code: str = ""
 
-    @property
-    def is_test_run(self) -> bool:
-        """Whether nobody took part, so that there is no code."""
-        return self.mode in TEST_MODES
-
-
-def ending_of(kind: str, ids: Ids | Row) -> Ending:
-    """The ending for a participant who has reached it."""
-    recruiter, mode = services.options.recruiter, ids.mode
-    if mode not in recruiter.modes:  # a trial run, or someone of an earlier recruiter
-        return Ending(kind, mode)
-    held = services.environment.get(recruiter.codes.get(kind, ""), "")
-    if held:
-        worker = ids.worker if isinstance(ids, Ids) else ids.workerid
-        shown = held if recruiter.code_is_shown else ""
-        return Ending(kind, mode, recruiter.way_back(held, worker), shown)
-    if kind == "completed":
-        return Ending(kind, mode, code=signing.participant_code(services.key, ids.uniqueid))
-    return Ending(kind, mode)
+def ids_of(row: Row) -> Ids:
+    """Return the ids of a participant's row."""
+    return Ids(row.workerid, row.assignmentid, row.hitid, row.mode)
 
 
 @blueprint.get("/complete")
 def complete() -> Response | str:
-    """The end of the task: marks the participant as completed and shows the ending.
-
-    Coming again gives the same page. Whoever has saved nothing is not sent on.
-    """
+    """Mark the participant as completed and show the ending, if something is saved of them."""
     uniqueid = require_owned_id(request.args)
     row = services.records.complete(uniqueid) or services.records.find(uniqueid)
     if row and row.ending:
         return redirect(f"leave?{urlencode({'uniqueId': uniqueid})}", 303)
     if row is None or not row.saved:
         raise ParticipantError(NOT_SAVED)
-    return show_completed(row)
-
-
-def show_completed(row: Row) -> str:
-    """The page for somebody who has completed the study."""
-    if row.mode in ("live", "sandbox"):
+    if recruiter_of(row.mode).makes_hits:
         return render_template("closepopup.html")
-    return render_template(
-        "complete.html",
-        ending=ending_of("completed", row),
-        allow_repeats=services.options.allow_repeats,
-        worker_id=row.workerid,
-    )
+    return show_ending("completed", ids_of(row), "complete.html")
 
 
 @blueprint.post("/leave")
 def leave() -> Response:
-    """The task ends early: stores why. The page then goes to GET /leave."""
+    """Store why the task ends early. The page then goes to GET /leave."""
     uniqueid, reason = require_owned_id(request.form), request.form.get("reason", "")
-    if reason not in LEAVING:
+    if reason not in ("screened-out", "left-early"):
         return make_response({"status": "not stored", "reason": "malformed"}, 400)
     if services.records.leave(uniqueid, reason):
         services.count_event(reason)
@@ -96,43 +65,41 @@ def leave() -> Response:
 
 @blueprint.get("/leave")
 def show_leave() -> str:
-    """The ending of somebody who was screened out or left early."""
+    """Show the ending of a participant who was screened out or left early."""
     row = services.records.find(require_owned_id(request.args))
     if row is None or not row.ending:
         raise ParticipantError(NOT_KNOWN)
-    return render_template("ending.html", ending=ending_of(row.ending, row))
+    return show_ending(row.ending, ids_of(row))
 
 
 @blueprint.get("/declined")
 def declined() -> str:
-    """The ending of somebody who does not agree to take part. Nothing is stored about them."""
+    """Show the ending of somebody who does not agree to take part, and store nothing about them."""
     try:
         ids = read_ids(request.args)
     except BadLink:
         raise ParticipantError(NO_IDS_IN_CONSENT) from None
     services.count_event("declined")
-    return render_template("ending.html", ending=ending_of("declined", ids), ids=ids)
+    return show_ending("declined", ids)
 
 
 @blueprint.get("/worker_complete")
 def worker_complete() -> dict:
-    """psiTurk's other way to say that somebody has completed."""
+    """Mark a participant as completed, the other way that psiTurk has for it."""
     uniqueid = require_owned_id(request.args)
-    is_done = services.records.complete(uniqueid) or is_finished(uniqueid)
-    return {"status": "success" if is_done else "bad request"}
+    return report(services.records.complete(uniqueid), uniqueid)
 
 
 @blueprint.get("/worker_submitted")
 def worker_submitted() -> dict:
-    """MTurk's page tells that the HIT is being submitted."""
+    """Note that a HIT is being submitted, as its form reports."""
     uniqueid, token = request.args.get("uniqueId", ""), request.args.get("token", "")
     if not is_token(token, "submission", uniqueid):
         require_owner(uniqueid)
-    is_done = services.records.submit(uniqueid) or is_finished(uniqueid)
-    return {"status": "success" if is_done else "bad request"}
+    return report(services.records.submit(uniqueid), uniqueid)
 
 
-def is_finished(uniqueid: str) -> bool:
-    """Whether this participant has completed the study, now or before."""
-    row = services.records.find(uniqueid)
-    return row is not None and row.status in FINISHED
+def report(moved: Row | None, uniqueid: str) -> dict:
+    """Return psiTurk's answer: whether the participant has completed the study, now or before."""
+    row = moved or services.records.find(uniqueid)
+    return {"status": "success" if row and row.status in FINISHED else "bad request"}
