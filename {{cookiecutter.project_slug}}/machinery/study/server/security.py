@@ -5,6 +5,7 @@ answer.
 """
 
 import os
+import re
 from wsgiref.util import request_uri
 
 from flask import Flask, abort
