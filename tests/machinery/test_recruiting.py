@@ -15,12 +15,14 @@ LOOK = """
 import json, sys
 from pathlib import Path
 from study.commands.check import command
+from study import config
+from study.heroku.app import App
 from study.heroku.wanted import read_wanted
-from study.database.reader import App, open_participants, read_settings
+from study.database.reader import open_participants
 from study.commands.check.context import Seen
 
 folder = Path.cwd()
-here = read_settings(folder)
+here = config.read(folder)
 participants = open_participants(here)
 for line in sys.stdin:
     case = json.loads(line)
@@ -29,7 +31,7 @@ for line in sys.stdin:
     dynos = [{"type": "web", "size": size, "state": "up"} for size in case["dynos"]]
     app = App({"app": {"web_url": "https://a.example/"}, "addons": addons, "dynos": dynos},
               case["config"])
-    settings = read_settings(folder, app)
+    settings = config.read(folder, app.config)
     seen = Seen(folder, read_wanted(folder), settings, app, participants=participants)
     print(json.dumps(list(getattr(command, case["check"])(seen))), flush=True)
 """

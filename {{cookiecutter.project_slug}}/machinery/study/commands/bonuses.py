@@ -15,16 +15,16 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from study import config
 from study.bonuses.files import TO_PAY, Bonus, by_worker, files_for, total, write_parts
 from study.bonuses.ledger import STAMP, Ledger
 from study.bonuses.rules import Rule, bonus_rule, read_participant
-from study.config import settings
 from study.database.reader import find_key, find_study
 from study.errors import StudyError
 from study.export import read_key
 from study.export.pseudonyms import pseudonym
 from study.heroku.wanted import read_wanted
-from study.recruiters import RECRUITERS, Recruiter
+from study.recruiters import Recruiter
 from study.statuses import FINISHED, TEST_MODES, UNPAID_MODES
 from study.text import pluralize
 
@@ -45,20 +45,19 @@ def run_bonuses(folder: Path, local: bool, again: bool, out: Path) -> bool:
 
     ``again`` also writes those who were written down before. Raises StudyError.
     """
-    participants, config = find_study(folder, local)
+    participants, settings = find_study(folder, local)
     if participants.table is None:
         print("Nobody has opened the study yet, so there are no bonuses.")
         return True
     ledger = Ledger.of(participants, local)
-    recruiter = read_recruiter(config.value("Study", "recruitment"))
-    currency = config.value("Study", "currency") or "USD"
+    recruiter, currency = settings.study.recruiter, settings.study.currency
     ledger.settle(out)
     for line in ledger.describe():
         print(line)
     rule, names = load_rule(folder), read_key(folder)
     found = ask_rule(ledger, real_modes(recruiter), rule, again, names)
     if found.bonuses:
-        key = find_key(participants, config) if recruiter.name == "link" else ""
+        key = find_key(participants, settings) if recruiter.name == "link" else ""
         files = files_for(recruiter, found.bonuses, currency, again, key)
         now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         name = f"{now:{STAMP}}-{'local-' * local}{'again-' * again}{recruiter.name}"
@@ -79,16 +78,6 @@ def run_bonuses(folder: Path, local: bool, again: bool, out: Path) -> bool:
     return not found.problems
 
 
-def read_recruiter(name: str) -> Recruiter:
-    """The recruiter of that name. Raises StudyError if there is none."""
-    if name not in RECRUITERS:
-        raise StudyError(
-            f"The setting recruitment is {name or 'empty'}, and no recruiter has that name.",
-            f"Correct it in config.txt: {', '.join(RECRUITERS)}.",
-        )
-    return RECRUITERS[name]
-
-
 def real_modes(recruiter: Recruiter) -> list[str]:
     """The modes of those who are paid: MTurk's sandbox has no money."""
     return [mode for mode in recruiter.modes if mode not in UNPAID_MODES]
@@ -96,7 +85,7 @@ def real_modes(recruiter: Recruiter) -> list[str]:
 
 def load_rule(folder: Path) -> Rule:
     """The bonus rule of custom.py. Raises StudyError if it has none or cannot be imported."""
-    settings.prepare_environment()  # psiTurk's modules read it when they are imported
+    config.load()  # prepares the environment: psiTurk's modules read it when they are imported
     sys.path.insert(0, str(folder))
     try:
         importlib.import_module("custom")

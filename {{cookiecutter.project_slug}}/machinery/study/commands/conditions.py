@@ -9,10 +9,10 @@ import heapq
 import random
 from collections import Counter, deque
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean
 
-from study.config import settings
-from study.config.options import read_options
+from study import config
 from study.database.design import Cell, Design
 
 RUNS = 200
@@ -31,7 +31,7 @@ class Crowd:
 
 def run_simulation(participants: int, drop_out: float, duration: float, per_hour: float) -> None:
     """Print what the design in config.txt gives. Raises StudyError if it cannot be read."""
-    options = read_options(settings.load())
+    options = config.read(Path.cwd()).study
     design = Design.of(options)
     count = participants or sum(design.targets) or 30 * len(design.cells)
     crowd = Crowd(count, drop_out, duration, per_hour, options.cutoff_minutes)
@@ -40,7 +40,7 @@ def run_simulation(participants: int, drop_out: float, duration: float, per_hour
 
 def show_design() -> None:
     """Print the cells with their targets and weights. Raises StudyError as above."""
-    design = Design.of(read_options(settings.load()))
+    design = Design.of(config.read(Path.cwd()).study)
     print("Condition  counterbalance  target  weight")
     for index, (condition, order) in enumerate(design.cells):
         target = design.targets[index] if design.targets else "-"

@@ -17,8 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from study import config
 from study.errors import StudyError
-from study.heroku.app import look
+from study.heroku.app import App, look
 from study.heroku.cli import Heroku, problem
 from study.heroku.preflight import CHECKS, find_todo_spots, run
 from study.heroku.wanted import read_wanted
@@ -48,7 +49,9 @@ def deploy(folder: Path) -> None:
     """
     wanted = read_wanted(folder)
     heroku = Heroku(wanted.app)
-    address = check_everything(folder, heroku, wanted.remote)
+    app = check_everything(folder, heroku, wanted.remote)
+    address = f"https://{app.domain}"
+    recruitment = config.read(folder, app.config).value("Study", "recruitment")
     say(f"\nPushing to {wanted.app} ...")
     commit = run(folder, "git", "rev-parse", "HEAD").stdout.strip()
     asks_nothing = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
@@ -56,7 +59,7 @@ def deploy(folder: Path) -> None:
     version = wait_for_release(heroku, commit, pushed=push.returncode == 0)
     say(f"\nWaiting for {address} ...")
     wait_for_invitation(heroku, address, version)
-    say(f"The study is online.\n\n{describe_links(address, wanted.recruitment, wanted.app)}")
+    say(f"The study is online.\n\n{describe_links(address, recruitment, wanted.app)}")
     say(f"\nTo watch:\n  heroku logs --tail --app {wanted.app}\n  uv run study status")
 
 
@@ -65,8 +68,8 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def check_everything(folder: Path, heroku: Heroku, remote: str) -> str:
-    """Say in a line what each check found; returns the study's address.
+def check_everything(folder: Path, heroku: Heroku, remote: str) -> App:
+    """Say in a line what each check found; returns the study's app.
 
     Raises StudyError with all remedies if a check fails. Passages left to fill in do
     not stop a deploy: a pilot needs no ethics board.
@@ -79,18 +82,20 @@ def check_everything(folder: Path, heroku: Heroku, remote: str) -> str:
     todo = "; ".join(f"{page}: {', '.join(n)}" for page, n in find_todo_spots(folder).items())
     say(f"  note left to fill in: {todo}" if todo else "  ok   nothing left to fill in")
     try:
-        address = read_address(folder, heroku, remote)
-        say(f"  ok   the app is there: {address}")
+        app = find_app(folder, heroku, remote)
+        say(f"  ok   the app is there: https://{app.domain}")
+        _ = config.read(folder, app.config).study  # raises StudyError
+        say("  ok   the settings can be used")
     except StudyError as error:
         say(f"  NO   {error.cause}")
         remedies.append(error.remedy)
     if remedies:
         raise StudyError("Nothing was pushed. What to do:", "\n".join(f"- {r}" for r in remedies))
-    return address
+    return app
 
 
-def read_address(folder: Path, heroku: Heroku, remote: str) -> str:
-    """The app's address. Raises StudyError if the app is missing, has no database (which `study
+def find_app(folder: Path, heroku: Heroku, remote: str) -> App:
+    """The study's app. Raises StudyError if the app is missing, has no database (which `study
     up` buys after a yes to the price of both), or `heroku` leads elsewhere."""
     app, _ = look(heroku)
     if not app:
@@ -103,7 +108,7 @@ def read_address(folder: Path, heroku: Heroku, remote: str) -> str:
             f"the git remote `heroku` leads to {mask_passwords(leads_to) or 'nothing'}, not to {remote}",
             "If it is not yours to keep: git remote remove heroku. Then: uv run study up",
         )
-    return f"https://{app.domain}"
+    return app
 
 
 def wait_for_release(heroku: Heroku, commit: str, pushed: bool) -> int:

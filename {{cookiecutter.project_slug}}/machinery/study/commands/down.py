@@ -11,10 +11,11 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from study import config
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
 from study.export import Source, download, read_key
-from study.heroku.app import App, look, read_settings
+from study.heroku.app import App, look
 from study.heroku.cli import Heroku, problem
 from study.heroku.wanted import DYNO_PRICE, PLAN_PRICES, PRICES_CHECKED, read_wanted
 
@@ -39,7 +40,7 @@ def run_down(folder: Path, pause: bool, confirmed: str) -> None:
         )
     refuse_other_name(confirmed or name, name)
     out = folder / "data" / f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    settings = read_settings(folder, app)
+    settings = config.read(folder, app.config)
     participants = open_participants(settings)
     before = fingerprint(participants)
     try:

@@ -11,12 +11,12 @@ import urllib.error
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
+from pathlib import Path
 
-from dotenv import dotenv_values, find_dotenv
-from psiturk.psiturk_config import PsiturkConfig
 from sqlalchemy import make_url
 
-from study.config import settings
+from study import config
+from study.config import Config
 from study.errors import StudyError
 from study.server import dashboard
 
@@ -30,14 +30,14 @@ def preview(port: int | None = None, open_browser: bool = False) -> None:
     Raises StudyError if the environment holds settings of a server in the cloud, if the
     port is taken, or if the server does not start.
     """
-    refuse_cloud_settings()
+    refuse_cloud_settings(config.read(Path.cwd()))
     if port:
         os.environ["PSITURK_PORT"] = str(port)
     os.environ |= {"STUDY_PREVIEW": "1", "PSITURK_THREADS": "1", "PSITURK_ERRORLOG": "-"}
     os.environ["PYTHONUNBUFFERED"] = "1"  # what the server prints is seen at once, and once
-    config = settings.load()
-    refuse_remote_database(config)
-    with ending_quietly(), serving(config) as address:
+    settings = config.load()
+    refuse_remote_database(settings)
+    with ending_quietly(), serving(settings) as address:
         print(f'\nThe study:  {address}    (there, choose "Try the study")')
         print("Edits to templates/ and static/ show when you reload the page; after one to")
         print("config.txt or custom.py, stop this with Ctrl-C and start it again.\n", flush=True)
@@ -50,49 +50,41 @@ def show_dashboard(port: int, scheduler: bool) -> None:
     """Serve psiTurk's dashboard until Ctrl-C. Raises StudyError as `preview` does."""
     password = dashboard.prepare_environment(port, scheduler)
     os.environ["PSITURK_ERRORLOG"] = "-"
-    with ending_quietly(), serving(settings.load()) as address:
+    with ending_quietly(), serving(config.load()) as address:
         print(f"\nDashboard:  {address}/dashboard/   name: researcher   password: {password}")
         print("Ctrl-C stops it.", flush=True)
         wait()
 
 
-def refuse_cloud_settings() -> None:
+def refuse_cloud_settings(settings: Config) -> None:
     """Raise StudyError if ON_CLOUD, which makes psiTurk behave as on Heroku, is set."""
-    in_file = dotenv_values(find_dotenv(usecwd=True))
     for name in ("ON_CLOUD", "ON_HEROKU"):  # psiTurk reads either, whatever its value
-        if name in os.environ:
+        if name in settings.environment:
             raise StudyError(
-                f"{name} is set in this terminal, so psiTurk would use its settings for the cloud.",
-                f"Close the terminal or run `unset {name}`, then try again.",
-            )
-        if name in in_file:
-            raise StudyError(
-                f"{name} is set in {find_dotenv(usecwd=True)}, "
-                "so psiTurk would use its settings for the cloud.",
-                "Take the line out of that file, then try again.",
+                f"psiTurk would use its settings for the cloud, because of this: "
+                f"{settings.origin(name)}.",
+                f"Remove it, then try again. In a terminal: unset {name}",
             )
 
 
-def refuse_remote_database(config: PsiturkConfig) -> None:
+def refuse_remote_database(settings: Config) -> None:
     """Raise StudyError if the preview would write into a database on another machine."""
-    url = make_url(config.get("Database Parameters", "database_url"))
+    url = make_url(settings.value("Database Parameters", "database_url"))
     local = (None, "", "localhost", "127.0.0.1", "::1")
     if url.drivername.startswith("sqlite") or url.host in local:
         return
-    names = [n for n in ("PSITURK_DATABASE_URL", "DATABASE_URL") if n in os.environ]
-    origin = f"the variable {names[-1]}" if names else "config.txt or ~/.psiturkconfig"
+    source = settings.source("Database Parameters", "database_url")
     raise StudyError(
-        f"The database is on another machine: {url.render_as_string()} (from {origin}). "
+        f"The database is on another machine: {url.render_as_string()} ({source}). "
         "A preview would write test data into it.",
-        "Remove that setting from the terminal, .env or the file, then try again.",
+        "Remove that setting, then try again.",
     )
 
 
 @contextlib.contextmanager
-def serving(config: PsiturkConfig) -> Iterator[str]:
+def serving(settings: Config) -> Iterator[str]:
     """Run the server as a process of its own; gives its address once it answers."""
-    host = config.get("Server Parameters", "host")
-    port = config.getint("Server Parameters", "port")
+    host, port = settings.study.host, settings.study.port
     refuse_busy_port(host, port)
     address = f"http://{host}:{port}"
     # Out of reach of Ctrl-C: `stop` ends it once, where two signals at once leave a traceback.

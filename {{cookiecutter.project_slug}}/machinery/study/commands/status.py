@@ -12,8 +12,9 @@ from statistics import median
 
 from sqlalchemy import ColumnCollection, ColumnElement, Connection, case, func, select
 
+from study import config
 from study.database.reader import Participants, open_participants
-from study.heroku.app import App, look, read_settings
+from study.heroku.app import App, look
 from study.heroku.cli import Answer, Heroku
 from study.heroku.wanted import read_wanted
 from study.statuses import FINISHED, STATUS_NAMES, UNPAID_MODES
@@ -43,10 +44,10 @@ def run_status(folder: Path, local: bool) -> None:
         wanted = read_wanted(folder)
         app, answers = look(Heroku(wanted.app), size=("pg:info",))
         print(f"App {wanted.app}" if app else f"There is no app {wanted.app} yet. On this machine:")
-    settings = read_settings(folder, app)
+    settings = config.read(folder, app.config if app else None)
     if app:
         print("\n".join(describe_server(app, answers["size"])))
-    minutes = int(settings.value("Task Parameters", "cutoff_time"))
+    minutes = settings.study.cutoff_minutes
     participants = open_participants(settings)
     if participants.table is None:
         print(f"Nobody has opened the study yet ({participants.place}).")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, select, union_all
 
-from study.config.options import Options
+from study.config import StudySettings
 from study.database.design import Cell
 from study.database.engine import Outcome
 from study.database.schema import FINISHED_WRITTEN, counts, participants
@@ -30,7 +30,9 @@ _COMING = (
 _TAKEN = union_all(_FINISHED, _COMING)
 
 
-def count(run: Callable[..., Outcome], options: Options, mode: str, now: datetime) -> Counter[Cell]:
+def count(
+    run: Callable[..., Outcome], options: StudySettings, mode: str, now: datetime
+) -> Counter[Cell]:
     """How many count in each cell, in this mode and code version. ``now`` is UTC, without zone.
 
     The finished come from a table that triggers keep, so the cost does not grow with the

@@ -11,7 +11,7 @@ import time
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from study.config import settings
+from study.config import is_on_cloud
 from study.errors import StudyError
 from study.server.launch import read_study
 
@@ -53,7 +53,7 @@ def create_tables_at_start() -> None:
     psiTurk does it in each worker process at once, and on an empty database two workers can
     collide. A host restarts databases and servers, and may do both at once.
     """
-    deadline = time.monotonic() + SECONDS_TO_WAIT * settings.is_on_cloud()
+    deadline = time.monotonic() + SECONDS_TO_WAIT * is_on_cloud()
     while True:
         try:
             return create_tables()
@@ -70,13 +70,13 @@ def prepare_release() -> str:
     Raises StudyError if the settings or custom.py would not let the server start, if they
     lead to no database that keeps data, or if that database does not let us in.
     """
-    if not settings.is_on_cloud():
+    if not is_on_cloud():
         raise StudyError(
             "ON_CLOUD is not set, so the server would listen where nobody can reach it "
             "and keep its data in a file that the next restart deletes.",
             "Set it: heroku config:set ON_CLOUD=1",
         )
-    address = read_study().get("Database Parameters", "database_url")
+    address = read_study().value("Database Parameters", "database_url")
     try:
         url = make_url(address)
     except ArgumentError as error:  # its text holds the address, and that the password

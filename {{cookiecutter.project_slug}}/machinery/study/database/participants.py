@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from study.config.options import Options
+from study.config import StudySettings
 from study.database import conditions
 from study.database.design import Cell, Design
 from study.database.engine import Outcome, Statements
@@ -145,7 +145,7 @@ class Browser:
 class Records:
     """The table of participants behind one engine."""
 
-    def __init__(self, engine: Engine, options: Options):
+    def __init__(self, engine: Engine, options: StudySettings):
         self._statements = Statements(engine)
         self._options = options
         self._design = Design.of(options)

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, select
 from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
 
-from study.config.sources import Effective
+from study.config import Config
 from study.errors import StudyError
 from study.heroku.app import find_settings
 
@@ -61,7 +61,7 @@ class Participants:
             raise unreadable(error) from error
 
 
-def open_participants(settings: Effective) -> Participants:
+def open_participants(settings: Config) -> Participants:
     """The table that these settings lead to. Raises StudyError if it cannot be reached."""
     name = settings.value("Database Parameters", "table_name")
     try:
@@ -77,7 +77,7 @@ def open_participants(settings: Effective) -> Participants:
         raise unreadable(error) from error
 
 
-def find_study(folder: Path, local: bool) -> tuple[Participants, Effective]:
+def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:
     """The participants and the settings of the app or, with ``local``, of this machine.
 
     Raises StudyError if there is no such app or the database cannot be reached.
@@ -86,7 +86,7 @@ def find_study(folder: Path, local: bool) -> tuple[Participants, Effective]:
     return open_participants(settings), settings
 
 
-def find_key(participants: Participants, settings: Effective) -> str:
+def find_key(participants: Participants, settings: Config) -> str:
     """The study's secret key, by the rule of tables.py. Raises StudyError if it has none yet."""
     if configured := settings.value("Server Parameters", "secret_key"):
         return configured

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from study.config.sources import Effective
+from study.config import Config
 from study.errors import StudyError
 from study.text import mask_passwords
 
@@ -34,7 +34,7 @@ class Source:
     table: str
 
     @classmethod
-    def of(cls, settings: Effective) -> "Source":
+    def of(cls, settings: Config) -> "Source":
         """Where these settings lead."""
         section = "Database Parameters"
         return cls(settings.value(section, "database_url"), settings.value(section, "table_name"))

@@ -4,14 +4,13 @@ Everything here only reads. The address of the database is asked of Heroku each 
 stays in memory: Heroku may change it, and it holds the password.
 """
 
-import configparser
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from study.config import sources
-from study.config.sources import Effective
+from study import config
+from study.config import Config
 from study.errors import StudyError
 from study.heroku.cli import Answer, Heroku, problem
 from study.heroku.wanted import read_wanted
@@ -61,13 +60,13 @@ def look(heroku: Heroku, **questions: tuple[str, ...]) -> tuple[App | None, dict
     return App(answers["info"].json(), answers["config"].json()), answers
 
 
-def find_settings(folder: Path, local: bool) -> Effective:
+def find_settings(folder: Path, local: bool) -> Config:
     """The settings of the app or, with ``local``, of this machine.
 
-    Raises StudyError if there is no such app, or as `read_settings` does.
+    Raises StudyError if there is no such app, or as `config.read` does.
     """
     if local:
-        return read_settings(folder)
+        return config.read(folder)
     wanted = read_wanted(folder)
     app, _ = look(Heroku(wanted.app))
     if not app:
@@ -75,17 +74,4 @@ def find_settings(folder: Path, local: bool) -> Effective:
             f"There is no app {wanted.app} on Heroku yet.",
             "For data on this machine, add --local. To make the app: uv run study up",
         )
-    return read_settings(folder, app)
-
-
-def read_settings(folder: Path, app: App | None = None) -> Effective:
-    """psiTurk's settings on the app or, without one, here. Raises StudyError as `load` does."""
-    try:
-        return sources.on_heroku(app.config, folder) if app else sources.here(folder)
-    except (OSError, ValueError, configparser.Error) as error:
-        # The text of the error may quote the line at fault, and that a secret.
-        where = getattr(error, "option", None) or f"line {getattr(error, 'lineno', '?')}"
-        raise StudyError(
-            f"The settings cannot be read: {type(error).__name__}, {where}.",
-            "Correct config.txt, .env, the environment or the app's config vars.",
-        ) from error
+    return config.read(folder, app.config)

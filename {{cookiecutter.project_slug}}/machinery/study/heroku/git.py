@@ -4,12 +4,12 @@ The address is written into config.txt in a commit of its own. Whatever is the u
 change in that file or a remote that leads elsewhere, is reported and left alone.
 """
 
-import configparser
 import os
 import re
 import subprocess
 from pathlib import Path
 
+from study.config import value_in
 from study.errors import StudyError
 
 ADDRESS_LINE = re.compile(r"^ad_url_domain[ \t]*=[^\r\n]*", re.MULTILINE)
@@ -124,9 +124,7 @@ class Repository:
                 f"Write into its part [HIT Configuration], and commit: {line}",
             )
         self.config.write_bytes(text.encode("utf-8"))
-        settings = self._settings(
-            settings_in(text).get("Task Parameters", "contact_email_on_error")
-        )
+        settings = self._settings(value_in(text, "Task Parameters", "contact_email_on_error"))
         done = self.git(*settings, *ADDRESS_COMMIT, "--no-verify", "--", "config.txt")
         if done.returncode:
             reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
@@ -143,22 +141,9 @@ class Repository:
         return settings
 
 
-def settings_in(text: str) -> configparser.ConfigParser:
-    """config.txt, parsed; raises StudyError, without the line at fault, which may be secret."""
-    settings = configparser.ConfigParser(interpolation=None)
-    try:
-        settings.read_string(text)
-    except configparser.Error as error:
-        raise StudyError(
-            f"config.txt cannot be read: {type(error).__name__}.",
-            "Compare it with the last commit: git diff config.txt",
-        ) from error
-    return settings
-
-
 def domain_in(text: str) -> str:
     """The study's address, without https://; empty if there is none yet."""
-    return settings_in(text).get("HIT Configuration", "ad_url_domain", fallback="")
+    return value_in(text, "HIT Configuration", "ad_url_domain")
 
 
 def is_herokus(domain: str) -> bool:

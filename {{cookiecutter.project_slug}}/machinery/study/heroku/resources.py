@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from study import config
 from study.errors import StudyError
 from study.heroku.cli import PAUSES_BEFORE_RETRY, Answer, Heroku, check_version, problem
 from study.heroku.git import ADDRESS_COMMIT, Repository, domain_in, is_herokus
@@ -60,6 +61,12 @@ class Provisioning:
         self.given: dict[str, str] = {}  # codes that the researcher typed
         self.notes: list[str] = []
         self.doubt = ""  # what was asked for and could not be read back
+
+    @property
+    def recruitment(self) -> str:
+        """The recruiter's name, as the app's server reads it."""
+        settings = config.read(self.repository.folder, self.found.config or {})
+        return settings.value("Study", "recruitment")
 
     def look(self) -> None:
         """Read what is there; independent questions are asked side by side."""
@@ -344,9 +351,9 @@ FREE_STEPS = (
     Step("app", app_is_made, make_app, app_command),
     Step("git remote", remote_is_set, set_remote, remote_command),
     Step("address", address_is_committed, write_address, address_command),
-    config_step("config vars", lambda run: needed_config(run.wanted.recruitment)),
+    config_step("config vars", lambda run: needed_config(run.repository.folder, run.recruitment)),
 )
 # These wait for a yes: the database costs money and, once there is one, so does a deploy.
 DATABASE = Step("database", database_is_ready, make_database, database_command)
-CODE = config_step("code", lambda run: needed_codes(run.wanted.recruitment) | run.given)
+CODE = config_step("code", lambda run: needed_codes(run.recruitment) | run.given)
 STEPS = (*FREE_STEPS, DATABASE, CODE)

@@ -73,7 +73,7 @@ def make_missing(run: Provisioning, missing: list[Step], agreed: bool, ask: Ask 
         run.say(f"Nothing was bought. To go on: uv run study up{'' if ask else ' --yes'}")
         return
     if ask and CODE in missing:
-        run.given = ask_for_codes(run.wanted.recruitment, run.found.config, ask)
+        run.given = ask_for_codes(run.recruitment, run.found.config, ask)
     make(run, [step for step in missing if step not in FREE_STEPS])
 
 
@@ -188,7 +188,7 @@ def note_differences(run: Provisioning) -> None:
 
 def note_code(run: Provisioning, before: dict[str, str]) -> None:
     """Note what is left to do about the recruiter's code, if it was not typed."""
-    name = question_of(run.wanted.recruitment)
+    name = question_of(run.recruitment)
     if name and not before.get(name) and name not in run.given:
         see = f"heroku config:get {name} --app {run.wanted.app}"
         run.notes.append(QUESTIONS[name].afterwards.format(see=see, app=run.wanted.app))

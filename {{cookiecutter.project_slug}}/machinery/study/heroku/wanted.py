@@ -4,7 +4,6 @@ The values of config vars are secrets: they go to Heroku and nowhere else, least
 into a message.
 """
 
-import configparser
 import os
 import re
 import secrets
@@ -14,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from study import config
 from study.errors import StudyError
-from study.heroku.git import settings_in
 
 # US dollars a month, from Heroku's price list.
 PRICES_CHECKED = "24 November 2026"
@@ -43,13 +42,12 @@ AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the answers and the settings of the study ask for."""
+    """What the answers of the study ask for."""
 
     app: str
     region: str
     team: str
     database: str  # an add-on plan, or "existing"
-    recruitment: str
 
     @property
     def remote(self) -> str:
@@ -63,13 +61,12 @@ def read_wanted(folder: Path) -> Wanted:
         with (folder / "pyproject.toml").open("rb") as file:
             asked = tomllib.load(file)["tool"]["psiturk-heroku"]
         parts = [asked[name] for name in ("app", "region", "team", "database")]
-        config = settings_in((folder / "config.txt").read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         raise StudyError(
             f"This folder holds no study that can be read ({error}).",
-            "Go to the study's own folder, where config.txt and pyproject.toml are.",
+            "Go to the study's own folder, where pyproject.toml and config.txt are.",
         ) from error
-    wanted = Wanted(*parts, config.get("Study", "recruitment", fallback=""))
+    wanted = Wanted(*parts)
     if not re.fullmatch(APP_NAME, wanted.app):
         raise StudyError(
             f"{wanted.app!r} cannot be the name of an app. Heroku takes 3 to 30 lower-case "
@@ -79,22 +76,16 @@ def read_wanted(folder: Path) -> Wanted:
     return wanted
 
 
-def needed_config(recruitment: str) -> dict[str, str]:
+def needed_config(folder: Path, recruitment: str) -> dict[str, str]:
     """The config vars that every app needs. The key is new each time: set it once."""
     needed = {"ON_CLOUD": "1", "PSITURK_SECRET_KEY": secrets.token_hex(32)}
-    return needed | aws_keys() if recruitment == "mturk" else needed
+    return needed | aws_keys(folder) if recruitment == "mturk" else needed
 
 
-def aws_keys() -> dict[str, str]:
+def aws_keys(folder: Path) -> dict[str, str]:
     """The Amazon keys of this machine, if it has both: the environment's or psiTurk's own."""
-    place = Path(os.environ.get("PSITURK_GLOBAL_CONFIG_LOCATION", Path.home()), ".psiturkconfig")
-    config = configparser.ConfigParser(interpolation=None)
-    try:
-        config.read(place, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise StudyError(f"{place} cannot be read: {type(error).__name__}.", "Repair it.") from None
-    in_file = {name: config.get("AWS Access", name, fallback="") for name in AWS_KEYS}
-    keys = {name: os.environ.get(name) or in_file[name] for name in AWS_KEYS}
+    settings = config.read(folder)
+    keys = {name: settings.value("AWS Access", name.lower()) for name in AWS_KEYS}
     return keys if all(keys.values()) else {}
 
 

@@ -7,8 +7,8 @@ import string
 from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
-from study.config import settings
-from study.config.options import Options, read_options
+from study import config
+from study.config import StudySettings
 from study.server import dashboard, security
 from study.statuses import TEST_MODES
 
@@ -27,8 +27,7 @@ def init_app(app: Flask) -> None:
     from study.server.routes import arrival, endings, participation, saving
     from study.server.services import services
 
-    config = settings.load()
-    options = read_options(config)
+    options = config.load().study
     app.session_interface = SessionsInUse()
     app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + MARGIN
     about = describe_study(options)
@@ -36,8 +35,8 @@ def init_app(app: Flask) -> None:
     services.start(app, options, engine)
     for module in (arrival, participation, saving, endings):
         app.register_blueprint(module.blueprint)
-    security.install(app, config)
-    if config.getboolean("Server Parameters", "enable_dashboard"):
+    security.install(app, options)
+    if options.enable_dashboard:
         dashboard.adapt_to_flask_3(app)
         dashboard.guard(app)
     if os.environ.get("STUDY_PREVIEW"):
@@ -55,7 +54,7 @@ class SessionsInUse(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
 
-def describe_study(options: Options) -> dict:
+def describe_study(options: StudySettings) -> dict:
     """What the pages say about the study: the variable ``study`` in every template."""
     return {
         "title": options.title,

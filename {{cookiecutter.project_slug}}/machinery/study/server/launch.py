@@ -11,10 +11,9 @@ import traceback
 from pathlib import Path
 
 from gunicorn.errors import HaltServer
-from psiturk.psiturk_config import PsiturkConfig
 
-from study.config import settings
-from study.config.options import read_options
+from study import config
+from study.config import Config
 from study.errors import StudyError
 
 
@@ -25,11 +24,11 @@ def launch() -> None:
     """
     # psiTurk's module makes sockets co-operative on import, so nothing that opens one
     # may be imported before it. It reads the settings, so they are checked first.
-    settings.load()
+    config.load()
     import psiturk.experiment_server
 
-    config = read_study()
-    if config.getboolean("Server Parameters", "enable_dashboard") and not _is_dashboard():
+    settings = read_study()
+    if settings.study.enable_dashboard and not _is_dashboard():
         raise StudyError(
             "enable_dashboard is on, and with it every participant's page would wait for Amazon.",
             "Set it to false and start the dashboard apart, with `uv run study dashboard`.",
@@ -37,27 +36,26 @@ def launch() -> None:
     if _is_dashboard():
         from study.server.dashboard import refuse_weak_login
 
-        refuse_weak_login(config)
+        refuse_weak_login(settings)
     try:
         psiturk.experiment_server.launch()
     except HaltServer as halt:  # no worker could start; the first has said why
         sys.exit(halt.exit_status)
 
 
-def read_study() -> PsiturkConfig:
+def read_study() -> Config:
     """What the researcher wrote for the server: all settings, and custom.py is imported.
 
     Raises StudyError, with file and line, for a mistake in either. psiTurk itself would
     start without custom.py if a module that it imports is missing (psiturk/experiment.py).
     """
-    config = settings.load()
-    read_options(config)
+    settings = config.load()
     sys.path.insert(0, "")  # custom.py and its modules, in the study's folder
     try:
         importlib.import_module("custom")
     except Exception as error:
         raise explain(error) or error from error
-    return config
+    return settings
 
 
 def explain(error: Exception) -> StudyError | None:

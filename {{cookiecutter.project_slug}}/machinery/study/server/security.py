@@ -7,14 +7,13 @@ came by http.)
 """
 
 import os
-import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from flask import Flask, Request, Response, abort, redirect
-from psiturk.psiturk_config import PsiturkConfig
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from study.config import settings
+from study.config import StudySettings, is_on_cloud
 from study.server import assets, errors
 from study.server.file_cache import Shelf
 
@@ -30,10 +29,10 @@ ON_PAGES = [
 ]
 
 
-def install(app: Flask, config: PsiturkConfig) -> None:
+def install(app: Flask, settings: StudySettings) -> None:
     """Wire everything in this module into psiTurk's application."""
-    on_cloud = settings.is_on_cloud()
-    app.wsgi_app = Edge(app.wsgi_app, page_headers(config), on_cloud)
+    on_cloud = is_on_cloud()
+    app.wsgi_app = Edge(app.wsgi_app, page_headers(settings), on_cloud)
     if on_cloud:
         # Heroku's router adds the visitor's address and scheme to what came in. It leaves
         # Host alone and does not set X-Forwarded-Host, so that one is the visitor's word.
@@ -74,24 +73,22 @@ class Edge:
             headers.append(("Cache-Control", "no-store"))
 
 
-def page_headers(config: PsiturkConfig) -> list[tuple[str, str]]:
+def page_headers(settings: StudySettings) -> list[tuple[str, str]]:
     """The headers of pages, by the settings recruitment, script_sources and media_sources."""
-    by_mturk = config.get("Study", "recruitment") == "mturk"
+    by_mturk = settings.recruiter.name == "mturk"
     headers = [*ON_PAGES]
     if not by_mturk:  # MTurk's page must stay in reach of the window that it opened
         headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
     if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have scripts in them
         policy = "frame-ancestors 'none'"
     else:
-        scripts, media = (
-            _words(config.get("Study", name, fallback=""))
-            for name in ("script_sources", "media_sources")
+        policy = content_security_policy(
+            by_mturk, settings.script_sources, settings.media_sources
         )
-        policy = content_security_policy(by_mturk, scripts, media)
     return [*headers, ("Content-Security-Policy", policy)]
 
 
-def content_security_policy(by_mturk: bool, scripts: list[str], media: list[str]) -> str:
+def content_security_policy(by_mturk: bool, scripts: Sequence[str], media: Sequence[str]) -> str:
     """What a page may load, and who may show it in a frame.
 
     Styles may stand in a page: jsPsych's plugins and many tasks write them there, and
@@ -130,7 +127,3 @@ def send_raw_page(pages: Shelf, path: str) -> Response:
 def has_no_jinja(page: bytes) -> bool:
     """Whether this is a page as it stands, and no source to render one from."""
     return not any(mark in page for mark in JINJA)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\s,;]+", text)  # a semicolon would begin another directive

@@ -9,7 +9,7 @@ from flask import Flask, current_app, request
 from sqlalchemy import Engine
 
 from study import signing
-from study.config.options import Options
+from study.config import StudySettings
 from study.database import schema
 from study.database.participants import Records
 from study.server.events import Incidents
@@ -23,12 +23,12 @@ EXCLUDED = Path("excluded.txt")
 class Service:
     """The settings, the database and the key of the running study."""
 
-    options: Options
+    options: StudySettings
     engine: Engine
     configured_key: str
     environment: Mapping[str, str]  # for the recruiter's codes
 
-    def start(self, app: Flask, options: Options, engine: Engine) -> None:
+    def start(self, app: Flask, options: StudySettings, engine: Engine) -> None:
         """Serve this study; a process has one."""
         self.options, self.engine, self.environment = options, engine, os.environ
         self.configured_key = app.secret_key or ""

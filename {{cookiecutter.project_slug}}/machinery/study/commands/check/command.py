@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 from study.commands.check.context import Finding, Seen, look_around
 from study.commands.check.recruiting import codes, excluded, happened, hits, previews, recruiter
-from study.config import settings
+from study.config import is_on_cloud
 from study.database.dialect import ENGINE_CONNECTIONS, connections_per_worker
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
@@ -38,8 +38,11 @@ def run_check(folder: Path, as_json: bool) -> bool:
     """Print what was found; returns whether nothing is red."""
     seen, found = look_around(folder)
     for about, check in (CHECKS_HERE | (CHECKS_OF_APP if seen.app else {})).items():
+        if seen.settings is None and about not in WITHOUT_SETTINGS:
+            continue
         found += [{"about": about, "colour": colour, "text": text} for colour, text in check(seen)]
-    settings = [asdict(one) | {"value": one.shown} for one in seen.settings.values()]
+    listed = seen.settings.settings.values() if seen.settings else ()
+    settings = [asdict(each) | {"value": each.shown} for each in listed]
     if as_json:
         print(json.dumps({"settings": settings, "lines": found}, indent=2))
     else:
@@ -90,7 +93,7 @@ def contact(seen: Seen) -> Iterator[Finding]:
 
 def cloud_mode(seen: Seen) -> Iterator[Finding]:
     """psiTurk knows that it is on a cloud server, and participants are let in."""
-    if not settings.is_on_cloud(seen.app.config):
+    if not is_on_cloud(seen.app.config):
         yield "red", "ON_CLOUD is not set, so the server listens to itself only: uv run study up"
     elif seen.app.info["app"]["maintenance"]:
         yield "red", f"participants are kept out: heroku maintenance:off --app {seen.wanted.app}"
@@ -209,7 +212,7 @@ def ad_address(seen: Seen) -> Iterator[Finding]:
         yield "green", f"recruiters are sent to {written}"
     else:
         # Only psiTurk's MTurk part reads this setting, and a domain of one's own is no fault.
-        colour = "red" if seen.wanted.recruitment == "mturk" or not written else "yellow"
+        colour = "red" if seen.recruitment == "mturk" or not written else "yellow"
         yield colour, f"ad_url_domain is {written or 'empty'}, the app's is {seen.app.domain}"
 
 
@@ -249,6 +252,8 @@ def deployed_commit(releases: list[dict]) -> str:
     return ""
 
 
+# These are made even if the settings cannot be read.
+WITHOUT_SETTINGS = ("files", "pages", "mode", "dynos", "address", "connected", "backups", "version")
 Checks = dict[str, Callable[[Seen], Iterator[Finding]]]
 CHECKS_HERE: Checks = {
     "files": files, "pages": to_dos, "contact": contact, "recruiter": recruiter, "hits": hits,
