@@ -30,7 +30,7 @@ def test_settings_for_the_cloud_are_refused(preview):
     for name in ("ON_CLOUD", "ON_HEROKU"):
         refused = preview(**{name: "0"})  # psiTurk asks only whether it exists
         assert refused.returncode == 1
-        assert f"environment variable {name}." in refused.stderr
+        assert f"environment variable {name} is set" in refused.stderr
         assert f"unset {name}" in refused.stderr
 
 
@@ -44,7 +44,7 @@ def test_a_database_on_another_machine_is_refused_without_showing_its_password(p
 
 def test_both_are_refused_when_they_stand_in_the_env_file(preview, study):
     for line, words in {
-        "ON_CLOUD=1": "ON_CLOUD in .env",
+        "ON_CLOUD=1": "ON_CLOUD in .env is set",
         "DATABASE_URL=postgresql://u:secret@db.example.edu/d": "DATABASE_URL",
     }.items():
         (study.path / ".env").write_text(line)

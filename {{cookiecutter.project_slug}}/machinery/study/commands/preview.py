@@ -61,8 +61,7 @@ def refuse_cloud_settings(settings: Config) -> None:
     for name in ("ON_CLOUD", "ON_HEROKU"):  # psiTurk reads either, whatever its value
         if name in settings.environment:
             raise StudyError(
-                f"psiTurk would use its settings for the cloud, because of this: "
-                f"{settings.origin(name)}.",
+                f"psiTurk would use its settings for the cloud: {settings.origin(name)} is set.",
                 f"Remove it, then try again. In a terminal: unset {name}",
             )
 

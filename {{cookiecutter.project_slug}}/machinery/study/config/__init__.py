@@ -108,11 +108,11 @@ def load() -> Config:
     return config
 
 
-def value_in(text: str, section: str, name: str) -> str:
-    """Return what a text of config.txt, such as the committed one, sets; empty if nothing."""
+def value_in(text: str, section: str, name: str) -> str | None:
+    """Return what a text of config.txt itself sets, such as the committed one's."""
     layers = _Layers()
     layers.add_text("config.txt", text)
-    return layers.parser.get(section, name, raw=True, fallback="")
+    return layers.parser.get(section, name, raw=True, fallback=None)
 
 
 def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:

@@ -124,7 +124,8 @@ class Repository:
                 f"Write into its part [HIT Configuration], and commit: {line}",
             )
         self.config.write_bytes(text.encode("utf-8"))
-        settings = self._settings(value_in(text, "Task Parameters", "contact_email_on_error"))
+        contact = value_in(text, "Task Parameters", "contact_email_on_error") or ""
+        settings = self._settings(contact)
         done = self.git(*settings, *ADDRESS_COMMIT, "--no-verify", "--", "config.txt")
         if done.returncode:
             reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
@@ -143,7 +144,7 @@ class Repository:
 
 def domain_in(text: str) -> str:
     """The study's address, without https://; empty if there is none yet."""
-    return value_in(text, "HIT Configuration", "ad_url_domain")
+    return value_in(text, "HIT Configuration", "ad_url_domain") or ""
 
 
 def is_herokus(domain: str) -> bool:
