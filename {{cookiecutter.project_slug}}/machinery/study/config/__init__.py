@@ -81,10 +81,10 @@ def read(folder: Path, app_config: Mapping[str, str] | None = None) -> Config:
         layers.add_file(label, path)
     try:
         layers.add_environment(environment, origin)
-        settings = {(each.section, each.name): each for each in layers.settings()}
+        settings = layers.settings()
     except InterpolationError as error:
-        source = layers.source(error.section, error.option)
-        wrong = Setting(error.section, error.option, "", source)
+        key = error.section, error.option
+        wrong = Setting(*key, "", layers.source(*key))
         raise wrong.error("a percent sign must be written %%") from error
     return Config(folder, environment, origin, settings)
 
@@ -121,7 +121,7 @@ def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 class _Layers:
-    """psiTurk's files and the environment, each laid over those before."""
+    """psiTurk's files and the environment, each overriding those before it."""
 
     def __init__(self) -> None:
         self.parser, self.sources = ConfigParser(), {}
@@ -181,12 +181,11 @@ class _Layers:
         in_default = self.sources.get((self.parser.default_section, name), DEFAULT)
         return self.sources.get((section, name), in_default)
 
-    def settings(self) -> Iterator[Setting]:
+    def settings(self) -> dict[tuple[str, str], Setting]:
         """Return all settings, with the references in them resolved."""
-        for section in self.parser.sections():
-            for name in self.parser.options(section):
-                value = self.parser.get(section, name)
-                yield Setting(section, name, value, self.source(section, name))
+        parser = self.parser
+        keys = [(part, name) for part in parser.sections() for name in parser.options(part)]
+        return {key: Setting(*key, parser.get(*key), self.source(*key)) for key in keys}
 
 
 def _read_env_file() -> dict[str, str]:
