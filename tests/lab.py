@@ -19,8 +19,8 @@ from live_study import NAME, fill, participant
 
 STUDY = "60ffe5c8371090c7041d43f8"
 READY = """
-from study.config import settings
-settings.load()
+from study import config
+config.load()
 from study.database.schema import create_tables
 create_tables()
 """

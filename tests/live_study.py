@@ -26,8 +26,8 @@ NAME = "my-study"
 PLAN = "heroku-postgresql:essential-0"
 FILL = """
 import datetime, json, os, sys
-from study.config import settings
-settings.load()
+from study import config
+config.load()
 from psiturk.db import db_session, init_db
 from psiturk.models import Participant
 init_db()

@@ -3,7 +3,7 @@
 import gc
 import os
 
-from study.config import settings
+from study.config import load
 from study.database.schema import create_tables_at_start
 from study.server.assets import add_pages_to_flask
 from study.server.errors import hide_request
@@ -12,7 +12,7 @@ add_pages_to_flask()
 
 # The host knows how many worker processes fit; PSITURK_THREADS overrules it. The
 # scheduler must not run twice, so with it there is one worker (as psiTurk demands).
-if settings.load().getboolean("Server Parameters", "do_scheduler"):
+if load().study.do_scheduler:
     workers = 1
 elif os.environ.get("WEB_CONCURRENCY") and not os.environ.get("PSITURK_THREADS"):
     workers = int(os.environ["WEB_CONCURRENCY"])

@@ -15,31 +15,31 @@ from hypothesis import strategies as st
 from live_study import NAME, PLAN, participant
 
 # Reads a case from each line: files and environment. Answers with what psiTurk's own parser
-# makes of it, as the study runs it, and with what the study's `effective` says.
+# makes of it, as the study runs it, and with what the study's own reader says.
 COMPARE = """
 import configparser, json, os, sys, tempfile
 from pathlib import Path
 from psiturk.psiturk_config import PsiturkConfig
 from psiturk.psiturk_exceptions import EphemeralContainerDBError
-from study.config import settings
-from study.config import sources
+from study import config
+from study.errors import StudyError
 
-ENVIRONMENT, REFUSED = dict(os.environ), (configparser.Error, ValueError)
+ENVIRONMENT, REFUSED = dict(os.environ), (configparser.Error, ValueError, StudyError)
 
 def of_psiturk():
-    settings.prepare_environment()
-    config = PsiturkConfig()
+    parser = PsiturkConfig()
     try:
-        config.load_config()
+        parser.load_config()
     except EphemeralContainerDBError:
         pass  # the last thing it does: the settings are all there
-    found = {section: dict(config.items(section)) for section in config.sections()}
+    found = {section: dict(parser.items(section)) for section in parser.sections()}
     return {section: values for section, values in found.items() if values}
 
 def of_the_study(folder):
-    found = {}
-    for one in sources.here(folder).values():
-        found.setdefault(one.section, {})[one.name] = one.value
+    found, read = {}, config.read(folder)
+    for (section, name), setting in read.settings.items():
+        found.setdefault(section, {})[name] = setting.value
+    os.environ.update(read.environment)  # as before psiTurk is imported
     return found
 
 def attempt(ask, *arguments):
@@ -262,9 +262,9 @@ def test_each_setting_tells_its_source(ready, well):
     _, _, settings = well
     text = (ready.folder / "config.txt").read_text().splitlines()
     expected = {
-        "num_conds": f"config.txt line {text.index('num_conds = 2') + 1}",
-        "host": "cloud default",
-        "logfile": "cloud default, as errorlog",
+        "num_conds": f"config.txt, line {text.index('num_conds = 2') + 1}",
+        "host": "psiTurk's cloud default",
+        "logfile": "psiTurk's cloud default, as errorlog",
         "port": "given by Heroku",
         "lifetime": "psiTurk's default",
         "database_url": "Heroku config var DATABASE_URL",
@@ -348,9 +348,9 @@ def test_without_an_app_this_machine_is_checked(ready):
     assert lines["app"] == [("yellow", f"there is no app {NAME}: uv run study up")]
     assert lines["recruiter"][0][0] == "yellow" and "sandbox" in lines["recruiter"][0][1]
     assert settings["lifetime"]["source"] == "environment variable PSITURK_LIFETIME"
-    assert settings["login_pw"]["source"] == ".env, PSITURK_LOGIN_PW"
+    assert settings["login_pw"]["source"] == "PSITURK_LOGIN_PW in .env"
     assert settings["login_pw"]["value"] == "***"
-    assert settings["num_counters"]["source"] == "global file line 2"
+    assert settings["num_counters"]["source"] == ".psiturkconfig, line 2"
 
 
 def test_without_a_login_the_local_part_is_checked_and_a_broken_file_is_told(ready):

@@ -30,7 +30,7 @@ def test_settings_for_the_cloud_are_refused(preview):
     for name in ("ON_CLOUD", "ON_HEROKU"):
         refused = preview(**{name: "0"})  # psiTurk asks only whether it exists
         assert refused.returncode == 1
-        assert f"{name} is set in this terminal" in refused.stderr
+        assert f"environment variable {name} is set" in refused.stderr
         assert f"unset {name}" in refused.stderr
 
 
@@ -38,13 +38,13 @@ def test_a_database_on_another_machine_is_refused_without_showing_its_password(p
     for name in ("DATABASE_URL", "PSITURK_DATABASE_URL"):
         refused = preview(**{name: "postgres://u:se%40cret@db.example.edu/d"})
         assert refused.returncode == 1
-        assert f"(from the variable {name})" in refused.stderr
+        assert f"(environment variable {name})" in refused.stderr
         assert "postgres://u:***@db.example.edu/d" in refused.stderr
 
 
 def test_both_are_refused_when_they_stand_in_the_env_file(preview, study):
     for line, words in {
-        "ON_CLOUD=1": f"ON_CLOUD is set in {study.path}/.env",
+        "ON_CLOUD=1": "ON_CLOUD in .env is set",
         "DATABASE_URL=postgresql://u:secret@db.example.edu/d": "DATABASE_URL",
     }.items():
         (study.path / ".env").write_text(line)
@@ -67,10 +67,10 @@ def test_a_busy_port_is_named_with_a_way_out(preview):
 # What is changed in a file of the study, and what it is to say about that.
 MISTAKES = [
     ("config.txt", "num_conds = 2", "num_conds = two", "'two' is not a whole number"),
-    ("config.txt", "title = Stroop", "title = 100% Stroop", "a percent sign is written %% there"),
-    ("config.txt", "allow_resume = false", "allow_resume = perhaps", "Not a boolean: perhaps"),
+    ("config.txt", "title = Stroop", "title = 100% Stroop", "a percent sign must be written %%"),
+    ("config.txt", "allow_resume = false", "allow_resume = maybe", "'maybe' is neither true nor"),
     ("config.txt", "recruitment = prolific", "recruitment = profilic", "'profilic' is none of"),
-    ("config.txt", "currency = USD", "currency USD", "this is no setting, no note and no [part]"),
+    ("config.txt", "currency = USD", "currency USD", "a line must be a [section], name = value"),
     ("config.txt", "store_address = false", "allow_resume = true", "is there twice in [Study]"),
     ("custom.py", "from flask", "import nosuchmodule\nfrom flask", "uv add nosuchmodule"),
     ("custom.py", "custom_code = B", "custom_code == B", "NameError: name 'custom_code'"),

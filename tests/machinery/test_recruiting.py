@@ -17,12 +17,13 @@ from lab import Lab, person
 LOOK = """
 import json, sys
 from pathlib import Path
-from study.heroku.app import AppState, read_settings, read_spec
+from study import config
+from study.heroku.app import AppState, read_spec
 from study.database.reader import open_participants
 from study.commands.check import CheckContext, list_checks
 
 folder = Path.cwd()
-here = read_settings(folder)
+here = config.read(folder)
 participants = open_participants(here)
 for line in sys.stdin:
     case = json.loads(line)
@@ -31,7 +32,7 @@ for line in sys.stdin:
     dynos = [{"type": "web", "size": size, "state": "up"} for size in case["dynos"]]
     app = AppState({"app": {"web_url": "https://a.example/"}, "addons": addons, "dynos": dynos},
               case["config"])
-    settings = read_settings(folder, app)
+    settings = config.read(folder, app.config)
     context = CheckContext(folder, read_spec(folder), settings, app, participants=participants)
     print(json.dumps(list(list_checks(context)[case["check"]](context))), flush=True)
 """

@@ -10,9 +10,9 @@ from wire import ask
 LIMIT = 60  # failures in a minute
 NEXT_MINUTE = """
 import time
-from study.config import settings
+from study import config
 
-settings.load()
+config.load()
 from study.server import ownership
 
 now = 6000.0

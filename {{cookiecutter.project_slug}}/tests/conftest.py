@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from study import config
 from study.commands import preview
-from study.config import settings
 from study.errors import StudyError
 from study.server.__main__ import read_study
 
@@ -41,7 +41,7 @@ def environment(tmp_path_factory):
 @pytest.fixture(scope="session")
 def address(environment) -> str:
     """The address of the running server."""
-    with preview.serving(settings.load()) as address:
+    with preview.serving(config.load()) as address:
         yield address
 
 

@@ -4,11 +4,11 @@ import html
 import sqlite3
 
 from conftest import Participant
-from study.config import settings
+from study import config
 
 
 def test_every_page_names_the_study(participant):
-    title = settings.load().get("HIT Configuration", "title")
+    title = config.load().study.title
     for path in ("/pub", "/consent", "/exp"):
         page = participant.visit(path)
         assert page.status_code == 200
@@ -39,18 +39,18 @@ def test_someone_who_took_part_is_turned_away_kindly(participant):
     participant.start()
     participant.send("/inexp")
     page = participant.visit("/exp").text
-    assert settings.load().get("Task Parameters", "contact_email_on_error") in html.unescape(page)
+    assert config.load().study.contact in html.unescape(page)
 
 
 def test_conditions_are_handed_out_evenly(address):
-    count = settings.load().getint("Task Parameters", "num_conds")
+    count = config.load().study.num_conds
     # psiTurk balances within a mode, so a mode of their own keeps other tests out.
     group = [Participant(address, f"even-{n}", mode="even") for n in range(count)]
     assert sorted(member.start()["condition"] for member in group) == list(range(count))
 
 
 def _status(unique_id: str) -> int:
-    url = settings.load().get("Database Parameters", "database_url")
+    url = config.load().value("Database Parameters", "database_url")
     with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
         query = "select status from assignments where uniqueid = ?"
         return database.execute(query, [unique_id]).fetchone()[0]

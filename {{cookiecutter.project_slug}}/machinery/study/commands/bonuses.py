@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import click
 
 from study.bonuses import Rule, find_rule, read_participant
-from study.errors import StudyError
+from study.bonuses.ledger import STAMP, Ledger
+from study.database.reader import find_key, find_study
 from study.export import pseudonym, read_pseudonym_key
 from study.heroku.app import read_spec
-from study.recruiters import RECRUITERS, Bonus, Recruiter, add_up, group_by
+from study.recruiters import Bonus, Recruiter, add_up, group_by
 from study.statuses import TEST_MODES, UNPAID_MODES
 from study.text import pluralize
 
@@ -47,8 +48,7 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
 
     Asks the rule in custom.py. Exits with 1 if it gives no amount for some participant.
     """
-    from study.bonuses.ledger import STAMP, Ledger, write_files
-    from study.database.reader import find_key, find_study
+    from study.bonuses.ledger import Ledger, write_files
     from study.server.__main__ import read_study
 
     folder = Path.cwd()
@@ -57,8 +57,7 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
         print("Nobody has opened the study yet, so there are no bonuses.")
         return True
     ledger = Ledger.open(participants, local)
-    recruiter = find_recruiter(settings.value("Study", "recruitment"))
-    currency = settings.value("Study", "currency") or "USD"
+    recruiter, currency = settings.study.recruiter, settings.study.currency
     ledger.recover(out)
     for line in ledger.describe():
         print(line)
@@ -86,16 +85,6 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
         results.problems += try_rule(ledger, rule, pseudonym_key, currency)
     print_problems(results.problems)
     return not results.problems
-
-
-def find_recruiter(name: str) -> Recruiter:
-    """Return the recruiter of that name. Raises StudyError if there is none."""
-    if name not in RECRUITERS:
-        raise StudyError(
-            f"The setting recruitment is {name or 'empty'}, and no recruiter has that name.",
-            f"Correct it in config.txt: {', '.join(RECRUITERS)}.",
-        )
-    return RECRUITERS[name]
 
 
 def ask_rule(rule: Rule, rows: Iterable[Mapping], pseudonym_key: bytes) -> RuleResults:

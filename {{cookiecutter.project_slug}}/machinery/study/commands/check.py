@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from study.config.settings import is_on_cloud
-from study.config.sources import Effective
+from study import config
+from study.config import Config, is_on_cloud
 from study.errors import StudyError
 from study.heroku.app import (
     DYNO_WORKERS,
@@ -25,7 +25,6 @@ from study.heroku.app import (
     AppSpec,
     AppState,
     fetch_app,
-    read_settings,
     read_spec,
 )
 from study.heroku.cli import CommandResult, Heroku
@@ -51,11 +50,11 @@ Line = tuple[str, str, str]  # what it is about, and a finding
 @dataclass
 class CheckContext:
     """What the checks look at. ``app`` is None if there is none or Heroku cannot be asked,
-    ``participants`` until the check of the database has opened them."""
+    ``settings`` if they cannot be read, ``participants`` until the check of the database has opened them."""
 
     folder: Path
     spec: AppSpec
-    settings: Effective
+    settings: Config | None
     app: AppState | None = None
     answers: dict[str, CommandResult] = field(default_factory=dict)
     participants: "Participants | None" = None
@@ -63,14 +62,18 @@ class CheckContext:
 
     @property
     def recruitment(self) -> str:
-        """The recruiter's name as the server reads it; if it cannot be read, as in config.txt."""
-        return self.settings.value("Study", "recruitment") or self.spec.recruitment
+        """The recruiter's name as the server reads it."""
+        return self.settings.value("Study", "recruitment")
 
     def heroku(self, command: str) -> str:
         """Return a command for the reader to type."""
         return f"heroku {command} --app {self.spec.app}"
 
 
+# These are made even if the settings cannot be read.
+WITHOUT_SETTINGS = (
+    "machinery", "files", "pages", "mode", "dynos", "address", "connected", "backups", "version",
+)  # fmt: skip
 Check = Callable[[CheckContext], Iterator[Finding]]
 
 
@@ -83,8 +86,11 @@ def check(as_json: bool) -> bool:
     """
     context = build_context(Path.cwd())
     for about, find in list_checks(context).items():
+        if context.settings is None and about not in WITHOUT_SETTINGS:
+            continue
         context.lines += [(about, *finding) for finding in find(context)]
-    settings = [asdict(each) | {"value": each.shown} for each in context.settings.values()]
+    listed = context.settings.settings.values() if context.settings else ()
+    settings = [asdict(each) | {"value": each.shown} for each in listed]
     if as_json:
         lines = [
             dict(zip(("about", "colour", "text"), line, strict=True)) for line in context.lines
@@ -105,7 +111,7 @@ def check(as_json: bool) -> bool:
 
 def build_context(folder: Path) -> CheckContext:
     """Read the app, if possible, and the settings; the lines say what could not be read."""
-    context = CheckContext(folder, read_spec(folder), Effective())
+    context = CheckContext(folder, read_spec(folder), None)
     try:
         context.app, context.answers = fetch_app(Heroku(context.spec.app), **QUERIES)
         if not context.app:
@@ -115,7 +121,8 @@ def build_context(folder: Path) -> CheckContext:
         problem = f"not checked. {error.cause} {error.remedy}".replace("\n", " ")
         context.lines.append(("app", "yellow", problem))
     try:
-        context.settings = read_settings(folder, context.app)
+        context.settings = config.read(folder, context.app.config if context.app else None)
+        _ = context.settings.study  # raises StudyError
     except StudyError as error:
         context.lines.append(("settings", "red", f"{error.cause} {error.remedy}"))
     return context

@@ -10,12 +10,12 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean
 
 import click
 
-from study.config import settings
-from study.config.options import read_options
+from study import config
 from study.database.conditions import Cell, Design
 
 RUNS = 200
@@ -47,7 +47,7 @@ def conditions(
 
     With --simulate, show how many participants will finish in each.
     """
-    options = read_options(settings.load())
+    options = config.read(Path.cwd()).study
     design = Design.of(options)
     if simulate:
         count = participants or sum(design.targets) or 30 * len(design.cells)

@@ -16,12 +16,12 @@ def dashboard(port: int, scheduler: bool) -> None:
 
     It is a server of its own, because with it psiTurk's pages would wait for Amazon.
     """
-    from study.config import settings
+    from study import config
     from study.server.dashboard import prepare_environment
 
     password = prepare_environment(port, scheduler)
     os.environ["PSITURK_ERRORLOG"] = "-"
-    with ending_quietly(), serving(settings.load()) as address:
+    with ending_quietly(), serving(config.load()) as address:
         print(f"\nDashboard:  {address}/dashboard/   name: researcher   password: {password}")
         print("Press Ctrl-C to stop it.", flush=True)
         signal.pause()

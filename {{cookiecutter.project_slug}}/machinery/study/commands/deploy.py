@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 
+from study import config
 from study.errors import StudyError
 from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
 from study.heroku.cli import Heroku
@@ -67,7 +68,8 @@ def run_deploy(folder: Path) -> None:
     version = wait_for_release(heroku, commit, pushed=repository.push())
     say(f"\nWaiting for {address} ...")
     wait_for_ad(heroku, address + debug_link(), version)
-    links = describe_links(address, spec.recruitment_under(app.config), spec.app)
+    recruitment = config.read(folder, app.config).value("Study", "recruitment")
+    links = describe_links(address, recruitment, spec.app)
     say(f"The study is online.\n\n{links}")
     say(f"\nTo watch:\n  heroku logs --tail --app {spec.app}\n  uv run study status")
 
@@ -88,6 +90,8 @@ def check_everything(folder: Path, spec: AppSpec, heroku: Heroku) -> AppState:
     try:
         app = fetch_ready_app(spec, heroku, Repository(folder).remote)
         say(f"  ok   the app is there: https://{app.domain}")
+        _ = config.read(folder, app.config).study  # raises StudyError
+        say("  ok   the settings can be used")
     except StudyError as error:
         say(f"  NO   {error.cause}")
         remedies.append(error.remedy)

@@ -12,16 +12,16 @@ from pathlib import Path
 import click
 from sqlalchemy import func, select
 
+from study import config
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
-from study.export import read_pseudonym_key
+from study.export import download, read_pseudonym_key
 from study.export.download import download
 from study.heroku.app import (
     PRICES,
     PRICES_CHECKED,
     AppState,
     fetch_app,
-    read_settings,
     read_spec,
 )
 from study.heroku.cli import Heroku, problem
@@ -58,7 +58,7 @@ def run_down(folder: Path, pause: bool, confirmed: str) -> None:
         )
     refuse_other_name(confirmed or name, name)
     out = folder / "data" / f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    participants = open_participants(read_settings(folder, app))
+    participants = open_participants(config.read(folder, app.config))
     before = fingerprint(participants)
     try:
         save(heroku, app, participants, out, read_pseudonym_key(folder))

@@ -11,16 +11,14 @@ import time
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
-from dotenv import dotenv_values, find_dotenv
 
+from study import config
+from study.config import Config
 from study.errors import StudyError
 from study.text import mask_passwords
-
-if TYPE_CHECKING:
-    from psiturk.psiturk_config import PsiturkConfig
 
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 10
@@ -32,16 +30,14 @@ LOCAL_SERVER = r"(localhost|127\.0\.0\.1|\[::1\])?([:/?]|$)"  # empty: by a sock
 @click.option("--browser/--no-browser", default=True, help="Open the link in the browser.")
 def preview(port: int | None, browser: bool) -> None:
     """Try the study on this computer. Needs no setup; data go to participants.db."""
-    from study.config import settings
-
-    refuse_cloud_settings()
+    refuse_cloud_settings(config.read(Path.cwd()))
     if port:
         os.environ["PSITURK_PORT"] = str(port)
     os.environ |= {"STUDY_PREVIEW": "1", "PSITURK_THREADS": "1", "PSITURK_ERRORLOG": "-"}
     os.environ["PYTHONUNBUFFERED"] = "1"  # the server's output appears at once, and only once
-    config = settings.load()
-    refuse_remote_database(config.get("Database Parameters", "database_url"))
-    with ending_quietly(), serving(config) as address:
+    settings = config.load()
+    refuse_remote_database(settings)
+    with ending_quietly(), serving(settings) as address:
         print(f'\nThe study:  {address}    (there, choose "Try the study")')
         print("Edits in templates/ and static/ appear when you reload the page. After an edit in")
         print("config.txt or custom.py, press Ctrl-C and start the preview again.\n", flush=True)
@@ -50,45 +46,37 @@ def preview(port: int | None, browser: bool) -> None:
         signal.pause()
 
 
-def refuse_cloud_settings() -> None:
+def refuse_cloud_settings(settings: Config) -> None:
     """Raise StudyError if ON_CLOUD is set, which makes psiTurk behave as on Heroku."""
-    env_file = find_dotenv(usecwd=True)
-    in_file = dotenv_values(env_file)
     for name in ("ON_CLOUD", "ON_HEROKU"):  # psiTurk reads either, whatever its value
-        if name in os.environ:
-            place, remedy = "this terminal", f"Close the terminal or run `unset {name}`"
-        elif name in in_file:
-            place, remedy = env_file, "Remove that line from the file"
-        else:
-            continue
-        raise StudyError(
-            f"{name} is set in {place}, so psiTurk would use its settings for the cloud.",
-            f"{remedy}, then try again.",
-        )
+        if name in settings.environment:
+            raise StudyError(
+                f"psiTurk would use its settings for the cloud: {settings.origin(name)} is set.",
+                f"Remove it, then try again. In a terminal: unset {name}",
+            )
 
 
-def refuse_remote_database(url: str) -> None:
+def refuse_remote_database(settings: Config) -> None:
     """Raise StudyError if the preview would write to a database on another computer."""
+    url = settings.value("Database Parameters", "database_url")
     server = url.partition("://")[2].rpartition("@")[2]
     if url.startswith("sqlite") or re.match(LOCAL_SERVER, server):
         return
-    names = [n for n in ("PSITURK_DATABASE_URL", "DATABASE_URL") if n in os.environ]
-    origin = f"the variable {names[-1]}" if names else "config.txt or ~/.psiturkconfig"
+    source = settings.source("Database Parameters", "database_url")
     raise StudyError(
-        f"The database is on another computer: {mask_passwords(url)} (from {origin}). "
+        f"The database is on another computer: {mask_passwords(url)} ({source}). "
         "A preview would write test data to it.",
-        "Remove that setting from the terminal, .env or the file, then try again.",
+        "Remove that setting, then try again.",
     )
 
 
 @contextlib.contextmanager
-def serving(config: "PsiturkConfig") -> Iterator[str]:
+def serving(settings: Config) -> Iterator[str]:
     """Run the server in a process of its own; yield its address once it answers.
 
     Raises StudyError if the port is busy or the server does not start.
     """
-    host = config.get("Server Parameters", "host")
-    port = config.getint("Server Parameters", "port")
+    host, port = settings.study.host, settings.study.port
     refuse_busy_port(host, port)
     address = f"http://{host}:{port}"
     # Out of reach of Ctrl-C: `stop` ends it once, whereas two signals leave a traceback.

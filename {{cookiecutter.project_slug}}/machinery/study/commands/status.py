@@ -13,8 +13,9 @@ from statistics import median
 import click
 from sqlalchemy import Row, case, func, select
 
+from study import config
 from study.database.reader import Participants, open_participants
-from study.heroku.app import AppState, fetch_app, read_settings, read_spec
+from study.heroku.app import AppState, fetch_app, read_spec
 from study.heroku.cli import CommandResult, Heroku
 from study.statuses import FINISHED, QUIT, STATUS_NAMES, UNPAID_MODES
 from study.text import pluralize
@@ -50,13 +51,13 @@ def run_status(folder: Path, local: bool) -> None:
         spec = read_spec(folder)
         app, results = fetch_app(Heroku(spec.app), size=("pg:info",))
         print(f"App {spec.app}" if app else f"There is no app {spec.app} yet. On this machine:")
-    settings = read_settings(folder, app)
+    settings = config.read(folder, app.config if app else None)
     lines = describe_server(app, results["size"]) if app else []
     participants = open_participants(settings)
     if participants.table is None:
         lines.append(f"Nobody has opened the study yet ({participants.place}).")
     else:
-        cutoff = int(settings.value("Task Parameters", "cutoff_time"))
+        cutoff = settings.study.cutoff_minutes
         lines += describe_participants(*count_participants(participants, cutoff), cutoff)
     counts = count_incidents(participants, DAYS)
     incidents = [f"{counts[kind]:>7}  {text}" for kind, text in INCIDENTS.items() if counts[kind]]

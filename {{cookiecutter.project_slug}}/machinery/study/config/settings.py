@@ -1,158 +1,143 @@
-"""The study's settings, read by psiTurk's own parser.
+"""The settings of the study, each with its section, its type and its rule in one place.
 
-psiTurk loads its configuration in pluralize places, each from the files and the
-environment anew (psiturk_config.py), so a setting can only be corrected in the
-environment, before psiTurk is imported. ``prepare_environment`` does that.
+To add one, add an attribute to ``StudySettings`` and explain the setting in config.txt.
 """
 
-import configparser
-import os
+import json
 import re
-from collections.abc import Mapping
-from pathlib import Path
-
-from dotenv import find_dotenv, load_dotenv
-from psiturk.psiturk_config import PsiturkConfig
-from psiturk.psiturk_exceptions import EphemeralContainerDBError
+from configparser import RawConfigParser
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, get_args
 
 from study.errors import StudyError
+from study.recruiters import RECRUITERS, Recruiter
+from study.text import mask_passwords
 
-# Names that psiTurk also reads without its prefix (psiturk_config.py, load_config).
-UNPREFIXED = ("PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-# Settings that psiTurk reads as a whole number, or as yes or no.
-NUMBERS = {
-    "approve_requirement", "cutoff_time", "loglevel", "num_conds", "num_counters",
-    "number_hits_approved", "port", "server_timeout",
-}  # fmt: skip
-SWITCHES = {
-    "allow_repeats", "do_scheduler", "enable_dashboard", "require_master_workers", "us_only",
-}  # fmt: skip
-# Spellings of a PostgreSQL address that psiTurk or SQLAlchemy would not understand.
-POSTGRES_SPELLINGS = ("postgresql://", "postgresql+psycopg://", "postgresql+psycopg2://")
+if TYPE_CHECKING:
+    from study.config import Config
+
+STUDY, TASK, SERVER, HIT = "Study", "Task Parameters", "Server Parameters", "HIT Configuration"
+SECRET = re.compile(r"(^|_)(key|pw|password|secret|token)(_|$)")
+Words = tuple[str, ...]
 
 
-def prepare_environment() -> None:
-    """Make the settings in the environment and in .env readable for psiTurk.
+@dataclass(frozen=True)
+class Setting:
+    """One setting as psiTurk sees it, and where it was set."""
 
-    Running it again changes nothing.
-    """
-    load_dotenv(find_dotenv(usecwd=True))
-    os.environ.update(readable(os.environ))
+    section: str
+    name: str
+    value: str
+    source: str
 
+    @property
+    def shown(self) -> str:
+        """The value for people to read: secrets, and passwords in addresses, are masked."""
+        is_secret = self.value and SECRET.search(self.name)
+        return "***" if is_secret else mask_passwords(self.value)
 
-def readable(environment: Mapping[str, str]) -> dict[str, str]:
-    """The same environment, as psiTurk can read it.
-
-    - A percent sign starts a reference in psiTurk's parser, and a bare one (as in a
-      percent-encoded password) stops the start with a ValueError: it is doubled.
-    - psiTurk picks the column type for data by looking for ``postgres://``
-      (models.py); other spellings of a PostgreSQL address are changed to that one.
-    """
-    changed = dict(environment)
-    for name in UNPREFIXED:
-        if value := environment.get(name):
-            changed.setdefault(f"PSITURK_{name}", value.replace("%", "%%"))
-    for name, value in list(changed.items()):
-        if name.startswith("PSITURK_") and not _is_readable(value):
-            changed[name] = value.replace("%", "%%")
-    url = changed.get("PSITURK_DATABASE_URL", "")
-    for spelling in POSTGRES_SPELLINGS:
-        if url.startswith(spelling):
-            changed["PSITURK_DATABASE_URL"] = "postgres://" + url.removeprefix(spelling)
-    return changed
+    def error(self, why: str) -> StudyError:
+        """Return the error that reports a value that cannot be used."""
+        cause = f"The setting {self.name} cannot be used: {why}."
+        return StudyError(cause, f"Correct it: {self.source}.")
 
 
-def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether psiTurk takes this for a host: it looks for the names, whatever their values."""
-    return "ON_CLOUD" in environment or "ON_HEROKU" in environment
+def described(section: str, name: str = "", default: str | None = None, least: int = 0) -> Any:
+    """Describe a setting: its name unless that is the attribute's, its value where config.txt
+    lacks it, and the least that a whole number may be."""
+    return field(metadata={"setting": (section, name, default, least)})
 
 
-def load() -> PsiturkConfig:
-    """The effective settings of the study in the current folder.
+@dataclass(frozen=True)
+class StudySettings:
+    """The validated settings of the study."""
 
-    Raises StudyError where psiTurk would refuse them or cannot read them; it names the file
-    and the line.
-    """
-    prepare_environment()
-    config = PsiturkConfig()
-    try:
-        config.load_config()
-    except EphemeralContainerDBError as error:
-        raise StudyError(
-            "ON_CLOUD is set, but the database is a file or on localhost. "
-            "A cloud server loses its files at every restart, and the data with them.",
-            "Give it a Postgres database, by DATABASE_URL. On Heroku: uv run study up",
-        ) from error
-    except (OSError, ValueError, configparser.Error) as error:
-        raise unreadable(error) from error
-    for section in config.sections():
-        for name in config.options(section):
-            check(config, section, name)
-    return config
+    title: str = described(HIT)
+    description: str = described(HIT)
+    institution: str = described(STUDY)
+    recruiter: Recruiter = described(STUDY, "recruitment")
+    preview_ids: Words = described(STUDY, default="")
+    allow_resume: bool = described(STUDY, default="false")
+    store_address: bool = described(STUDY, default="false")
+    script_sources: Words = described(STUDY, default="")
+    media_sources: Words = described(STUDY, default="")
+    currency: str = described(STUDY, default="USD")
+    max_record_mb: float = described(STUDY, default="8")
+    code_version: str = described(TASK, "experiment_code_version")
+    num_conds: int = described(TASK, least=1)
+    num_counters: int = described(TASK, least=1)
+    # One number for each cell (condition and counterbalance); empty: no limit, equal weights.
+    condition_targets: tuple[int, ...] = described(STUDY, default="")
+    condition_weights: tuple[float, ...] = described(STUDY, default="")
+    contact: str = described(TASK, "contact_email_on_error")
+    browser_exclude_rule: str = described(TASK)
+    allow_repeats: bool = described(TASK)
+    cutoff_minutes: int = described(TASK, "cutoff_time")
+    host: str = described(SERVER)
+    port: int = described(SERVER)
+    enable_dashboard: bool = described(SERVER)
+    do_scheduler: bool = described(SERVER)
+    # Used by psiTurk alone, which a wrong value would stop with a traceback.
+    loglevel: int = described(SERVER)
+    server_timeout: int = described(SERVER)
+    approve_requirement: int = described(HIT)
+    number_hits_approved: int = described(HIT)
+    require_master_workers: bool = described(HIT)
+    us_only: bool = described(HIT)
 
-
-def unreadable(error: Exception) -> StudyError:
-    """What to tell about a file of settings that cannot be parsed.
-
-    It quotes no line of it: the one at fault may hold a secret.
-    """
-    file = getattr(error, "source", None) or getattr(error, "filename", None) or "config.txt"
-    file = Path(str(file)).name
-    line = getattr(error, "lineno", None)
-    section, name = getattr(error, "section", ""), getattr(error, "option", "")
-    remedy = "A setting is `name = value`, in one line; a note begins with #."
-    if isinstance(error, configparser.DuplicateOptionError):
-        cause, remedy = f"{name} is there twice in [{section}]", "Take one of the two out."
-    elif isinstance(error, configparser.DuplicateSectionError):
-        cause, remedy = f"[{section}] begins twice", "Put its settings together under one of them."
-    elif isinstance(error, configparser.MissingSectionHeaderError):
-        cause = "this stands before the first part, such as [Study]"
-    elif isinstance(error, configparser.ParsingError):
-        cause, line = "this is no setting, no note and no [part]", error.errors[0][0]
-    elif isinstance(error, UnicodeDecodeError):
-        cause, remedy = "the file is not text in UTF-8", "Save it again, with the encoding UTF-8."
-    else:
-        cause, remedy = f"it cannot be read ({type(error).__name__})", "Correct or restore it."
-    return StudyError(f"{file}{f', line {line}' if line else ''}: {cause}.", remedy)
+    @property
+    def max_record_bytes(self) -> int:
+        """The size of the largest record that a participant may save."""
+        return int(self.max_record_mb * 1_000_000)
 
 
-def check(config: PsiturkConfig, section: str, name: str) -> None:
-    """Raise StudyError if a setting cannot be used by psiTurk."""
-    try:
-        value = config.get(section, name)
-    except configparser.InterpolationError as error:
-        raise cannot_use(section, name, "a percent sign is written %% there") from error
-    if name in NUMBERS and not value.strip().isdecimal():
-        raise cannot_use(section, name, f"{value!r} is not a whole number")
-    if name in SWITCHES and value.lower() not in config.BOOLEAN_STATES:
-        raise cannot_use(section, name, f"{value!r} is neither true nor false")
+def validate(config: "Config") -> StudySettings:
+    """Return the settings of the study. Raises StudyError for one that breaks its rule."""
+    values, conditions = {}, config.folder / "conditions.json"
+    for attribute in fields(StudySettings):
+        section, name, default, least = attribute.metadata["setting"]
+        name = name or attribute.name
+        missing = Setting(section, name, default, f"config.txt, section [{section}]")
+        setting = config.settings.get((section, name), missing)
+        try:
+            value = parse(attribute.type, setting.value, least)
+            if name in ("condition_targets", "condition_weights"):
+                value = spread(value, values["num_conds"], values["num_counters"])
+        except ValueError as error:
+            raise setting.error(str(error)) from error
+        values[attribute.name] = value
+        if name == "num_counters" and conditions.exists():  # as in psiturk/experiment.py
+            found = json.loads(conditions.read_text(encoding="utf-8"))
+            values |= {"num_conds": len(found), "num_counters": 1}
+    return StudySettings(**values)
 
 
-def cannot_use(section: str, name: str, why: str) -> StudyError:
-    """What to tell about a setting that is there and cannot be used."""
-    variable = f"PSITURK_{name.upper()}"
-    line = lines_of(Path("config.txt")).get((section, name))
-    place = "config.txt" if line is None else f"config.txt, line {line}"
-    if os.environ.get(variable):
-        place = f"the variable {variable}, in the terminal, in .env or among the config vars"
-    return StudyError(f"The setting {name} cannot be used: {why}.", f"Correct it: {place}.")
+def parse(kind: Any, text: str | None, least: int = 0) -> Any:
+    """Return the value of that type. Raises ValueError if there is none."""
+    if text is None:
+        raise ValueError("it is missing")
+    if kind is bool and text.lower() not in RawConfigParser.BOOLEAN_STATES:
+        raise ValueError(f"{text!r} is neither true nor false")
+    if kind is int and not (text.strip().isdecimal() and int(text) >= least):
+        raise ValueError(f"{text!r} is not a whole number{f' above {least - 1}' * (least > 0)}")
+    if kind is float and not 0 < float(text) < float("inf"):
+        raise ValueError(f"{text!r} is not a number above 0")
+    if kind is Recruiter and text not in RECRUITERS:
+        raise ValueError(f"{text!r} is none of {', '.join(RECRUITERS)}")
+    if kind == Words:
+        return tuple(re.findall(r"[^\s,;]+", text))
+    if words := get_args(kind):
+        return tuple(parse(words[0], word, 1) for word in text.split(",") if word.strip())
+    values = {bool: RawConfigParser.BOOLEAN_STATES, Recruiter: RECRUITERS}
+    return values[kind][text.lower()] if kind in values else kind(text)
 
 
-def lines_of(path: Path) -> dict[tuple[str, str], int]:
-    """The line on which a file sets each option, by section and name."""
-    found, section = {}, ""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    for number, line in enumerate(lines, start=1):
-        if header := re.match(r"\[(.+)\]", line):
-            section = header[1]
-        elif option := re.match(r"([^#;\s=:][^=:]*?)\s*[=:]", line):
-            found[section, option[1].lower()] = number
-    return found
-
-
-def _is_readable(value: str) -> bool:
-    try:
-        configparser.BasicInterpolation().before_set(None, "", "", value)
-    except ValueError:
-        return False
-    return True
+def spread(numbers: tuple, conditions: int, orders: int) -> tuple:
+    """Return one number for each cell, given one for all, for each condition or for each cell."""
+    if len(numbers) in (0, conditions * orders):
+        return numbers
+    if len(numbers) == 1:
+        return numbers * (conditions * orders)
+    if len(numbers) == conditions:
+        return tuple(number for number in numbers for _ in range(orders))
+    raise ValueError(f"it needs one number, or {conditions}, one for each condition")

@@ -9,7 +9,7 @@ import sys
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from study.config import settings
+from study.config import is_on_cloud
 from study.errors import StudyError
 from study.server.__main__ import read_study
 
@@ -20,13 +20,13 @@ def prepare_release() -> str:
     Raises StudyError if the server could not start with these settings and custom.py, or if
     DATABASE_URL is not a PostgreSQL database that accepts us.
     """
-    if not settings.is_on_cloud():
+    if not is_on_cloud():
         raise StudyError(
             "ON_CLOUD is not set, so the server would listen where nobody can reach it "
             "and keep its data in a file that the next restart deletes.",
             "Set it: heroku config:set ON_CLOUD=1",
         )
-    address = read_study().get("Database Parameters", "database_url")
+    address = read_study().value("Database Parameters", "database_url")
     remedy = "It must look like postgres://user:password@host/name"
     try:
         url = make_url(address)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from study.config.options import Options
+from study.config import StudySettings
 
 Cell = tuple[int, int]
 
@@ -25,7 +25,7 @@ class Design:
     weights: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, options: Options) -> "Design":
+    def of(cls, options: StudySettings) -> "Design":
         """Return the design that the settings describe."""
         conditions, orders = range(options.num_conds), range(options.num_counters)
         cells = tuple((condition, order) for condition in conditions for order in orders)

@@ -15,10 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from study.config.options import Options
+from study.config import StudySettings
 from study.database.conditions import Cell, Design
 from study.database.engine import Database
-from study.database.schema import counts, participants, superseded_records
+from study.database.schema import (
+    counts,
+    participants,
+    superseded_records,
+)
 from study.recruiters import Ids
 from study.statuses import (
     ALLOCATED,
@@ -139,7 +143,7 @@ class Browser:
 class Records:
     """The participants in the database of psiTurk's engine."""
 
-    def __init__(self, engine: Engine, options: Options):
+    def __init__(self, engine: Engine, options: StudySettings):
         self._database = Database(engine.url)
         self._options = options
         self._design = Design.of(options)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, select
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
-from study.config.sources import Effective
+from study.config import Config
 from study.errors import StudyError
 from study.heroku.app import find_settings
 
@@ -51,7 +51,7 @@ class Participants:
             raise unreadable(error) from error
 
 
-def find_study(folder: Path, local: bool) -> tuple[Participants, Effective]:
+def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:
     """Return the participants and settings of the app or, with ``local``, of this machine.
 
     Raises StudyError if there is no such app or its database cannot be read.
@@ -60,7 +60,7 @@ def find_study(folder: Path, local: bool) -> tuple[Participants, Effective]:
     return open_participants(settings), settings
 
 
-def open_participants(settings: Effective) -> Participants:
+def open_participants(settings: Config) -> Participants:
     """Open the table that the settings name. Raises StudyError if it cannot be read."""
     try:
         engine = create_engine(settings.value("Database Parameters", "database_url"))
@@ -74,7 +74,7 @@ def open_participants(settings: Effective) -> Participants:
     return Participants(engine, _reflect(engine, name))
 
 
-def find_key(participants: Participants, settings: Effective) -> str:
+def find_key(participants: Participants, settings: Config) -> str:
     """Return the study's secret key, found as in schema.py. Raises StudyError if it has none."""
     if configured := settings.value("Server Parameters", "secret_key"):
         return configured

@@ -17,7 +17,7 @@ from sqlalchemy import Column, Connection, Integer, String, Table, inspect, sele
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
-from study.config import settings
+from study.config import is_on_cloud
 from study.errors import StudyError
 from study.statuses import FINISHED
 
@@ -147,7 +147,7 @@ def create_tables_at_start() -> None:
     psiTurk does so in each worker at once, and on an empty database two workers can collide.
     A host may restart its databases and servers at the same time.
     """
-    deadline = time.monotonic() + SECONDS_TO_WAIT * settings.is_on_cloud()
+    deadline = time.monotonic() + SECONDS_TO_WAIT * is_on_cloud()
     while True:
         try:
             return create_tables()

@@ -6,20 +6,16 @@ they are read each time, stay in memory and never enter a message.
 
 from __future__ import annotations
 
-import configparser
 import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from study import config
+from study.config import Config
 from study.errors import StudyError
 from study.heroku.cli import CommandResult, Heroku, check_login, problem
-from study.heroku.git import settings_in
-
-if TYPE_CHECKING:  # needs psiTurk, which is not installed when the template's hook runs
-    from study.config.sources import Effective
 
 # US dollars a month, from Heroku's price list. A new app gets this dyno unless the account has
 # Eco.
@@ -51,22 +47,17 @@ PURPOSES = {"info": "looking for the app", "config": "reading the config vars"}
 
 @dataclass(frozen=True)
 class AppSpec:
-    """What the study asks for, in pyproject.toml and config.txt."""
+    """What the study asks for, in pyproject.toml."""
 
     app: str
     region: str
     team: str
     database: str  # an add-on plan, or "existing"
-    recruitment: str
 
     @property
     def remote(self) -> str:
         """The URL of the git remote `heroku`."""
         return f"https://git.heroku.com/{self.app}.git"
-
-    def recruitment_under(self, config: dict[str, str]) -> str:
-        """The recruiter that the server sees with these config vars."""
-        return config.get("PSITURK_RECRUITMENT") or self.recruitment
 
 
 @dataclass
@@ -118,13 +109,12 @@ def read_spec(folder: Path) -> AppSpec:
         with (folder / "pyproject.toml").open("rb") as file:
             table = tomllib.load(file)["tool"]["psiturk-heroku"]
         answers = [table[name] for name in ("app", "region", "team", "database")]
-        config = settings_in((folder / "config.txt").read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         raise StudyError(
             f"This folder holds no study that can be read ({error}).",
-            "Go to the study's own folder, where config.txt and pyproject.toml are.",
+            "Go to the study's own folder, where pyproject.toml and config.txt are.",
         ) from error
-    spec = AppSpec(*answers, config.get("Study", "recruitment", fallback=""))
+    spec = AppSpec(*answers)
     if not re.fullmatch(APP_NAME, spec.app):
         raise StudyError(
             f"{spec.app!r} cannot be the name of an app. Heroku takes 3 to 30 lower-case "
@@ -164,13 +154,13 @@ def parse_query(app: str, name: str, result: CommandResult) -> dict:
     return result.json()
 
 
-def find_settings(folder: Path, local: bool) -> Effective:
+def find_settings(folder: Path, local: bool) -> Config:
     """The settings of the app or, with ``local``, of this machine.
 
-    Raises StudyError if there is no such app, or as `read_settings` does.
+    Raises StudyError if there is no such app, or as `config.read` does.
     """
     if local:
-        return read_settings(folder)
+        return config.read(folder)
     spec = read_spec(folder)
     app, _ = fetch_app(Heroku(spec.app))
     if not app:
@@ -178,19 +168,4 @@ def find_settings(folder: Path, local: bool) -> Effective:
             f"There is no app {spec.app} on Heroku yet.",
             "For data on this machine, add --local. To make the app: uv run study up",
         )
-    return read_settings(folder, app)
-
-
-def read_settings(folder: Path, app: AppState | None = None) -> Effective:
-    """psiTurk's settings on the app or, without one, here. Raises StudyError as `load` does."""
-    from study.config import sources
-
-    try:
-        return sources.on_heroku(app.config, folder) if app else sources.here(folder)
-    except (OSError, ValueError, configparser.Error) as error:
-        # The text of the error may quote the line at fault, and that a secret.
-        where = getattr(error, "option", None) or f"line {getattr(error, 'lineno', '?')}"
-        raise StudyError(
-            f"The settings cannot be read: {type(error).__name__}, {where}.",
-            "Correct config.txt, .env, the environment or the app's config vars.",
-        ) from error
+    return config.read(folder, app.config)

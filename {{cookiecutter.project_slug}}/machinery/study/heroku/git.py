@@ -5,12 +5,12 @@ user, such as an uncommitted change of that file or a remote of another app, is 
 left alone.
 """
 
-import configparser
 import os
 import re
 import subprocess
 from pathlib import Path
 
+from study.config import value_in
 from study.errors import StudyError
 
 ADDRESS_LINE = re.compile(r"^ad_url_domain[ \t]*=[^\r\n]*", re.MULTILINE)
@@ -141,7 +141,7 @@ class Repository:
                 f"Write into its part [HIT Configuration], and commit: {line}",
             )
         self.config.write_bytes(text.encode("utf-8"))
-        contact = settings_in(text).get("Task Parameters", "contact_email_on_error")
+        contact = value_in(text, "Task Parameters", "contact_email_on_error") or ""
         commit = (*COMMIT, ADDRESS_MESSAGE, "--no-verify", "--", "config.txt")
         done = self.git(*self._commit_settings(contact), *commit)
         if done.returncode:
@@ -159,22 +159,9 @@ class Repository:
         return settings
 
 
-def settings_in(text: str) -> configparser.ConfigParser:
-    """config.txt, parsed; raises StudyError, without the line at fault, which may be secret."""
-    settings = configparser.ConfigParser(interpolation=None)
-    try:
-        settings.read_string(text)
-    except configparser.Error as error:
-        raise StudyError(
-            f"config.txt cannot be read: {type(error).__name__}.",
-            "Compare it with the last commit: git diff config.txt",
-        ) from error
-    return settings
-
-
 def domain_in(text: str) -> str:
     """The study's address, without https://; empty if there is none yet."""
-    return settings_in(text).get("HIT Configuration", "ad_url_domain", fallback="")
+    return value_in(text, "HIT Configuration", "ad_url_domain") or ""
 
 
 def is_heroku_domain(domain: str) -> bool:

@@ -6,7 +6,6 @@ with 0 without having done what was asked. So every change is read back, and a f
 believed only if its result is missing afterwards.
 """
 
-import configparser
 import os
 import re
 import secrets
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from study import config
 from study.errors import StudyError
 from study.heroku import cli
 from study.heroku.app import (
@@ -71,8 +71,9 @@ class Provisioning:
 
     @property
     def recruitment(self) -> str:
-        """The recruiter that the app's server sees."""
-        return self.spec.recruitment_under(self.state.config)
+        """The recruiter's name, as the app's server reads it."""
+        settings = config.read(self.repository.folder, self.state.config)
+        return settings.value("Study", "recruitment")
 
     def look(self) -> None:
         """Find out what exists. Raises StudyError if it belongs to somebody or something else."""
@@ -305,19 +306,13 @@ class ConfigStep(HerokuStep):
 def needed_config(run: Provisioning) -> dict[str, str]:
     """The config vars that every app needs. The key is new each time: set it once."""
     needed = {"ON_CLOUD": "1", "PSITURK_SECRET_KEY": secrets.token_hex(32)}
-    return needed | aws_keys() if find_recruiter(run.recruitment).makes_hits else needed
+    return needed | aws_keys(run) if find_recruiter(run.recruitment).makes_hits else needed
 
 
-def aws_keys() -> dict[str, str]:
+def aws_keys(run: Provisioning) -> dict[str, str]:
     """The Amazon keys of this machine, if it has both: the environment's or psiTurk's own."""
-    place = Path(os.environ.get("PSITURK_GLOBAL_CONFIG_LOCATION", Path.home()), ".psiturkconfig")
-    config = configparser.ConfigParser(interpolation=None)
-    try:
-        config.read(place, encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise StudyError(f"{place} cannot be read: {type(error).__name__}.", "Repair it.") from None
-    in_file = {name: config.get("AWS Access", name, fallback="") for name in AWS_KEYS}
-    keys = {name: os.environ.get(name) or in_file[name] for name in AWS_KEYS}
+    settings = config.read(run.repository.folder)
+    keys = {name: settings.value("AWS Access", name.lower()) for name in AWS_KEYS}
     return keys if all(keys.values()) else {}
 
 

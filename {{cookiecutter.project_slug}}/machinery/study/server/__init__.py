@@ -34,13 +34,11 @@ def init_app(app: Flask) -> None:
     psiTurk calls this from custom.py before it defines its own routes, so a route that is
     registered here wins (psiturk/experiment.py).
     """
-    from study.config import settings
-    from study.config.options import read_options
+    from study import config
     from study.server import dashboard, routes, security
     from study.server.services import services
 
-    config = settings.load()
-    options = read_options(config)
+    options = config.load().study
     about = {
         "title": options.title,
         "description": options.description,
@@ -56,8 +54,8 @@ def init_app(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + REQUEST_MARGIN
     services.start(options, app.secret_key)
     routes.register(app)
-    security.install(app, config)
-    if config.getboolean("Server Parameters", "enable_dashboard"):
+    security.install(app, options)
+    if options.enable_dashboard:
         dashboard.adapt_to_flask_3(app)
         dashboard.guard(app)
     if os.environ.get("STUDY_PREVIEW"):

@@ -10,10 +10,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from psiturk.psiturk_config import PsiturkConfig
-
-from study.config import settings
-from study.config.options import read_options
+from study import config
+from study.config import Config
 from study.errors import StudyError
 from study.excluded import read_excluded
 
@@ -33,16 +31,16 @@ def serve() -> None:
     """
     # psiTurk's module makes sockets co-operative when it is imported, so it comes before
     # any that opens one. It reads the settings, so these are checked first.
-    settings.load()
+    config.load()
     import psiturk.experiment_server
     from gunicorn.errors import HaltServer
 
-    config = read_study()
+    settings = read_study()
     if "STUDY_DASHBOARD" in os.environ:
         from study.server.dashboard import refuse_weak_login
 
-        refuse_weak_login(config)
-    elif config.getboolean("Server Parameters", "enable_dashboard"):
+        refuse_weak_login(settings)
+    elif settings.study.enable_dashboard:
         raise StudyError(
             "enable_dashboard is on, and with it every participant's page would wait for Amazon.",
             "Set it to false and start the dashboard apart, with `uv run study dashboard`.",
@@ -53,22 +51,21 @@ def serve() -> None:
         sys.exit(halt.exit_status)
 
 
-def read_study() -> PsiturkConfig:
+def read_study() -> Config:
     """Read everything that the researcher wrote for the server; returns the settings.
 
     Raises StudyError, with file and line, for a mistake in the settings, excluded.txt or
     custom.py. psiTurk itself would start without custom.py if that imports a module that
     does not exist (psiturk/experiment.py).
     """
-    config = settings.load()
-    read_options(config)
+    settings = config.load()
     read_excluded(Path())
     sys.path.insert(0, "")  # the study's folder, with custom.py and its modules
     try:
         importlib.import_module("custom")
     except Exception as error:
         raise explain(error) or error from error
-    return config
+    return settings
 
 
 def explain(error: Exception) -> StudyError | None:

@@ -14,10 +14,10 @@ import secrets
 import flask.json
 from flask import Flask, abort, request
 from flask.json.provider import DefaultJSONProvider
-from psiturk.psiturk_config import PsiturkConfig
 from werkzeug.datastructures import ImmutableMultiDict
 
-from study.config import settings
+from study import config
+from study.config import Config
 from study.errors import StudyError
 
 SHORTEST_PASSWORD = 12
@@ -30,15 +30,15 @@ def prepare_environment(port: int, scheduler: bool) -> str:
     made for this run. Raises StudyError for a weak password, and without AWS keys, because
     psiTurk's dashboard does not start without an MTurk account.
     """
-    config = settings.load()
-    if not config.get("AWS Access", "aws_access_key_id"):
+    settings = config.load()
+    if not settings.value("AWS Access", "aws_access_key_id"):
         raise StudyError(
             "psiTurk's dashboard needs the keys of an Amazon account with MTurk, and found none.",
             "Put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY into .env or ~/.psiturkconfig. "
             "Without MTurk you do not need the dashboard.",
         )
-    password = config.get("Server Parameters", "login_pw") or secrets.token_urlsafe(9)
-    secret_key = config.get("Server Parameters", "secret_key") or secrets.token_urlsafe(32)
+    password = settings.value("Server Parameters", "login_pw") or secrets.token_urlsafe(9)
+    secret_key = settings.value("Server Parameters", "secret_key") or secrets.token_urlsafe(32)
     os.environ |= {
         "STUDY_DASHBOARD": "1",
         "PSITURK_LOGIN_USERNAME": "researcher",
@@ -49,13 +49,13 @@ def prepare_environment(port: int, scheduler: bool) -> str:
         "PSITURK_PORT": str(port),
         "PSITURK_THREADS": "1",
     }
-    refuse_weak_login(settings.load())
+    refuse_weak_login(config.load())
     return password
 
 
-def refuse_weak_login(config: PsiturkConfig) -> None:
+def refuse_weak_login(settings: Config) -> None:
     """Raise StudyError if the dashboard's password could be guessed."""
-    password = config.get("Server Parameters", "login_pw")
+    password = settings.value("Server Parameters", "login_pw")
     # psiTurk's own examples have the password "examplepassword".
     if len(password) < SHORTEST_PASSWORD or len(set(password)) < 6 or "example" in password:
         raise StudyError(

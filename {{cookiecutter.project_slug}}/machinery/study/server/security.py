@@ -5,15 +5,13 @@ answer.
 """
 
 import os
-import re
+from collections.abc import Sequence
 from wsgiref.util import request_uri
 
 from flask import Flask, abort
-from psiturk.psiturk_config import PsiturkConfig
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from study.config import settings
-from study.recruiters import find_recruiter
+from study.config import StudySettings, is_on_cloud
 from study.server import assets, errors
 
 A_YEAR = 365 * 24 * 3600
@@ -26,13 +24,13 @@ ON_PAGES = [
 ]
 
 
-def install(app: Flask, config: PsiturkConfig) -> None:
+def install(app: Flask, settings: StudySettings) -> None:
     """Wire errors, files and headers into psiTurk's application."""
-    on_cloud = settings.is_on_cloud()
+    on_cloud = is_on_cloud()
     errors.install(app)
     assets.install(app, versioned=on_cloud)
     app.add_url_rule("/ppid", "no_ppid", lambda: abort(404))
-    app.wsgi_app = SecureHeaders(app.wsgi_app, page_headers(config), on_cloud)
+    app.wsgi_app = SecureHeaders(app.wsgi_app, page_headers(settings), on_cloud)
     if on_cloud:
         # Heroku's router adds the visitor's address and scheme to the headers it received. It
         # does not set X-Forwarded-Host, so that one would be the visitor's word.
@@ -69,25 +67,20 @@ class SecureHeaders:
             headers.append(("Cache-Control", "no-store"))
 
 
-def page_headers(config: PsiturkConfig) -> list[tuple[str, str]]:
+def page_headers(settings: StudySettings) -> list[tuple[str, str]]:
     """The headers of pages, by the settings recruitment, script_sources and media_sources."""
-    origin = find_recruiter(config.get("Study", "recruitment")).frame_origin
+    origin = settings.recruiter.frame_origin
     headers = [*ON_PAGES]
     if not origin:  # a page with the ad in a frame must stay in reach of the window that it opened
         headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
     if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have scripts in them
         policy = "frame-ancestors 'none'"
     else:
-        scripts, media = (
-            # A semicolon would begin another directive.
-            re.findall(r"[^\s,;]+", config.get("Study", name, fallback=""))
-            for name in ("script_sources", "media_sources")
-        )
-        policy = content_security_policy(origin, scripts, media)
+        policy = content_security_policy(origin, settings.script_sources, settings.media_sources)
     return [*headers, ("Content-Security-Policy", policy)]
 
 
-def content_security_policy(origin: str, scripts: list[str], media: list[str]) -> str:
+def content_security_policy(origin: str, scripts: Sequence[str], media: Sequence[str]) -> str:
     """What a page may load, and who may show it in a frame.
 
     Inline styles are allowed: jsPsych's plugins and many tasks write them, and they cannot

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from study import signing
-from study.config.options import Options
+from study.config import StudySettings
 from study.database import schema
 from study.database.participants import Records, utc_now
 from study.excluded import read_excluded
@@ -20,11 +20,11 @@ from study.excluded import read_excluded
 class Services:
     """One per process; ``start`` fills it before the first request."""
 
-    options: Options
+    options: StudySettings
     engine: Engine
     environment: Mapping[str, str]  # with the recruiter's codes
 
-    def start(self, options: Options, configured_key: str | None) -> None:
+    def start(self, options: StudySettings, configured_key: str | None) -> None:
         """Serve a study with these settings from the current folder."""
         from psiturk.db import engine  # reads the settings when it is imported
 
