@@ -82,9 +82,7 @@ def page_headers(settings: StudySettings) -> list[tuple[str, str]]:
     if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have scripts in them
         policy = "frame-ancestors 'none'"
     else:
-        policy = content_security_policy(
-            by_mturk, settings.script_sources, settings.media_sources
-        )
+        policy = content_security_policy(by_mturk, settings.script_sources, settings.media_sources)
     return [*headers, ("Content-Security-Policy", policy)]
 
 
