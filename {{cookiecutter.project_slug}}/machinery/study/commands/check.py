@@ -49,8 +49,11 @@ Line = tuple[str, str, str]  # what it is about, and a finding
 
 @dataclass
 class CheckContext:
-    """What the checks look at. ``app`` is None if there is none or Heroku cannot be asked,
-    ``settings`` if they cannot be read, ``participants`` until the check of the database has opened them."""
+    """What the checks look at.
+
+    ``app`` is None if there is none or Heroku cannot be asked, ``settings`` if they cannot be
+    read, ``participants`` until the check of the database has opened them.
+    """
 
     folder: Path
     spec: AppSpec

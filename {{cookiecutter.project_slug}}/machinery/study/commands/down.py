@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from study import config
 from study.database.reader import Participants, open_participants
 from study.errors import StudyError
-from study.export import download, read_pseudonym_key
+from study.export import read_pseudonym_key
 from study.export.download import download
 from study.heroku.app import (
     PRICES,
