@@ -49,10 +49,11 @@ class ColumnStats:
     def add(self, cells: tuple) -> Collection:
         """Take cells into account. Returns the different ones or, if a set cannot hold or tell
         them apart, all."""
-        types = set(map(type, cells)) - {NoneType}
+        types = set(map(type, cells))
+        self.present += len(cells) - (cells.count(None) if NoneType in types else 0)
+        types.discard(NoneType)
         # A set takes 1, 1.0 and True for the same, and 0.0 and -0.0.
         different = set(cells) if len(types) < 2 and types <= {str, int, bool} else cells
-        self.present += len(cells) - cells.count(None)
         self.kinds |= {KINDS[kind] for kind in types}
         if types & NUMBERS:
             self._measure([cell for cell in different if type(cell) in NUMBERS])
@@ -150,12 +151,12 @@ class Table:
 
 
 def _to_cells(values: tuple, different: Collection, kinds: set[str]) -> Iterable[bytes]:
+    if 2 * len(different) <= len(values):
+        cells = {value: to_cell(value) for value in different}
+        return map(cells.__getitem__, values)
     if kinds <= BARE:  # JSON and CSV agree about them, except for null
         return msgspec.json.encode(values)[1:-1].replace(b"null", b"").split(b",")
-    if 2 * len(different) > len(values):
-        return map(to_cell, values)
-    cells = {value: to_cell(value) for value in different}
-    return map(cells.__getitem__, values)
+    return map(to_cell, values)
 
 
 def to_cell(value: object) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -221,8 +221,8 @@ def add_key_columns(trials: Table, keys: Iterable[str | None]) -> None:
 def download_as_psiturk(participants: Participants, out: Path) -> Report:
     """Write psiTurk's three files as `psiturk download_datafiles` does, byte for byte.
 
-    They have no headers, hold real ids and everybody, in the table's own order. Where a record
-    lacks something, psiTurk stops or leaves it out; here it is left out of that one file, and
+    They have no headers, and hold everybody with real ids in the table's own order. Where a
+    record lacks something, psiTurk stops or omits it; here it is omitted from that one file, and
     reported. Raises StudyError as `download` does.
     """
     people, report = participants.table.c, Report(out, rows=dict.fromkeys(PARTS, 0))
@@ -237,12 +237,13 @@ def download_as_psiturk(participants: Participants, out: Path) -> Report:
             name: stack.enter_context(open(folder / f"{name}.csv", "wb", opener=private))
             for name in PARTS
         }
+        load = lru_cache(maxsize=1)(json.loads)
         for row in read_rows(connection, query):
             problems = []
             for name, file in files.items():
                 try:
-                    text = io.StringIO()
-                    rows = [(row.uniqueid, *cells) for cells in psiturk_rows(name, row.datastring)]
+                    text, record = io.StringIO(), load(row.datastring)
+                    rows = [(row.uniqueid, *cells) for cells in psiturk_rows(name, record)]
                     csv.writer(text).writerows(rows)
                     file.write(text.getvalue().encode())
                     report.rows[name] += len(rows)
@@ -255,9 +256,9 @@ def download_as_psiturk(participants: Participants, out: Path) -> Report:
     return report
 
 
-def psiturk_rows(name: str, datastring: str) -> Iterator[tuple]:
+def psiturk_rows(name: str, record: dict) -> Iterator[tuple]:
     """The rows of one of psiTurk's files, without the id (`psiturk/models.py`)."""
-    found = json.loads(datastring)[PARTS[name]]
+    found = record[PARTS[name]]
     if name == "questiondata":
         yield from found.items()
     elif name == "trialdata":
