@@ -16,6 +16,7 @@ from tests.bench.database import CODE_VERSION, CONDITIONS, SETTINGS, TABLE, Data
 from tests.bench.installation import clean_environment, generated_study, installed_study
 from tests.bench.load import database_server
 from tests.bench.report import table
+from tests.bench.servers import make_psiturks_tables
 
 SIZES = (1_000, 100_000, 1_000_000)
 CELL = f"codeversion = '{CODE_VERSION}' AND mode = 'live'"
@@ -38,11 +39,14 @@ def main() -> None:
         rows = []
         for size in SIZES:
             database = Database(cluster)
+            make_psiturks_tables(study, database.url)
+            database.fill(size, record_size=200)
             settings = {"DATABASE_URL": database.url, "ON_CLOUD": "1", **SETTINGS}
             release = [study.environment / "bin" / "python", "-m", "study.database"]
             environment = clean_environment(**settings)
-            subprocess.run(release, cwd=study.folder, env=environment, check=True)
-            database.fill(size, record_size=200)
+            subprocess.run(
+                release, cwd=study.folder, env=environment, stdout=subprocess.DEVNULL, check=True
+            )
             kept, read = milliseconds(database, READ), database.ask(READ)
             with_trigger = milliseconds(database, COMPLETE, repeat=1) / 100
             database.ask(f"DROP TRIGGER study_count ON {TABLE}")

@@ -88,6 +88,7 @@ def test_only_those_who_finished_or_still_may_count(dynos, cluster):
     # Condition 0: all finished. 1: long gone. 2: one finished, credited by psiTurk's shell.
     cluster.run(
         "UPDATE assignments SET status = 3 WHERE cond = 0",
+        "UPDATE assignments SET status = 4 WHERE cond = 0",
         "UPDATE assignments SET beginhit = beginhit - interval '31 minutes' WHERE cond > 0",
         "UPDATE assignments SET status = 5 WHERE uniqueid = "
         "(SELECT min(uniqueid) FROM assignments WHERE cond = 2)",

@@ -93,6 +93,11 @@ COUNTING = (
     f"""
 CREATE OR REPLACE FUNCTION study_count() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  IF OLD.status IN {FINISHED} AND NEW.status IN {FINISHED}
+    AND (OLD.codeversion, OLD.mode, OLD.cond, OLD.counterbalance)
+      = (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) THEN
+    RETURN NULL;  -- completed to submitted, for example
+  END IF;
   IF OLD.status IN {FINISHED} THEN
     UPDATE study_counts SET finished = finished - 1
     WHERE codeversion = OLD.codeversion AND mode = OLD.mode
