@@ -46,7 +46,7 @@ def make_app() -> bool:
 
     print("\nMaking the app on Heroku:", flush=True)
     keyboard = None if ANSWERS["__is_asking"] == "True" else subprocess.DEVNULL
-    up = [UV, "run", "--no-project", "python", "-B", "-m", "study.heroku"]
+    up = [UV, "run", "--no-project", "python", "-B", "-m", "study.commands.up"]
     try:
         environment = os.environ | {"PYTHONPATH": str(MACHINERY)}
         return subprocess.run(up, stdin=keyboard, env=environment).returncode == 0

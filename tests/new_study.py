@@ -28,7 +28,7 @@ class Study:
     path: Path
     machine: Machine
 
-    def up(self, *options: str, python: tuple[str, ...] = ("-m", "study.heroku"), yes=True):
+    def up(self, *options: str, python: tuple[str, ...] = ("-m", "study.commands.up"), yes=True):
         """Run `study up`; whatever it says, it tells no secret and shows no traceback.
 
         There is no terminal: ``yes`` says whether the command itself agrees to the price.

@@ -81,7 +81,7 @@ def up_in_a_terminal(study, typed: str) -> str:
     """What `study up` says while somebody types these lines; it must succeed."""
     terminal, other_end = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "study.heroku"],
+        [sys.executable, "-m", "study.commands.up"],
         cwd=study.path,
         env=study.machine.environment | {"PYTHONPATH": str(study.path / "machinery")},
         stdin=other_end,

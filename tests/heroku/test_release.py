@@ -38,7 +38,7 @@ def release(study):
 
     def release(**settings: str) -> tuple[int, str]:
         done = subprocess.run(
-            [study.python, "-m", "study.database"],
+            [study.python, "-m", "study.server.release"],
             cwd=study.path,
             env=os.environ | settings,
             stdin=subprocess.DEVNULL,
@@ -248,7 +248,7 @@ def test_app_json_asks_for_what_study_up_makes(new_folder, platform, machine):
         "PYTHONPATH": str(folder / "machinery"),
         "DATABASE_URL": "postgres://me:it@db.example.edu/study",
     }
-    up = machine.run("python3", "-m", "study.heroku", "--yes", cwd=folder)
+    up = machine.run("python3", "-m", "study.commands.up", "--yes", cwd=folder)
     assert up.returncode == 0, up.stdout + up.stderr
     asked = json.loads((folder / "app.json").read_text(encoding="utf-8"))
     assert_same_app(asked, platform.apps["study-to-be"])

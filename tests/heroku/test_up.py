@@ -154,7 +154,7 @@ def test_a_sona_url_that_was_not_known_at_first_is_asked_for_by_a_later_up(study
     url = "https://uni.sona-systems.com/webstudy_credit.aspx?credit_token=4e48&survey_code=XXXX"
     terminal, keyboard = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "study.heroku"],
+        [sys.executable, "-m", "study.commands.up"],
         cwd=study.path,
         env=study.machine.environment | {"PYTHONPATH": str(study.path / "machinery")},
         stdin=keyboard,

@@ -14,7 +14,7 @@ ROUND_TRIP = r"""
 import json, os, re, sys
 from pathlib import Path
 from pyarrow.parquet import read_table
-from study.database.reader import find_study
+from study.commands import find_study
 from study.export.download import download
 
 CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n)')

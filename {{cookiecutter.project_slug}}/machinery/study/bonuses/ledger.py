@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from study.database.reader import Participants, unreadable
 from study.errors import StudyError
-from study.export import private
+from study.pseudonyms import private
 from study.recruiters import Bonus
 from study.statuses import FINISHED
 from study.text import pluralize

@@ -1,0 +1,35 @@
+"""The commands of `uv run study`, one module each, and what several of them share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study import config
+from study.config import Config
+from study.errors import StudyError
+from study.heroku.app import fetch_app, read_spec
+from study.heroku.cli import Heroku
+
+if TYPE_CHECKING:
+    from study.database.reader import Participants
+
+
+def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:
+    """Return the participants and settings of the app or, with ``local``, of this machine.
+
+    Raises StudyError if there is no such app or its database cannot be read.
+    """
+    from study.database.reader import open_participants
+
+    app = None
+    if not local:
+        spec = read_spec(folder)
+        app, _ = fetch_app(Heroku(spec.app))
+        if not app:
+            raise StudyError(
+                f"There is no app {spec.app} on Heroku yet.",
+                "For data on this machine, add --local. To make the app: uv run study up",
+            )
+    settings = config.read(folder, app.config if app else None)
+    return open_participants(settings), settings

@@ -17,9 +17,10 @@ import click
 
 from study.bonuses import Rule, find_rule, read_participant
 from study.bonuses.ledger import STAMP, Ledger
-from study.database.reader import find_key, find_study
-from study.export import pseudonym, read_pseudonym_key
+from study.commands import find_study
+from study.database.reader import find_key
 from study.heroku.app import read_spec
+from study.pseudonyms import pseudonym, read_pseudonym_key
 from study.recruiters import Bonus, Recruiter, add_up, group_by
 from study.statuses import TEST_MODES, UNPAID_MODES
 from study.text import pluralize

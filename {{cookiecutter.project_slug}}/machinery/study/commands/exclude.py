@@ -46,7 +46,8 @@ def exclude(files: tuple[Path, ...], local: bool) -> None:
     folder = Path.cwd()
     ids = {worker for file in files for worker in read_ids(file)}
 
-    from study.database.reader import find_key, find_study
+    from study.commands import find_study
+    from study.database.reader import find_key
 
     participants, settings = find_study(folder, local)
     key = find_key(participants, settings)

@@ -7,6 +7,7 @@ What costs money waits until somebody has seen the price and said yes.
 Standard library only: see study/heroku.
 """
 
+import argparse
 import json
 import os
 import socket
@@ -238,3 +239,20 @@ def describe(run: Provisioning, missing: list, notes: list[str]) -> dict:
         "monthly_usd": monthly_price(run),
         "prices_checked": PRICES_CHECKED,
     }
+
+
+def main() -> None:
+    """Run `study up` before anything is installed, as the template's hook does."""
+    parser = argparse.ArgumentParser(description="Make this study's app on Heroku.")
+    parser.add_argument("--dry-run", action="store_true", help="print the commands only")
+    parser.add_argument("--yes", action="store_true", help="agree to the price")
+    parser.add_argument("--json", action="store_true", help="print the state as JSON")
+    options = parser.parse_args()
+    try:
+        sys.exit(not run_up(options.dry_run, options.yes, options.json))
+    except StudyError as error:
+        sys.exit(f"\n{error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ import click
 
 from study import signing
 from study.errors import StudyError
-from study.export import pseudonym, read_pseudonym_key
+from study.pseudonyms import pseudonym, read_pseudonym_key
 from study.statuses import STATUS_NAMES, TEST_MODES
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def verify(codes: tuple[str, ...], file: Path | None, local: bool) -> bool:
     if not lines:
         raise StudyError("There is no code to look up.", f"For example: study verify {EXAMPLE}")
 
-    from study.database.reader import find_key, find_study
+    from study.commands import find_study
+    from study.database.reader import find_key
 
     participants, settings = find_study(Path.cwd(), local)
     owners = find_owners(participants, find_key(participants, settings))

@@ -10,7 +10,6 @@ from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from study.config import Config
 from study.errors import StudyError
-from study.heroku.app import find_settings
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,6 @@ class Participants:
                 yield connection
         except SQLAlchemyError as error:
             raise unreadable(error) from error
-
-
-def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:
-    """Return the participants and settings of the app or, with ``local``, of this machine.
-
-    Raises StudyError if there is no such app or its database cannot be read.
-    """
-    settings = find_settings(folder, local)
-    return open_participants(settings), settings
 
 
 def open_participants(settings: Config) -> Participants:

@@ -18,7 +18,7 @@ from types import NoneType
 import msgspec
 
 from study.errors import StudyError
-from study.export import private
+from study.pseudonyms import private
 
 KINDS = {str: "text", int: "integer", float: "number", bool: "true/false", list: "list",
          dict: "object"}  # fmt: skip

@@ -22,11 +22,11 @@ import sqlalchemy as sa
 
 from study.database.reader import Participants
 from study.errors import StudyError
-from study.export import private, pseudonym
 from study.export.codebook import codebook
 from study.export.csv_format import Table, write_parquet
 from study.export.filters import Filter, count
 from study.export.records import COLUMNS, MOST_KEYS, PARTS, WHOLE, RecordReader, TooManyKeys
+from study.pseudonyms import private, pseudonym
 from study.text import pluralize
 
 TABLES = ("participants", *PARTS)

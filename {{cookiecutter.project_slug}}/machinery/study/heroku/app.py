@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from study import config
-from study.config import Config
 from study.errors import StudyError
 from study.heroku.cli import CommandResult, Heroku, check_login, problem
 
@@ -152,20 +150,3 @@ def parse_query(app: str, name: str, result: CommandResult) -> dict:
     if result.exit_code:
         raise problem(result, PURPOSES[name])
     return result.json()
-
-
-def find_settings(folder: Path, local: bool) -> Config:
-    """The settings of the app or, with ``local``, of this machine.
-
-    Raises StudyError if there is no such app, or as `config.read` does.
-    """
-    if local:
-        return config.read(folder)
-    spec = read_spec(folder)
-    app, _ = fetch_app(Heroku(spec.app))
-    if not app:
-        raise StudyError(
-            f"There is no app {spec.app} on Heroku yet.",
-            "For data on this machine, add --local. To make the app: uv run study up",
-        )
-    return config.read(folder, app.config)

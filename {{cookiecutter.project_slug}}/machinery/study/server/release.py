@@ -1,4 +1,4 @@
-"""The release phase: ``python -m study.database``, the ``release`` line of the Procfile.
+"""The release phase: ``python -m study.server.release``, the ``release`` line of the Procfile.
 
 The host runs it once for each new version, before any server runs that version. If it fails,
 the version is discarded and participants keep the one they have.
