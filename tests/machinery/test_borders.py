@@ -10,7 +10,8 @@ from generated import REPOSITORY
 
 from docs.draw_modules import STUDY, imports
 
-TOOLS = {"errors", "text", "signing", "statuses", "excluded", "pseudonyms"}  # which any part may import
+# Which any part may import.
+TOOLS = {"errors", "text", "signing", "statuses", "excluded", "pseudonyms"}
 MAY_IMPORT = {
     "config": {"recruiters"},
     "recruiters": set(),
