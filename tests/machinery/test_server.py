@@ -134,7 +134,7 @@ def test_the_number_of_workers(serve, cluster, settings, workers):
 def test_a_cloud_server_with_a_database_in_a_file_is_refused_in_plain_words(study):
     printed = refusal(study, study.path, ON_CLOUD="1")
     assert "A cloud server loses its files at every restart" in printed
-    assert "Give it a Postgres database" in printed
+    assert "Set DATABASE_URL to the address of a Postgres database" in printed
     assert "Traceback" not in printed
 
 
