@@ -164,7 +164,7 @@ def peak(command: Command) -> float:
     most, process = 0.0, command.start()
     while process.poll() is None:
         most = max(most, megabytes(process.pid))
-        time.sleep(0.02)
+        time.sleep(0.05)
     return most
 
 
