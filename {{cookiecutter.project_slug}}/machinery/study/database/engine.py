@@ -7,15 +7,15 @@ release phase and in psiTurk's shell.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import Any
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import URL, Connection, Dialect, Executable, QueuePool, create_engine
+from sqlalchemy import URL, Connection, Dialect, Executable, QueuePool, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import OperationalError
 
@@ -30,9 +30,14 @@ SECONDS_TO_WAIT = 10  # for a free connection, or for the database server
 # How long a broken network can go unnoticed; a participant's browser tries again.
 TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
        "tcp_user_timeout": 20_000}  # fmt: skip
-# Any number will do that nothing else on this database uses as an advisory lock.
-LOCK = {"postgresql": "SELECT pg_advisory_xact_lock(7227140533)", "sqlite": "BEGIN IMMEDIATE"}
-TRANSACTIONAL = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
+# Any number will do as a lock that nothing else on this database uses as one.
+BEGIN = {
+    "postgresql": (text("BEGIN"), text("SELECT pg_advisory_xact_lock(7227140533)")),
+    "sqlite": (text("BEGIN IMMEDIATE"),),
+}
+COMMIT = text("COMMIT")
+
+Run = Callable[..., list[Any]]  # of a statement and values for its bindparams; returns rows
 
 
 def connections_per_worker(environment: Mapping[str, str] = os.environ) -> int:
@@ -86,8 +91,8 @@ class PostgresDialect(PGDialect_psycopg):
 class Database:
     """The server's database, with a pool of its own for the requests of participants.
 
-    Every statement returns rows. Those outside ``serialized`` go to PostgreSQL's driver:
-    SQLAlchemy's execution would add 0.07 ms of CPU to each, and the driver needs 0.1 for a save.
+    Statements go to PostgreSQL's driver as SQL that is compiled once, so create them once, at
+    import: SQLAlchemy's execution would add 0.07 ms of CPU to the 0.1 that a save needs.
     """
 
     def __init__(self, url: URL):
@@ -95,29 +100,25 @@ class Database:
             url,
             isolation_level="AUTOCOMMIT",
             pool_size=connections_per_worker() - ENGINE_CONNECTIONS,
-            pool_reset_on_return=None,  # no transaction is open then
             hide_parameters=True,  # they hold ids and records, and errors are logged
         )
         self.dialect = self._engine.dialect.name
-        level = TRANSACTIONAL[self.dialect]
-        self._transactional = self._engine.execution_options(isolation_level=level)
         self._turn = Lock()
 
     def run(self, statement: Executable, **values: Any) -> list[Any]:
         """Run a statement as a transaction of its own; return its rows, after the commit.
 
-        Its SQL is kept, so create statements once, at import. It must be safe to repeat: if
-        the connection turns out to be cut, it is sent again. Raises SQLAlchemy's
-        OperationalError if the database is away.
+        It must be safe to repeat: if the connection turns out to be cut, it is sent again.
+        Raises SQLAlchemy's OperationalError if the database is away.
         """
-        if self.dialect == "sqlite":
-            with self._engine.connect() as connection:
-                return connection.execute(statement, values).all()
-        text, defaults = _compile(statement, self._engine.dialect)
         try:
-            return self._drive(text, defaults | values)
-        except OperationalError:
-            return self._drive(text, defaults | values)
+            with self._connect() as run:
+                return run(statement, **values)
+        except OperationalError as error:
+            if not error.connection_invalidated:
+                raise
+        with self._connect() as run:
+            return run(statement, **values)
 
     def one(self, statement: Executable, **values: Any) -> Any:
         """Run a statement; return its only row, or None."""
@@ -125,21 +126,44 @@ class Database:
         return rows[0] if rows else None
 
     @contextmanager
-    def serialized(self) -> Iterator[Connection]:
-        """Open a transaction, one at a time on all servers. Raises like ``run``."""
-        # Those who wait for their turn hold no connection that a save could use.
-        with self._turn, self._transactional.begin() as connection:
-            connection.exec_driver_sql(LOCK[self.dialect])
-            yield connection
+    def serialized(self) -> Iterator[Run]:
+        """Open a transaction, one at a time on all servers; yield what runs statements in it.
 
-    def _drive(self, text: str, values: Mapping[str, Any]) -> list[Any]:
+        Whatever is raised inside rolls it back. Raises like ``run``.
+        """
+        # Those who wait for their turn hold no connection that a save could use.
+        with self._turn, self._connect() as run:
+            for statement in BEGIN[self.dialect]:
+                run(statement)
+            yield run
+            run(COMMIT)
+
+    @contextmanager
+    def _connect(self) -> Iterator[Run]:
+        """Yield what runs statements on a connection; its pool rolls back what is left open."""
+        if self.dialect == "sqlite":
+            with self._engine.connect() as connection:
+                yield partial(_execute, connection)
+            return
         try:
             with closing(self._engine.raw_connection()) as pooled:
-                cursor = psycopg.Cursor(pooled.dbapi_connection, row_factory=namedtuple_row)
-                cursor.execute(text, values, prepare=True)
-                return cursor.fetchall()
+                yield partial(_drive, pooled.dbapi_connection, self._engine.dialect)
         except psycopg.OperationalError as error:
             raise OperationalError("", None, error, connection_invalidated=True) from error
+
+
+def _execute(connection: Connection, statement: Executable, **values: Any) -> list[Any]:
+    result = connection.execute(statement, values)
+    return result.all() if result.returns_rows else []
+
+
+def _drive(
+    driver: psycopg.Connection, dialect: Dialect, statement: Executable, **values: Any
+) -> list[Any]:
+    sql, defaults = _compile(statement, dialect)
+    cursor = psycopg.Cursor(driver, row_factory=namedtuple_row)
+    cursor.execute(sql, defaults | values, prepare=True)
+    return cursor.fetchall() if cursor.description else []
 
 
 @cache

@@ -12,17 +12,13 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine, Row, bindparam, select
+from sqlalchemy import Engine, Row, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from study.config import StudySettings
 from study.database.conditions import Cell, Design
-from study.database.engine import Database
-from study.database.schema import (
-    counts,
-    participants,
-    superseded_records,
-)
+from study.database.engine import Database, Run
+from study.database.schema import counts, participants, superseded_records
 from study.recruiters import Ids
 from study.statuses import (
     ALLOCATED,
@@ -51,7 +47,16 @@ _SUMMARY_COLUMNS = (
 _FIND = select(*_SUMMARY_COLUMNS).where(_BY_ID)
 _FIND_OF_WORKER = select(*_SUMMARY_COLUMNS).where(_row.workerid == bindparam("worker"))
 _LOAD = select(_row.datastring, *_SUMMARY_COLUMNS).where(_BY_ID)
-_ENROL = sa.insert(participants).returning(*_SUMMARY_COLUMNS)
+_INSERT_COLUMNS = (
+    "uniqueid", "assignmentid", "workerid", "hitid", "mode", "cond", "counterbalance",
+    "codeversion", "beginhit", "ipaddress", "browser", "platform", "language",
+)  # fmt: skip
+_ENROL = (
+    sa.insert(participants)
+    .values({name: bindparam(name) for name in _INSERT_COLUMNS})
+    .values(status=ALLOCATED, bonus=0, record_version=SAVES_PER_WINDOW)
+    .returning(*_SUMMARY_COLUMNS)
+)
 
 
 def _is_any(statuses: Sequence[int]) -> sa.ColumnElement[bool]:
@@ -169,15 +174,15 @@ class Records:
         at the same moment are enrolled one after the other, so that counts are exact and
         nobody gets two rows. Raises HasOtherAssignment.
         """
-        with self._database.serialized() as connection:
-            rows = connection.execute(_FIND_OF_WORKER, {"worker": ids.worker}).all()
+        with self._database.serialized() as run:
+            rows = run(_FIND_OF_WORKER, worker=ids.worker)
             for row in rows:
                 if row.uniqueid == ids.uniqueid:
-                    return row, connection.scalar(_OPEN_WINDOW, {"uid": ids.uniqueid})
+                    return row, run(_OPEN_WINDOW, uid=ids.uniqueid)[0][0]
             if rows and not (self._options.allow_repeats or ids.mode in TEST_MODES):
                 raise HasOtherAssignment
             now = utc_now()
-            condition, order = self._assign(connection, ids.mode, now)
+            condition, order = self._assign(run, ids.mode, now)
             values = {
                 "uniqueid": ids.uniqueid,
                 "assignmentid": ids.assignment,
@@ -188,14 +193,11 @@ class Records:
                 "counterbalance": order,
                 "codeversion": self._options.code_version,
                 "beginhit": now,
-                "status": ALLOCATED,
-                "bonus": 0,
-                "record_version": SAVES_PER_WINDOW,
                 **asdict(browser),
             }
-            return connection.execute(_ENROL, values).one(), 1
+            return run(_ENROL, **values)[0], 1
 
-    def _assign(self, connection: Connection, mode: str, now: datetime) -> Cell:
+    def _assign(self, run: Run, mode: str, now: datetime) -> Cell:
         from psiturk import experiment  # it imports custom.py, which may import this module
 
         if experiment.get_condition is not experiment.get_random_condcount:
@@ -203,7 +205,7 @@ class Records:
         since = now - timedelta(minutes=self._options.cutoff_minutes)
         values = {"codeversion": self._options.code_version, "mode": mode, "since": since}
         taken: Counter[Cell] = Counter()
-        for condition, order, number in connection.execute(_COUNT, values):
+        for condition, order, number in run(_COUNT, **values):
             taken[condition, order] += number
         return self._design.choose(taken)
 
