@@ -8,7 +8,7 @@ To add a recruiter, add a module to this package that defines a subclass of ``Re
         codes = {"completed": "PANEL_CODE"}
 
 The package imports all of its modules, and defining a subclass registers it. No other module knows
-a recruiter's name. The template also lists recruiters in cookiecutter.json, app.json and README.md.
+a recruiter's name. The template also lists recruiters in its questions, app.json and README.md.
 
 Only the standard library is used: `study up` runs before anything is installed.
 """
