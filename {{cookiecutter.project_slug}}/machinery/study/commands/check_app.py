@@ -1,0 +1,220 @@
+"""What `study check` finds on the app: its server, database, codes and address."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from study.commands.check import CheckContext, Finding
+from study.commands.status import INCIDENTS, count_incidents
+from study.config import is_on_cloud
+from study.errors import StudyError
+from study.heroku.app import DYNO_WORKERS, PLAN_CONNECTIONS
+from study.heroku.git import Repository
+from study.recruiters import find_recruiter
+from study.statuses import TEST_MODES
+from study.text import pluralize
+
+if TYPE_CHECKING:
+    from study.database.reader import Participants
+
+OUR_CONNECTIONS = 2  # of `study data` and the release phase
+DAYS = 7
+
+
+def mode(context: CheckContext) -> Iterator[Finding]:
+    """psiTurk must know that it runs on a cloud server, and participants must be let in."""
+    if not is_on_cloud(context.app.config):
+        yield "red", "ON_CLOUD is not set, so the server listens to itself only: uv run study up"
+    elif context.app.info["app"]["maintenance"]:
+        yield "red", f"participants are kept out: {context.heroku('maintenance:off')}"
+    else:
+        yield "green", "cloud server, open to participants"
+
+
+def key(context: CheckContext) -> Iterator[Finding]:
+    """The study needs a secret key of its own."""
+    if not context.settings.value("Server Parameters", "secret_key"):
+        cause = "PSITURK_SECRET_KEY is not set, so a key in the database is used"
+        remedy = "Set one before the first participant, for later it would invalidate earlier codes"
+        yield "yellow", f"{cause}. {remedy}: uv run study up"
+
+
+def dynos(context: CheckContext) -> Iterator[Finding]:
+    """A server must run and must not sleep."""
+    web = context.app.web_dynos
+    states = ", ".join(f"{dyno['size']} {dyno['state']}" for dyno in web)
+    if not web:
+        start = context.heroku("ps:scale web=1")
+        yield "red", f"no server runs: uv run study deploy or, after a pause, {start}"
+    elif any(dyno["size"] == "Eco" for dyno in web):
+        cause = "it sleeps after 30 minutes without visitors, and the next one waits"
+        yield "red", f"{states}: {cause}. {context.heroku('ps:type web=basic')}"
+    else:
+        yield "green" if all(dyno["state"] == "up" for dyno in web) else "red", states
+
+
+def address(context: CheckContext) -> Iterator[Finding]:
+    """The app must show its invitation at its own address."""
+    from study.commands.deploy import find_ad_problem
+    from study.recruiters import debug_link
+
+    url = f"https://{context.app.domain}"
+    # A debug participant's first look at the invitation stores nothing (psiturk/experiment.py).
+    if problem := find_ad_problem(url + debug_link()):
+        yield "red", f"{url} does not show the invitation ({problem}): {context.heroku('logs')}"
+    else:
+        yield "green", f"{url} answers"
+
+
+def database(context: CheckContext) -> Iterator[Finding]:
+    """The data must be in a Postgres that answers. Test runs and other databases are named."""
+    from study.database.reader import open_participants
+
+    url = context.settings.value("Database Parameters", "database_url")
+    # psiTurk refuses the other two on a cloud server (psiturk/psiturk_config.py).
+    if not url.startswith("postgres") or "localhost" in url or "sqlite" in url:
+        yield "red", "no Postgres is attached: uv run study up"
+        return
+    databases = context.app.databases
+    plan = databases[0]["plan"]["name"] if databases else "a Postgres of your own"
+    try:
+        context.participants = open_participants(context.settings)
+        modes = count_modes(context.participants)
+    except StudyError as error:
+        yield "red", f"{plan}: {error.cause}"
+        return
+    yield "green", f"{plan}, {pluralize(modes.total(), 'participant')}"
+    if test_runs := sum(modes[mode] for mode in TEST_MODES):
+        yield "yellow", f"{pluralize(test_runs, 'test run')} in it, which `study data` leaves out"
+    for extra in databases[1:]:
+        remedy = context.heroku(f"addons:destroy {extra['name']}")
+        yield "yellow", f"a second database costs money. If you do not need it: {remedy}"
+
+
+def count_modes(participants: "Participants") -> Counter[str]:
+    """Count the participants by mode."""
+    from sqlalchemy import func, select
+
+    if participants.table is None:
+        return Counter()
+    column = participants.table.c.mode
+    with participants.snapshot() as connection:
+        query = select(column, func.count()).group_by(column)
+        return Counter(dict(connection.execute(query).all()))
+
+
+def connections(context: CheckContext) -> Iterator[Finding]:
+    """All worker processes together must fit into the plan's connections."""
+    from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
+
+    plan = context.app.databases[0]["plan"]["name"] if context.app.databases else ""
+    sizes = [dyno["size"] for dyno in context.app.web_dynos]
+    if plan not in PLAN_CONNECTIONS or not sizes or not set(sizes) <= set(DYNO_WORKERS):
+        return
+    # The buildpack leaves the variable alone if it is set.
+    dynos = [{"WEB_CONCURRENCY": str(DYNO_WORKERS[size])} | context.app.config for size in sizes]
+    try:
+        workers = [int(dyno.get("PSITURK_THREADS") or dyno["WEB_CONCURRENCY"]) for dyno in dynos]
+        needed = [connections_per_worker(dyno) for dyno in dynos]
+    except ValueError as error:
+        yield "red", f"a config var must be a number and is not: {error}"
+        return
+    most = sum(number * each for number, each in zip(workers, needed, strict=True))
+    limit, number = PLAN_CONNECTIONS[plan], sum(workers)
+    uses = "process uses" if number == 1 else "processes use"
+    described = f"{number} worker {uses} up to {most} of the plan's {limit}"
+    if most + OUR_CONNECTIONS <= limit:
+        yield "green", described
+        return
+    fewer = (limit - OUR_CONNECTIONS) // number
+    remedy = "use fewer dynos, a smaller WEB_CONCURRENCY or a larger plan"
+    if fewer > ENGINE_CONNECTIONS:  # a worker needs at least one more
+        remedy = context.heroku(f"config:set CONNECTIONS_PER_WORKER={fewer}")
+    yield "red", f"{described}, and `study data` needs some too: {remedy}"
+
+
+def backups(context: CheckContext) -> Iterator[Finding]:
+    """Heroku should back up the database every day."""
+    if daily := re.search(r"daily at .+", context.answers["schedules"].out):
+        yield "green", daily[0]
+    elif context.app.databases:
+        command = context.heroku("pg:backups:schedule DATABASE_URL --at '02:00 UTC'")
+        yield "yellow", f"none are scheduled: {command}"
+
+
+def ad(context: CheckContext) -> Iterator[Finding]:
+    """The address for recruiters must be the app's."""
+    ad_url = context.settings.value("HIT Configuration", "ad_url")
+    host = re.match(r"\w+://([^/:]+)", ad_url)
+    domain = host[1] if host else context.settings.value("HIT Configuration", "ad_url_domain")
+    if domain == context.app.domain:
+        yield "green", f"recruiters are sent to {domain}"
+    else:
+        # psiTurk reads this setting only for HITs, and a domain of one's own is no mistake.
+        makes_hits = find_recruiter(context.recruitment).makes_hits
+        colour = "red" if makes_hits or not domain else "yellow"
+        yield colour, f"ad_url_domain is {domain or 'empty'}, the app's is {context.app.domain}"
+
+
+def version(context: CheckContext) -> Iterator[Finding]:
+    """The app should run the commit in this folder."""
+    answer = context.answers["releases"]
+    running = "" if answer.exit_code else find_deployed_commit(answer.json())
+    here = Repository(context.folder).head
+    if not running:
+        yield "yellow", "nothing was deployed yet: uv run study deploy"
+    elif not here.startswith(running):
+        yield "yellow", f"{running} runs, {here[:8] or 'no commit'} is here: uv run study deploy"
+    else:
+        yield "green", f"{running} runs, and is here"
+
+
+def find_deployed_commit(releases: list[dict]) -> str:
+    """Return the first 8 digits of the commit that runs, from the releases' descriptions."""
+    newest = float("inf")
+    for release in sorted(releases, key=lambda release: -release["version"]):
+        if release["version"] > newest or release["status"] != "succeeded":
+            continue
+        if back := re.match(r"Rollback to v(\d+)", release["description"]):
+            newest = int(back[1])
+        elif deploy := re.match(r"Deploy ([0-9a-f]{7,40})", release["description"]):
+            return deploy[1][:8]
+    return ""
+
+
+def codes(context: CheckContext) -> Iterator[Finding]:
+    """Check the code with which participants are sent back."""
+    known, app = find_recruiter(context.recruitment), context.spec.app
+    if not (name := known.code_var):
+        return
+    value = context.app.config.get(name)
+    try:
+        known.read_code(value or "")
+        yield "green", f"{name} is set. To see it: heroku config:get {name} --app {app}"
+    except ValueError as problem:
+        wrong = f"{name} cannot be right. {problem} heroku config:set {name}=… --app {app}"
+        unset = f"{name} is not set, so nobody is sent back to {known.label} at the end"
+        # Before the first deploy, nobody can have taken part.
+        colour = "red" if value or context.app.web_dynos else "yellow"
+        yield colour, wrong if value else f"{unset}: uv run study up asks for it"
+
+
+def happened(context: CheckContext) -> Iterator[Finding]:
+    """Report what did not go as planned, as far as something can be done about it."""
+    if context.participants is None:
+        return
+    known, app = find_recruiter(context.recruitment), context.spec.app
+    counts = count_incidents(context.participants, DAYS)
+    remedies = {
+        kind: f"without a code of {known.label}'s. If it gave you one: "
+        f"heroku config:set {name}=… --app {app}"
+        for kind, name in known.codes.items()
+        if kind != "completed" and not context.app.config.get(name)
+    }
+    remedies["wrong-mode"] = (
+        "so their data have it too: make HITs with psiTurk's shell, which writes the right one"
+    )
+    for kind, remedy in remedies.items():
+        if count := counts[kind]:
+            yield "yellow", f"{count} {INCIDENTS[kind]} in the last {DAYS} days, {remedy}"
