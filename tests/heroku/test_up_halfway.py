@@ -54,8 +54,9 @@ def test_an_unknown_plan(study, platform):
 
 def test_a_database_that_is_not_made_in_time(study, platform):
     platform.slow_addons(polls=100)
-    hurry = "from study.commands import up; from study.heroku import resources; resources.SECONDS_FOR_DATABASE = 12"
-    done = study.up(python=("-c", f"{hurry}; up.main()"))
+    imports = "from study.commands import up; from study.heroku import resources"
+    hurry = f"{imports}; resources.SECONDS_FOR_DATABASE = 12; up.main()"
+    done = study.up(python=("-c", hurry))
     [addon] = platform.apps[APP].addons
     assert_database_is_reported(
         done, addon, f"provisioning.\nWait for it: heroku addons:wait --app {APP}"
