@@ -118,8 +118,8 @@ def test_edits_show_on_reload(studies, previews, page):
     answers = {"experiment": "stroop", "project_slug": "edited"}
     folder = studies(**answers).path
     layout, style = folder / "templates/layout.html", folder / "static/css/study.css"
-    layout.write_bytes((folder / "machinery/study/pages/layout.html").read_bytes())
     page.goto(previews(**answers).link)
+    layout.write_bytes((folder / "machinery/study/pages/layout.html").read_bytes())
     edits = {
         layout: ("<footer", "<p id='edited'>New</p><footer"),
         style: ("", "#edited { letter-spacing: 7px; }\n"),

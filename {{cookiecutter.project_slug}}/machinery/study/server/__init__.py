@@ -60,7 +60,7 @@ def init_app(app: Flask) -> None:
         dashboard.guard(app)
     if os.environ.get("STUDY_PREVIEW"):
         app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0
-        app.jinja_env.auto_reload = True  # psiTurk has already created it from the config
+        app.jinja_env.cache = None  # edits and new pages of templates/ show at once
         app.after_request(routes.Narrator().report_step)
 
 
