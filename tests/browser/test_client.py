@@ -470,7 +470,7 @@ def test_a_closing_window_sends_what_the_stored_part_of_a_large_record_lacks(
     page.evaluate("psiTurk.taskdata.set({ note: [1.5, null, 1e21, -0] })")
     record = json.loads(page.evaluate("JSON.stringify(psiTurk.taskdata)"))
     page.close()
-    wait_for(lambda: all_arrived(preview, unique_id, counting), 10)
+    wait_for(lambda: all_arrived(preview, unique_id, counting))
     assert len(counting.shown) == 3
     arrived = stored(preview, unique_id)[1]
     events, counts = (arrived.pop(name) for name in ("eventdata", "windows"))
