@@ -136,6 +136,7 @@ def commit(folder, message):
     subprocess.run(["git", *names, "commit", "-qm", message], cwd=folder, check=True)
 
 
+@pytest.mark.slow
 def test_the_machinery_tells_its_version_and_which_of_its_files_were_changed(machinery):
     folder, check = machinery
     project = folder / "machinery" / "pyproject.toml"
