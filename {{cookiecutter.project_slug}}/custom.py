@@ -1,7 +1,7 @@
 """Your own server code: routes that the experiment can call, and the rule for bonuses.
 
 psiTurk imports this file, adds the routes of ``custom_code`` to its server and calls
-``init_app``, which brings in the machinery in study/. Keep these two.
+``init_app``, which brings in the machinery. Keep these two.
 """
 
 from flask import Blueprint

@@ -5,5 +5,4 @@ engine        connections to PostgreSQL and SQLite
 participants  a participant's row and record, as the server reads and changes them
 conditions    the rule that assigns conditions
 reader        read-only access for the commands
-__main__      the release phase
 """

@@ -99,6 +99,7 @@ class Table:
         self.stats[0] = ColumnStats()
         self.stats[0].kinds = {KINDS[str]}
         self.rows = self.longest = 0
+        # Open for as long as the table lives, so not in a `with`; it has no name to be left behind.
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self._widths = [(0, len(self.columns))]  # from which byte on rows have how many columns
         self._participants: list[bytes] = []

@@ -1,5 +1,6 @@
 """The study's app on Heroku: creating it, and asking about it.
 
 Standard library only, since the template's hook runs ``python -m study.commands.up`` before
-anything is installed. So are study.errors, study.recruiters and study.commands.up, which it uses.
+anything is installed. The same holds for what it imports: study.commands, study.config,
+study.errors, study.excluded and study.recruiters.
 """

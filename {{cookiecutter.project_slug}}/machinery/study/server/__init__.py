@@ -8,9 +8,10 @@
     routes      arrival, task, endings: in the order of a participation
     worker      gunicorn's worker
     dashboard   psiTurk's dashboard, in a process of its own
+    release     the release phase, before a new version serves anybody
 
 Nothing here may import a module that opens sockets before psiTurk has patched them, so
-imports stand inside the functions.
+imports are inside the functions.
 """
 
 from __future__ import annotations
