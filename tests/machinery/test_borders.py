@@ -11,7 +11,7 @@ from generated import REPOSITORY
 from docs.draw_modules import STUDY, imports
 
 # Which any part may import.
-TOOLS = {"errors", "text", "signing", "statuses", "excluded", "pseudonyms"}
+TOOLS = {"messages", "signing", "statuses", "excluded"}
 MAY_IMPORT = {
     "config": {"recruiters"},
     "recruiters": set(),
@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "export": {"config", "recruiters", "database"},
     "bonuses": {"config", "recruiters", "database"},
 }
-BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "errors.py", "text.py", "statuses.py")
+BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "messages.py", "statuses.py")
 
 
 def modules(*parts: str) -> list[Path]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from psiturk.psiturk_config import PsiturkConfig
 from psiturk.psiturk_exceptions import EphemeralContainerDBError
 from study import config
-from study.errors import StudyError
+from study.messages import StudyError
 
 ENVIRONMENT, REFUSED = dict(os.environ), (configparser.Error, ValueError, StudyError)
 
@@ -145,7 +145,7 @@ def test_the_machinery_tells_its_version_and_which_of_its_files_were_changed(mac
     with (folder / "custom.py").open("a") as custom:
         custom.write("# mine\n")
     assert check()[0] == "green"
-    text = folder / "machinery" / "study" / "text.py"
+    text = folder / "machinery" / "study" / "messages.py"
     text.write_text(f"{text.read_text()}# mine\n")
     (folder / "machinery" / "größe.py").touch()
     (folder / "machinery" / "LICENSE").unlink()
@@ -154,7 +154,7 @@ def test_the_machinery_tells_its_version_and_which_of_its_files_were_changed(mac
             commit(folder, "Change the machinery")
         colour, said = check()
         assert colour == "yellow" and f"version {number}, but 3 files differ: " in said
-        for name in ("machinery/study/text.py", "machinery/größe.py", "machinery/LICENSE"):
+        for name in ("machinery/study/messages.py", "machinery/größe.py", "machinery/LICENSE"):
             assert name in said
         assert "An update would undo that" in said
     edit(project, r'^version = ".+?"', 'version = "99.0"')

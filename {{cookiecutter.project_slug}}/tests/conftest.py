@@ -9,7 +9,7 @@ import pytest
 import requests
 from study import config
 from study.commands import preview
-from study.errors import StudyError
+from study.messages import StudyError
 from study.server.__main__ import read_study
 
 STUDY = Path(__file__).parent.parent

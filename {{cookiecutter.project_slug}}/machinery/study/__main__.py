@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from study.errors import StudyError
+from study.messages import StudyError
 
 # In the order of a study's life, each with the first sentence of its own help.
 COMMANDS = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study import signing
-from study.errors import StudyError
+from study.messages import StudyError
 
 FILE = "excluded.txt"
 PSEUDONYM = re.compile(r"[0-9a-f]{32}")

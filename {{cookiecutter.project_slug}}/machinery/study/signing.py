@@ -1,12 +1,16 @@
-"""What the study proves with its secret key: who owns a record, who finished, who is known.
+"""What the study makes with a secret key: pseudonyms, completion codes, proofs of ownership.
 
-Each use mixes its own word in, so that a code shown to somebody proves nothing elsewhere.
+Each use of the study's own key mixes a word of its own in, so that a code shown to somebody
+proves nothing elsewhere. The pseudonyms of downloads have a key of this machine's, data/key.
 """
 
 import base64
 import hashlib
 import hmac
+import os
 import re
+import secrets
+from pathlib import Path
 
 # Crockford's base 32: no I, L, O and U, so that a code can be read out and typed again.
 _STANDARD = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -35,3 +39,23 @@ def normalised_code(text: str) -> str:
 def worker_pseudonym(key: str, worker: str) -> str:
     """The name under which a recruiter's id stands in excluded.txt (32 hexadecimal digits)."""
     return proof(key, "worker", worker).hex()[:32]
+
+
+def pseudonym(pseudonym_key: bytes, identifier: str) -> str:
+    """The name for an id in downloads: always the same, and untraceable without the key."""
+    return hmac.digest(pseudonym_key, identifier.encode(), hashlib.sha256).hex()[:16]
+
+
+def read_pseudonym_key(folder: Path) -> bytes:
+    """The key of the study's pseudonyms; made on first use, then always the same."""
+    path = folder / "data" / "key"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        with open(path, "xb", opener=private) as file:
+            file.write(secrets.token_hex(32).encode())
+    return path.read_bytes()
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that no other user of this machine can read, as `open` expects it."""
+    return os.open(path, flags, 0o600)

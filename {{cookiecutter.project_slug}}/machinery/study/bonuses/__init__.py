@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from study.errors import StudyError
+from study.messages import StudyError
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,10 @@ from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from study.database.reader import Participants, unreadable
-from study.errors import StudyError
-from study.pseudonyms import private
+from study.messages import StudyError, pluralize
 from study.recruiters import Bonus
+from study.signing import private
 from study.statuses import FINISHED
-from study.text import pluralize
 
 STAMP = "%Y-%m-%d-%H%M%S"  # begins a file's name; the table has the same time (UTC)
 ROWS_AT_ONCE = 50  # a record may have hundreds of kilobytes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from study import config
 from study.config import Config
-from study.errors import StudyError
 from study.heroku.app import fetch_app, read_spec
 from study.heroku.cli import Heroku
+from study.messages import StudyError
 
 if TYPE_CHECKING:
     from study.database.reader import Participants

@@ -20,10 +20,10 @@ from study.bonuses.ledger import STAMP, Ledger
 from study.commands import find_study
 from study.database.reader import find_key
 from study.heroku.app import read_spec
-from study.pseudonyms import pseudonym, read_pseudonym_key
+from study.messages import pluralize
 from study.recruiters import Bonus, Recruiter, add_up, group_by
+from study.signing import pseudonym, read_pseudonym_key
 from study.statuses import TEST_MODES, UNPAID_MODES
-from study.text import pluralize
 
 if TYPE_CHECKING:
     from study.bonuses.ledger import Ledger

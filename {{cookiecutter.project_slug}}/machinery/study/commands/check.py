@@ -17,14 +17,13 @@ import click
 
 from study import config
 from study.config import Config
-from study.errors import StudyError
 from study.excluded import FILE, fingerprint, read_excluded
 from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
 from study.heroku.cli import CommandResult, Heroku
 from study.heroku.git import Repository
 from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted
+from study.messages import StudyError, pluralize
 from study.recruiters import RECRUITERS
-from study.text import pluralize
 
 if TYPE_CHECKING:
     from study.database.reader import Participants

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from study.commands.check import CheckContext, Finding
 from study.commands.status import INCIDENTS, count_incidents
 from study.config import is_on_cloud
-from study.errors import StudyError
 from study.heroku.app import DYNO_WORKERS, PLAN_CONNECTIONS
 from study.heroku.git import Repository
+from study.messages import StudyError, pluralize
 from study.recruiters import find_recruiter
 from study.statuses import TEST_MODES
-from study.text import pluralize
 
 if TYPE_CHECKING:
     from study.database.reader import Participants

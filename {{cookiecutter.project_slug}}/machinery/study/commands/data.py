@@ -8,7 +8,7 @@ from study.commands import find_study
 from study.export.csv_format import import_pyarrow
 from study.export.download import SUPERSEDED, TABLES, UNREADABLE, download, download_as_psiturk
 from study.export.filters import Filter, read_filters
-from study.pseudonyms import read_pseudonym_key
+from study.signing import read_pseudonym_key
 
 
 @click.command()

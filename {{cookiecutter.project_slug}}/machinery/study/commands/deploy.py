@@ -21,13 +21,12 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from study import config
-from study.errors import StudyError
 from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
 from study.heroku.cli import Heroku
 from study.heroku.git import Repository
 from study.heroku.preflight import CHECKS, find_todo_spots
+from study.messages import StudyError, mask_passwords
 from study.recruiters import debug_link, describe_links
-from study.text import mask_passwords
 
 SECONDS_FOR_RELEASE = 600
 SECONDS_FOR_BOOT = 120  # Heroku gives up after 60

@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 
 from study import config
 from study.database.reader import Participants, open_participants
-from study.errors import StudyError
 from study.export.download import download
 from study.heroku.app import (
     PRICES,
@@ -24,7 +23,8 @@ from study.heroku.app import (
     read_spec,
 )
 from study.heroku.cli import Heroku, problem
-from study.pseudonyms import read_pseudonym_key
+from study.messages import StudyError
+from study.signing import read_pseudonym_key
 
 SECONDS_FOR_BACKUP = 1800
 DUMP = b"PGDMP"  # the first bytes of pg_dump's custom format

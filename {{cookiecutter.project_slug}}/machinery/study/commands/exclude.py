@@ -12,11 +12,10 @@ from pathlib import Path
 import click
 
 from study import signing
-from study.errors import StudyError
 from study.excluded import FILE, MADE_WITH, fingerprint, read_excluded
+from study.messages import StudyError, pluralize
 from study.recruiters import ID, RECRUITERS, find_recruiter
 from study.statuses import TEST_MODES
-from study.text import pluralize
 
 HEADER = """\
 # Who must not take part, because they took part in an earlier study. Each line is the

@@ -17,8 +17,7 @@ import click
 
 from study import config
 from study.config import Config
-from study.errors import StudyError
-from study.text import mask_passwords
+from study.messages import StudyError, mask_passwords
 
 SECONDS_TO_START = 60
 SECONDS_TO_STOP = 10

@@ -17,8 +17,8 @@ from study import config
 from study.database.reader import Participants, open_participants
 from study.heroku.app import AppState, fetch_app, read_spec
 from study.heroku.cli import CommandResult, Heroku
+from study.messages import pluralize
 from study.statuses import FINISHED, QUIT, STATUS_NAMES, UNPAID_MODES
-from study.text import pluralize
 
 RECENT_MINUTES = 10
 DAYS = 7  # of incidents shown

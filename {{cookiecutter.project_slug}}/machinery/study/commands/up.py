@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from study.errors import StudyError
 from study.heroku.app import DYNO, IN_PYPROJECT, PRICES, PRICES_CHECKED, describe_price
 from study.heroku.git import is_heroku_domain
 from study.heroku.resources import Provisioning
+from study.messages import StudyError
 from study.recruiters import find_recruiter
 
 Ask = Callable[[str], str]

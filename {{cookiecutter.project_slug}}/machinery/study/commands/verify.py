@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from study import signing
-from study.errors import StudyError
-from study.pseudonyms import pseudonym, read_pseudonym_key
+from study.messages import StudyError
+from study.signing import pseudonym, read_pseudonym_key
 from study.statuses import STATUS_NAMES, TEST_MODES
 
 if TYPE_CHECKING:

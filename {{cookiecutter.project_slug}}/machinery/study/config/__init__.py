@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from study.config.settings import HIT, SERVER, Setting, StudySettings, validate
-from study.errors import StudyError
+from study.messages import StudyError
 
 # Names that psiTurk also reads without its prefix.
 UNPREFIXED = ("PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")

@@ -9,9 +9,8 @@ from configparser import RawConfigParser
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, get_args
 
-from study.errors import StudyError
+from study.messages import StudyError, mask_passwords
 from study.recruiters import RECRUITERS, Recruiter
-from study.text import mask_passwords
 
 if TYPE_CHECKING:
     from study.config import Config

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, selec
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from study.config import Config
-from study.errors import StudyError
+from study.messages import StudyError
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from study.config import is_on_cloud
-from study.errors import StudyError
+from study.messages import StudyError
 from study.statuses import FINISHED
 
 # Heroku gives a server 60 seconds to listen. One that exits instead is restarted at once, and

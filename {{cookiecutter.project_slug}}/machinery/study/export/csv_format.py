@@ -17,8 +17,8 @@ from types import NoneType
 
 import msgspec
 
-from study.errors import StudyError
-from study.pseudonyms import private
+from study.messages import StudyError
+from study.signing import private
 
 KINDS = {str: "text", int: "integer", float: "number", bool: "true/false", list: "list",
          dict: "object"}  # fmt: skip

@@ -21,13 +21,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from study.database.reader import Participants
-from study.errors import StudyError
 from study.export.codebook import codebook
 from study.export.csv_format import Table, write_parquet
 from study.export.filters import Filter, count
 from study.export.records import COLUMNS, MOST_KEYS, PARTS, WHOLE, RecordReader, TooManyKeys
-from study.pseudonyms import private, pseudonym
-from study.text import pluralize
+from study.messages import StudyError, pluralize
+from study.signing import private, pseudonym
 
 TABLES = ("participants", *PARTS)
 IDENTIFIERS = ("uniqueid", "workerid", "assignmentid", "hitid", "ipaddress")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from study.errors import StudyError
+from study.messages import StudyError
 from study.statuses import FINISHED, STATUS_NAMES, TEST_MODES
 
 ALL = "all"

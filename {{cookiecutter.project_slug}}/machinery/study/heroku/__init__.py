@@ -2,5 +2,5 @@
 
 Standard library only, since the template's hook runs ``python -m study.commands.up`` before
 anything is installed. The same holds for what it imports: study.commands, study.config,
-study.errors, study.excluded and study.recruiters.
+study.messages, study.excluded and study.recruiters.
 """

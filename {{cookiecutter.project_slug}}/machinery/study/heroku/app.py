@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from study.errors import StudyError
 from study.heroku.cli import CommandResult, Heroku, check_login, problem
+from study.messages import StudyError
 
 # US dollars a month, from Heroku's price list. A new app gets this dyno unless the account has
 # Eco.

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from study.errors import StudyError
+from study.messages import StudyError
 
 OLDEST_VERSION = (9, 0)
 SECONDS_PER_COMMAND = 90

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from study.config import value_in
-from study.errors import StudyError
+from study.messages import StudyError
 
 ADDRESS_LINE = re.compile(r"^ad_url_domain[ \t]*=[^\r\n]*", re.MULTILINE)
 COMMIT = ("commit", "--quiet", "-m")

@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from study import config
-from study.errors import StudyError
 from study.heroku import cli
 from study.heroku.app import (
     DYNO,
@@ -37,6 +36,7 @@ from study.heroku.git import (
     Repository,
     is_heroku_domain,
 )
+from study.messages import StudyError
 from study.recruiters import find_recruiter
 
 SECONDS_FOR_DATABASE = 600

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from study import config
 from study.config import Config
-from study.errors import StudyError
 from study.excluded import read_excluded
+from study.messages import StudyError
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from study import config
 from study.config import Config
-from study.errors import StudyError
+from study.messages import StudyError
 
 SHORTEST_PASSWORD = 12
 

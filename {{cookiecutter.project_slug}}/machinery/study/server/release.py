@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from study.config import is_on_cloud
-from study.errors import StudyError
+from study.messages import StudyError
 from study.server.__main__ import read_study
 
 

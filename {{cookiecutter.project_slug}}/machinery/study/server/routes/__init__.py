@@ -5,8 +5,8 @@ from datetime import datetime
 
 from flask import Flask, Response, request
 
+from study.messages import pluralize
 from study.server.services import services
-from study.text import pluralize
 
 # Steps of a participation by the name of their route.
 STEPS = {

@@ -1,4 +1,6 @@
-"""Errors that people read: what went wrong, what to do next, what was left behind."""
+"""What people read: errors with a remedy, numbers with nouns, addresses without passwords."""
+
+import re
 
 
 class StudyError(Exception):
@@ -14,3 +16,13 @@ class StudyError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(filter(None, (self.cause, self.remedy, self.left)))
+
+
+def pluralize(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: ``1 participant``, ``2,000 participants``."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def mask_passwords(text: str) -> str:
+    """The text with ``***`` for the password of each URL in it, whatever signs that has."""
+    return re.sub(r"(://[^\s:/@]*):\S*@", r"\1:***@", text)
