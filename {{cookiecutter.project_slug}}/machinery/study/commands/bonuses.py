@@ -18,7 +18,6 @@ import click
 from study.bonuses import Rule, find_rule, read_participant
 from study.bonuses.ledger import STAMP, Ledger
 from study.commands import find_study
-from study.database.reader import find_key
 from study.heroku.app import read_spec
 from study.messages import pluralize
 from study.recruiters import Bonus, Recruiter, add_up, group_by
@@ -67,7 +66,7 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
     modes = [mode for mode in recruiter.modes if mode not in UNPAID_MODES]
     results = ask_rule(rule, ledger.read_finished(modes, again), pseudonym_key)
     if results.bonuses:
-        key = find_key(participants, settings) if recruiter.is_anonymous else ""
+        key = participants.find_key(settings) if recruiter.is_anonymous else ""
         files = recruiter.bonus_files(results.bonuses, currency, again, key)
         now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         name = f"{now:{STAMP}}-{'local-' * local}{'again-' * again}{recruiter.name}"

@@ -63,11 +63,12 @@ class CheckContext:
         return f"heroku {command} --app {self.spec.app}"
 
 
+Check = Callable[[CheckContext], Iterator[Finding]]  # its name begins its lines
 # These are made even if the settings cannot be read.
 WITHOUT_SETTINGS = (
-    "machinery", "files", "pages", "mode", "dynos", "address", "connected", "backups", "version",
-)  # fmt: skip
-Check = Callable[[CheckContext], Iterator[Finding]]
+    *("machinery", "files", "pages", "mode", "dynos", "address"),
+    *("connected", "backups", "version"),
+)
 
 
 @click.command()
@@ -78,16 +79,13 @@ def check(as_json: bool) -> bool:
     Exits with 1 if something must be put right first.
     """
     context = build_context(Path.cwd())
-    for about, find in list_checks(context).items():
-        if context.settings is None and about not in WITHOUT_SETTINGS:
-            continue
-        context.lines += [(about, *finding) for finding in find(context)]
+    for find in list_checks(context):
+        if context.settings or find.__name__ in WITHOUT_SETTINGS:
+            context.lines += [(find.__name__, *finding) for finding in find(context)]
     listed = context.settings.settings.values() if context.settings else ()
     settings = [asdict(each) | {"value": each.shown} for each in listed]
     if as_json:
-        lines = [
-            dict(zip(("about", "colour", "text"), line, strict=True)) for line in context.lines
-        ]
+        lines = [{"about": a, "colour": c, "text": text} for a, c, text in context.lines]
         print(json.dumps({"settings": settings, "lines": lines}, indent=2))
     else:
         place = f"the app {context.spec.app}" if context.app else "this computer"
@@ -121,28 +119,19 @@ def build_context(folder: Path) -> CheckContext:
     return context
 
 
-def list_checks(context: CheckContext) -> dict[str, Check]:
-    """Return the checks by the word that begins their lines."""
-    from study.commands import check_app
+def list_checks(context: CheckContext) -> list[Check]:
+    """Return the checks in the order of their lines."""
+    from study.commands import check_app as app
 
-    checks: dict[str, Check] = {
-        "machinery": machinery, "files": files, "pages": pages, "contact": contact,
-        "recruiter": recruiter, "excluded": excluded,
-    }  # fmt: skip
+    checks = [machinery, files, pages, contact, recruiter, excluded]
     if context.app:
-        checks |= {
-            "mode": check_app.mode, "key": check_app.key, "codes": check_app.codes,
-            "dynos": check_app.dynos, "address": check_app.address,
-            "database": check_app.database, "connected": check_app.connections,
-            "happened": check_app.happened, "backups": check_app.backups, "ad": check_app.ad,
-            "version": check_app.version,
-        }  # fmt: skip
+        checks += [app.mode, app.key, app.codes, app.dynos, app.address, app.database]
+        checks += [app.connected, app.happened, app.backups, app.ad, app.version]
     return checks
 
 
 def machinery(context: CheckContext) -> Iterator[Finding]:
     """Name the files in machinery/ that differ from the commit that last set its version."""
-
     repository = Repository(context.folder)
 
     def git(*command: str) -> str:

@@ -1,21 +1,16 @@
 """What `study check` finds on the app: its server, database, codes and address."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from study.commands.check import CheckContext, Finding
 from study.commands.status import INCIDENTS, count_incidents
 from study.config import is_on_cloud
-from study.heroku.app import DYNO_WORKERS, PLAN_CONNECTIONS
+from study.heroku.app import PLANS
 from study.heroku.git import Repository
 from study.messages import StudyError, pluralize
 from study.recruiters import find_recruiter
 from study.statuses import TEST_MODES
-
-if TYPE_CHECKING:
-    from study.database.reader import Participants
 
 OUR_CONNECTIONS = 2  # of `study data` and the release phase
 DAYS = 7
@@ -75,44 +70,31 @@ def database(context: CheckContext) -> Iterator[Finding]:
     if not url.startswith("postgres") or "localhost" in url or "sqlite" in url:
         yield "red", "no Postgres is attached: uv run study up"
         return
-    databases = context.app.databases
-    plan = databases[0]["plan"]["name"] if databases else "a Postgres of your own"
+    plan = context.app.plan or "a Postgres of your own"
     try:
         context.participants = open_participants(context.settings)
-        modes = count_modes(context.participants)
+        modes = context.participants.count_by("mode")
     except StudyError as error:
         yield "red", f"{plan}: {error.cause}"
         return
     yield "green", f"{plan}, {pluralize(modes.total(), 'participant')}"
     if test_runs := sum(modes[mode] for mode in TEST_MODES):
         yield "yellow", f"{pluralize(test_runs, 'test run')} in it, which `study data` leaves out"
-    for extra in databases[1:]:
+    for extra in context.app.databases[1:]:
         remedy = context.heroku(f"addons:destroy {extra['name']}")
         yield "yellow", f"a second database costs money. If you do not need it: {remedy}"
 
 
-def count_modes(participants: "Participants") -> Counter[str]:
-    """Count the participants by mode."""
-    from sqlalchemy import func, select
-
-    if participants.table is None:
-        return Counter()
-    column = participants.table.c.mode
-    with participants.snapshot() as connection:
-        query = select(column, func.count()).group_by(column)
-        return Counter(dict(connection.execute(query).all()))
-
-
-def connections(context: CheckContext) -> Iterator[Finding]:
+def connected(context: CheckContext) -> Iterator[Finding]:
     """All worker processes together must fit into the plan's connections."""
     from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
 
-    plan = context.app.databases[0]["plan"]["name"] if context.app.databases else ""
-    sizes = [dyno["size"] for dyno in context.app.web_dynos]
-    if plan not in PLAN_CONNECTIONS or not sizes or not set(sizes) <= set(DYNO_WORKERS):
+    limit = PLANS["databases"].get(context.app.plan, {}).get("connections")
+    known = [PLANS["dynos"].get(dyno["size"]) for dyno in context.app.web_dynos]
+    if not limit or not known or not all(known):
         return
     # The buildpack leaves the variable alone if it is set.
-    dynos = [{"WEB_CONCURRENCY": str(DYNO_WORKERS[size])} | context.app.config for size in sizes]
+    dynos = [{"WEB_CONCURRENCY": str(size["workers"])} | context.app.config for size in known]
     try:
         workers = [int(dyno.get("PSITURK_THREADS") or dyno["WEB_CONCURRENCY"]) for dyno in dynos]
         needed = [connections_per_worker(dyno) for dyno in dynos]
@@ -120,8 +102,7 @@ def connections(context: CheckContext) -> Iterator[Finding]:
         yield "red", f"a config var must be a number and is not: {error}"
         return
     most = sum(number * each for number, each in zip(workers, needed, strict=True))
-    limit, number = PLAN_CONNECTIONS[plan], sum(workers)
-    uses = "process uses" if number == 1 else "processes use"
+    number, uses = sum(workers), "process uses" if sum(workers) == 1 else "processes use"
     described = f"{number} worker {uses} up to {most} of the plan's {limit}"
     if most + OUR_CONNECTIONS <= limit:
         yield "green", described

@@ -7,19 +7,15 @@ import click
 from study.commands import find_study
 from study.export.csv_format import import_pyarrow
 from study.export.download import SUPERSEDED, TABLES, UNREADABLE, download, download_as_psiturk
-from study.export.filters import Filter, read_filters
+from study.export.filters import read_filters
 from study.signing import read_pseudonym_key
+
+PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.option("--local", is_flag=True, help="Use the data on this computer, not those of the app.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default="data",
-    show_default=True,
-    help="Folder to write to.",
-)
+@click.option("--out", type=PATH, default="data", show_default=True, help="Folder to write to.")
 @click.option("--version", multiple=True, help="Only these code versions: 1.0,1.1")
 @click.option("--mode", multiple=True, help="Only these modes, or all. [default: no test runs]")
 @click.option("--status", multiple=True, help="finished, or numbers: 3,4. [default: all]")
@@ -32,25 +28,12 @@ def data(local: bool, out: Path, version: tuple[str, ...], mode: tuple[str, ...]
          status: tuple[str, ...], since: str, until: str, parquet: bool, json_trials: bool,
          psiturk: bool) -> bool:  # fmt: skip
     """Download the data as CSV files. Exits with 1 if a record could not be read."""
-    filters = read_filters(version, mode, status, since, until)
-    return run_data(Path.cwd(), local, out, filters, json_trials, parquet, psiturk)
-
-
-def run_data(
-    folder: Path,
-    local: bool,
-    out: Path,
-    filters: list[Filter],
-    whole: bool = False,
-    parquet: bool = False,
-    as_psiturk: bool = False,
-) -> bool:
-    """Run `study data`; returns whether every record could be read. Raises StudyError."""
+    filters, folder = read_filters(version, mode, status, since, until), Path.cwd()
     if parquet:
         import_pyarrow()  # now rather than after the download
     participants, _ = find_study(folder, local)
     print(f"Reading {participants.place}")
-    report = download(participants, out, read_pseudonym_key(folder), filters, whole, parquet)
+    report = download(participants, out, read_pseudonym_key(folder), filters, json_trials, parquet)
     if report is None:
         print("Nobody has opened the study yet, so there are no data.")
         return True
@@ -64,7 +47,7 @@ def run_data(
     print(f"What each column means: {out / 'codebook.md'}")
     if parquet:
         print(f"The same as Parquet: {', '.join(f'{name}.parquet' for name in TABLES)}")
-    if as_psiturk:
+    if psiturk:
         copy = download_as_psiturk(participants, out / "psiturk")
         print(f"As psiTurk writes them, everybody and with real ids:\n{copy}")
         return not (report.problems or copy.problems)

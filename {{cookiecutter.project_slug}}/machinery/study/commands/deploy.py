@@ -48,16 +48,7 @@ say = partial(print, flush=True)  # at once, to keep the order with git's own li
 @click.command()
 def deploy() -> None:
     """Put the committed study online and print its links."""
-    run_deploy(Path.cwd())
-
-
-def run_deploy(folder: Path) -> None:
-    """Check, push, wait, and print the links to use.
-
-    Raises StudyError if a check fails (nothing was pushed then), if the push or the
-    release phase fails, or if the new version does not answer in time.
-    """
-
+    folder = Path.cwd()
     spec = read_spec(folder)
     heroku, repository = Heroku(spec.app), Repository(folder)
     app = check_everything(folder, spec, heroku)

@@ -15,13 +15,7 @@ from sqlalchemy import func, select
 from study import config
 from study.database.reader import Participants, open_participants
 from study.export.download import download
-from study.heroku.app import (
-    PRICES,
-    PRICES_CHECKED,
-    AppState,
-    fetch_app,
-    read_spec,
-)
+from study.heroku.app import PLANS, AppState, fetch_app, find_price, read_spec
 from study.heroku.cli import Heroku, problem
 from study.messages import StudyError
 from study.signing import read_pseudonym_key
@@ -32,18 +26,10 @@ DUMP = b"PGDMP"  # the first bytes of pg_dump's custom format
 
 @click.command()
 @click.option("--pause", is_flag=True, help="Only stop the server; the app and its data stay.")
-@click.option("--app", "name", default="", help="The app's name, to confirm without being asked.")
-def down(pause: bool, name: str) -> None:
+@click.option("--app", "confirmed", help="The app's name, to confirm without being asked.")
+def down(pause: bool, confirmed: str | None) -> None:
     """Download everything, then destroy the app and its database."""
-    run_down(Path.cwd(), pause, name)
-
-
-def run_down(folder: Path, pause: bool, confirmed: str) -> None:
-    """End or pause the app. ``confirmed`` is its name, for use without a terminal.
-
-    Raises StudyError if there is no such app, if it is not confirmed, or if the data could not
-    be downloaded; then the app is as it was.
-    """
+    folder = Path.cwd()
     name = read_spec(folder).app
     heroku = Heroku(name)
     app, _ = fetch_app(heroku)
@@ -112,10 +98,11 @@ def save(heroku: Heroku, app: AppState, participants: Participants, out: Path, k
 
 def describe_cost(verb: str, app: AppState, with_dynos: bool) -> str:
     """List the prices of the app's databases and, if asked for, of its dynos."""
-    items = [f"{dyno['size']} dyno" for dyno in app.web_dynos] if with_dynos else []
-    items += [addon["plan"]["name"] for addon in app.databases]
-    lines = [f"  {item}, {PRICES.get(item, '?')} USD a month" for item in items] or ["  nothing"]
-    return "\n".join([f"{verb} (prices of {PRICES_CHECKED}):", *lines])
+    dynos = [dyno["size"] for dyno in app.web_dynos] if with_dynos else []
+    plans = [addon["plan"]["name"] for addon in app.databases]
+    items = [(f"{size} dyno", size) for size in dynos] + [(plan, plan) for plan in plans]
+    lines = [f"  {words}, {find_price(item) or '?'} USD a month" for words, item in items]
+    return "\n".join([f"{verb} (prices of {PLANS['checked']}):", *(lines or ["  nothing"])])
 
 
 def fingerprint(participants: Participants) -> tuple:
@@ -132,6 +119,5 @@ def fingerprint(participants: Participants) -> tuple:
 def refuse_other_name(typed: str, name: str) -> None:
     """Raise StudyError if this is not the app's name."""
     if typed != name:
-        raise StudyError(
-            f"{typed!r} is not the name of this study's app, {name}.", "Nothing was destroyed."
-        )
+        cause = f"{typed!r} is not the name of this study's app, {name}."
+        raise StudyError(cause, "Nothing was destroyed.")

@@ -6,12 +6,12 @@ file is committed and contains no ids; the server reads it when it starts.
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from study import signing
+from study.commands import find_study
 from study.excluded import FILE, MADE_WITH, fingerprint, read_excluded
 from study.messages import StudyError, pluralize
 from study.recruiters import ID, RECRUITERS, find_recruiter
@@ -26,14 +26,6 @@ HEADER = """\
 ID_COLUMNS = ("workerid", *(name for each in RECRUITERS.values() for name in each.id_columns))
 
 
-@dataclass(frozen=True)
-class Excluded:
-    """What excluded.txt holds: pseudonyms, and a word that only the same key makes."""
-
-    pseudonyms: frozenset[str] = frozenset()
-    fingerprint: str = ""
-
-
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), required=True)
 @click.option("--local", is_flag=True, help="Use the key of this computer, to try it out.")
@@ -44,12 +36,8 @@ def exclude(files: tuple[Path, ...], local: bool) -> None:
     """
     folder = Path.cwd()
     ids = {worker for file in files for worker in read_ids(file)}
-
-    from study.commands import find_study
-    from study.database.reader import find_key
-
     participants, settings = find_study(folder, local)
-    key = find_key(participants, settings)
+    key = participants.find_key(settings)
     existing = read_excluded(folder)
     if existing.pseudonyms and existing.fingerprint != fingerprint(key):
         raise StudyError(

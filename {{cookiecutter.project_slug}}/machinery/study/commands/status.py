@@ -22,7 +22,7 @@ from study.statuses import FINISHED, QUIT, STATUS_NAMES, UNPAID_MODES
 
 RECENT_MINUTES = 10
 DAYS = 7  # of incidents shown
-# What the server counts (server/events.py), in the order in which participants meet it.
+# What the server counts, in the order in which participants meet it.
 INCIDENTS = {
     "link-missing": "came by a link that lacked something",
     "link-malformed": "came by a link with something odd in it",
@@ -41,16 +41,11 @@ INCIDENTS = {
 @click.option("--local", is_flag=True, help="Use the data on this computer, not those of the app.")
 def status(local: bool) -> None:
     """Count participants by condition and show the server's state."""
-    run_status(Path.cwd(), local)
-
-
-def run_status(folder: Path, local: bool) -> None:
-    """Print everything. Raises StudyError if Heroku or the database cannot be read."""
-    app, results = None, {}
+    folder, app = Path.cwd(), None
     if not local:
-        spec = read_spec(folder)
-        app, results = fetch_app(Heroku(spec.app), size=("pg:info",))
-        print(f"App {spec.app}" if app else f"There is no app {spec.app} yet. On this machine:")
+        name = read_spec(folder).app
+        app, results = fetch_app(Heroku(name), size=("pg:info",))
+        print(f"App {name}" if app else f"There is no app {name} yet. On this machine:")
     settings = config.read(folder, app.config if app else None)
     lines = describe_server(app, results["size"]) if app else []
     participants = open_participants(settings)
@@ -69,10 +64,10 @@ def describe_server(app: AppState, size: CommandResult) -> list[str]:
     """The dynos, and in Heroku's own words how full the database is."""
     dynos = [f"{dyno['name']} {dyno['state']} ({dyno['size']})" for dyno in app.web_dynos]
     lines = [f"Server     {', '.join(dynos) or 'off: nobody can take part'}"]
-    if app.databases:
+    if app.plan:
         full = re.search(r"Data Size:\s*(.+)", size.out)
-        plan = app.databases[0]["plan"]["name"]
-        lines.append(f"Database   {plan}, {full[1].strip() if full else 'its size is not known'}")
+        size_now = full[1].strip() if full else "its size is not known"
+        lines.append(f"Database   {app.plan}, {size_now}")
     return lines
 
 

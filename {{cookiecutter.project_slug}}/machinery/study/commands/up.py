@@ -7,7 +7,6 @@ What costs money waits until somebody has seen the price and said yes.
 Standard library only: see study/heroku.
 """
 
-import argparse
 import json
 import os
 import socket
@@ -16,11 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from study.heroku.app import DYNO, IN_PYPROJECT, PRICES, PRICES_CHECKED, describe_price
+from study.heroku.app import IN_PYPROJECT, PLANS, describe_price, find_price
 from study.heroku.git import is_heroku_domain
 from study.heroku.resources import Provisioning
 from study.messages import StudyError
-from study.recruiters import find_recruiter
 
 Ask = Callable[[str], str]
 
@@ -71,17 +69,11 @@ def run_up(dry_run: bool, agreed: bool, as_json: bool) -> bool:
 def make_missing(run: Provisioning, agreed: bool, ask: Ask | None) -> None:
     """Make what costs nothing and, after a yes to the price, the rest. Raises StudyError."""
     for step in run.steps:
-        if (
-            step is run.database
-            and costs_more(run)
-            and not agreed
-            and not (ask and agrees(run, ask))
-        ):
+        if step is run.database and costs_more(run) and not (agreed or agrees(run, ask)):
             again = "uv run study up" if ask else "uv run study up --yes"
             return run.say(f"Nothing was bought. To go on: {again}")
         if step is run.code and ask:
-            recruiter = find_recruiter(run.recruitment)
-            run.typed_codes = recruiter.ask_for_code(run.state.config, ask)
+            run.typed_codes = run.recruiter.ask_for_code(run.state.config, ask)
         if not step.is_done(run):
             run.say(f"  {step.name} …")
             step.make(run)
@@ -90,16 +82,14 @@ def make_missing(run: Provisioning, agreed: bool, ask: Ask | None) -> None:
 def check_before_buying(run: Provisioning) -> list[str]:
     """Raise StudyError if what is about to be bought or set could not be used; return notes."""
     url = run.state.config.get("DATABASE_URL")
-    if run.spec.database == "existing":
-        return [] if url else check_database_url()
-    if url and not run.state.databases:
+    if url and run.spec.database != "existing" and not run.state.databases:
+        cause = "The app's config var DATABASE_URL was set by hand"
         raise StudyError(
-            "The app's config var DATABASE_URL was set by hand, so a new database would not "
-            "be used.",
+            f"{cause}, so a new database would not be used.",
             f'To keep yours, write database = "existing" {IN_PYPROJECT}\n'
             f"To buy one: heroku config:unset DATABASE_URL --app {run.spec.app}",
         )
-    return []
+    return check_database_url() if run.spec.database == "existing" and not url else []
 
 
 def check_database_url() -> list[str]:
@@ -145,11 +135,9 @@ def show_plan(run: Provisioning, missing: list) -> None:
         run.say(f"  {step.name:<12} {price}")
     if costs_more(run):
         if not run.state.is_deployed:
-            run.say(f"  {'server':<12} {describe_price(DYNO)}, from the first deploy on")
-        run.say(
-            f"In all about {monthly_price(run)} USD a month (prices of {PRICES_CHECKED}), "
-            "by the second, until `study down`."
-        )
+            run.say(f"  {'server':<12} {describe_price()}, from the first deploy on")
+        price = f"{monthly_price(run)} USD a month (prices of {PLANS['checked']})"
+        run.say(f"In all about {price}, by the second, until `study down`.")
 
 
 def database_price(run: Provisioning) -> str:
@@ -171,20 +159,21 @@ def costs_more(run: Provisioning) -> bool:
     return not run.database.is_done(run) and not run.state.databases
 
 
-def agrees(run: Provisioning, ask: Ask) -> bool:
-    """Whether somebody types yes; anything else is a no."""
+def agrees(run: Provisioning, ask: Ask | None) -> bool:
+    """Whether somebody types yes; anything else, and having nobody to ask, is a no."""
     what = "Connect" if run.spec.database == "existing" else "Buy"
     server = "" if run.state.is_deployed else ", and let the first deploy start the server"
     try:
-        return ask(f"{what} the database{server}? [y/N] ").strip().lower() in ("y", "yes")
+        answer = ask(f"{what} the database{server}? [y/N] ") if ask else ""
     except EOFError:
-        return False
+        answer = ""
+    return answer.strip().lower() in ("y", "yes")
 
 
 def monthly_price(run: Provisioning) -> int:
     """The price of everything, a database that was bought twice included."""
     plans = [addon["plan"]["name"] for addon in run.state.databases] or [run.spec.database]
-    return PRICES[DYNO] + sum(PRICES.get(plan, 0) for plan in plans)
+    return find_price() + sum(find_price(plan) or 0 for plan in plans)
 
 
 def find_differences(run: Provisioning) -> list[str]:
@@ -217,11 +206,9 @@ def find_differences(run: Provisioning) -> list[str]:
 
 def remind_of_code(run: Provisioning, before: dict[str, str]) -> list[str]:
     """What is left to do about the recruiter's code if it is new and nobody typed it."""
-    recruiter = find_recruiter(run.recruitment)
-    name = recruiter.code_var
-    if not name or before.get(name) or name in run.typed_codes:
-        return []
-    return [recruiter.describe(recruiter.code_note, app=run.spec.app)]
+    recruiter, name = run.recruiter, run.recruiter.code_var
+    is_known = not name or before.get(name) or name in run.typed_codes
+    return [] if is_known else [recruiter.describe(recruiter.code_note, app=run.spec.app)]
 
 
 def describe(run: Provisioning, missing: list, notes: list[str]) -> dict:
@@ -237,19 +224,14 @@ def describe(run: Provisioning, missing: list, notes: list[str]) -> dict:
         "missing": [step.name for step in missing],
         "notes": notes,
         "monthly_usd": monthly_price(run),
-        "prices_checked": PRICES_CHECKED,
+        "prices_checked": PLANS["checked"],
     }
 
 
 def main() -> None:
-    """Run `study up` before anything is installed, as the template's hook does."""
-    parser = argparse.ArgumentParser(description="Make this study's app on Heroku.")
-    parser.add_argument("--dry-run", action="store_true", help="print the commands only")
-    parser.add_argument("--yes", action="store_true", help="agree to the price")
-    parser.add_argument("--json", action="store_true", help="print the state as JSON")
-    options = parser.parse_args()
+    """Run `study up` before anything is installed, with the options that it has in __main__.py."""
     try:
-        sys.exit(not run_up(options.dry_run, options.yes, options.json))
+        sys.exit(not run_up(*(option in sys.argv for option in ("--dry-run", "--yes", "--json"))))
     except StudyError as error:
         sys.exit(f"\n{error}")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from study import signing
+from study.commands import find_study
 from study.messages import StudyError
 from study.signing import pseudonym, read_pseudonym_key
 from study.statuses import STATUS_NAMES, TEST_MODES
@@ -35,12 +36,8 @@ def verify(codes: tuple[str, ...], file: Path | None, local: bool) -> bool:
     lines = TYPED.findall(" ".join(codes)) + (read_lines(file) if file else [])
     if not lines:
         raise StudyError("There is no code to look up.", f"For example: study verify {EXAMPLE}")
-
-    from study.commands import find_study
-    from study.database.reader import find_key
-
     participants, settings = find_study(Path.cwd(), local)
-    owners = find_owners(participants, find_key(participants, settings))
+    owners = find_owners(participants, participants.find_key(settings))
     pseudonym_key = read_pseudonym_key(Path.cwd())
     found = 0
     for line in lines:

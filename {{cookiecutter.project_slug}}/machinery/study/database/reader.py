@@ -1,11 +1,21 @@
 """psiTurk's table of participants for the commands, which only read it."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    create_engine,
+    func,
+    select,
+)
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from study.config import Config
@@ -49,6 +59,29 @@ class Participants:
         except SQLAlchemyError as error:
             raise unreadable(error) from error
 
+    def count_by(self, column: str, *conditions: ColumnElement[bool]) -> Counter:
+        """Count the participants by the value of a column. Raises StudyError like the others."""
+        if self.table is None:
+            return Counter()
+        value = self.table.c[column]
+        with self.snapshot() as connection:
+            query = select(value, func.count()).where(*conditions).group_by(value)
+            return Counter(dict(connection.execute(query).all()))
+
+    def find_key(self, settings: Config) -> str:
+        """Return the study's secret key, found as in schema.py. Raises StudyError without one."""
+        if configured := settings.value("Server Parameters", "secret_key"):
+            return configured
+        if (keys := self.own_table("study_keys")) is not None:
+            with self.snapshot() as connection:
+                query = select(keys.c.value).where(keys.c.name == "secret")
+                if generated := connection.scalar(query):
+                    return generated
+        raise StudyError(
+            "The study has no secret key yet.",
+            "The app gets one from `uv run study up`, this machine from `uv run study preview`.",
+        )
+
 
 def open_participants(settings: Config) -> Participants:
     """Open the table that the settings name. Raises StudyError if it cannot be read."""
@@ -62,21 +95,6 @@ def open_participants(settings: Config) -> Participants:
         return Participants(engine, None)
     name = settings.value("Database Parameters", "table_name")
     return Participants(engine, _reflect(engine, name))
-
-
-def find_key(participants: Participants, settings: Config) -> str:
-    """Return the study's secret key, found as in schema.py. Raises StudyError if it has none."""
-    if configured := settings.value("Server Parameters", "secret_key"):
-        return configured
-    if (keys := participants.own_table("study_keys")) is not None:
-        with participants.snapshot() as connection:
-            query = select(keys.c.value).where(keys.c.name == "secret")
-            if generated := connection.scalar(query):
-                return generated
-    raise StudyError(
-        "The study has no secret key yet.",
-        "The app gets one from `uv run study up`, this machine from `uv run study preview`.",
-    )
 
 
 def unreadable(error: Exception) -> StudyError:

@@ -15,28 +15,7 @@ from urllib.parse import urlsplit
 from study.heroku.cli import CommandResult, Heroku, check_login, problem
 from study.messages import StudyError
 
-# US dollars a month, from Heroku's price list. A new app gets this dyno unless the account has
-# Eco.
-PRICES_CHECKED = "24 November 2026"
-DYNO = "Basic dyno"
-PRICES = {
-    DYNO: 7,
-    "heroku-postgresql:essential-0": 5,
-    "heroku-postgresql:essential-1": 9,
-}
-# The plan's total (devcenter.heroku.com/articles/heroku-postgres-plans). A database of one's
-# own, or a plan that is not listed, is not counted.
-PLAN_CONNECTIONS = {
-    "heroku-postgresql:essential-0": 20,
-    "heroku-postgresql:essential-1": 20,
-    "heroku-postgresql:essential-2": 40,
-    "heroku-postgresql:standard-0": 120,
-}
-# The WEB_CONCURRENCY that Heroku's Python buildpack sets, by dyno size.
-DYNO_WORKERS = {
-    "Eco": 2, "Basic": 2, "Standard-1X": 2, "Standard-2X": 4, "Performance-M": 5,
-    "Performance-L": 17, "Performance-L-RAM": 9, "Performance-XL": 17, "Performance-2XL": 33,
-}  # fmt: skip
+PLANS = tomllib.loads((Path(__file__).parent / "plans.toml").read_text(encoding="utf-8"))
 APP_NAME = r"[a-z][a-z0-9-]{1,28}[a-z0-9]"  # Heroku's rule
 IN_PYPROJECT = "in pyproject.toml, under [tool.psiturk-heroku]"
 QUERIES = {"info": ("apps:info", "--json"), "config": ("config", "--json")}
@@ -60,17 +39,13 @@ class AppSpec:
 
 @dataclass
 class AppState:
-    """What Heroku has: the output of ``apps:info --json``, and the config vars.
-
-    Both are empty if there is no such app.
-    """
+    """The output of ``apps:info --json`` and the config vars; both empty without an app."""
 
     info: dict
     config: dict[str, str]
 
     @property
     def exists(self) -> bool:
-        """Whether there is such an app."""
         return bool(self.info)
 
     @property
@@ -86,6 +61,11 @@ class AppState:
         return sorted(addons, key=lambda addon: "DATABASE_URL" not in addon["config_vars"])
 
     @property
+    def plan(self) -> str:
+        """The plan of the database in use; empty without one of Heroku's."""
+        return self.databases[0]["plan"]["name"] if self.databases else ""
+
+    @property
     def web_dynos(self) -> list[dict]:
         """The dynos that serve participants."""
         return [dyno for dyno in self.info["dynos"] if dyno["type"] == "web"]
@@ -96,23 +76,27 @@ class AppState:
         return self.exists and bool(self.info["app"].get("buildpack_provided_description"))
 
 
-def describe_price(item: str) -> str:
-    """The price of a dyno or an add-on plan, in words; empty if it is not known."""
-    return f"about {PRICES[item]} USD a month" if item in PRICES else ""
+def find_price(item: str = "Basic") -> int | None:
+    """The price of a plan or a size of dynos, in US dollars a month; None if it is not known."""
+    return (PLANS["databases"] | PLANS["dynos"]).get(item, {}).get("price")
+
+
+def describe_price(item: str = "Basic") -> str:
+    """The same in words; empty if it is not known."""
+    return f"about {price} USD a month" if (price := find_price(item)) else ""
 
 
 def read_spec(folder: Path) -> AppSpec:
     """Read what the study asks for. Raises StudyError if the folder contains no study."""
     try:
-        with (folder / "pyproject.toml").open("rb") as file:
-            table = tomllib.load(file)["tool"]["psiturk-heroku"]
-        answers = [table[name] for name in ("app", "region", "team", "database")]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+        table = tomllib.loads(text)["tool"]["psiturk-heroku"]
+        spec = AppSpec(*(table[name] for name in ("app", "region", "team", "database")))
+    except (OSError, ValueError, KeyError) as error:
         raise StudyError(
             f"This folder holds no study that can be read ({error}).",
             "Go to the study's own folder, where pyproject.toml and config.txt are.",
         ) from error
-    spec = AppSpec(*answers)
     if not re.fullmatch(APP_NAME, spec.app):
         raise StudyError(
             f"{spec.app!r} cannot be the name of an app. Heroku takes 3 to 30 lower-case "
@@ -143,10 +127,8 @@ def parse_query(app: str, name: str, result: CommandResult) -> dict:
     if result.error_id == "not_found":
         return {}
     if result.error_id == "forbidden":
-        raise StudyError(
-            f"Somebody else on Heroku already has an app named {app}.",
-            f"Choose another `app` {IN_PYPROJECT}",
-        )
+        cause = f"Somebody else on Heroku already has an app named {app}."
+        raise StudyError(cause, f"Choose another `app` {IN_PYPROJECT}")
     if result.exit_code:
         raise problem(result, PURPOSES[name])
     return result.json()

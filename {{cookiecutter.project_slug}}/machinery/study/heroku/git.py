@@ -30,6 +30,12 @@ def run(*command: str, cwd: Path, **options) -> subprocess.CompletedProcess:
         return subprocess.CompletedProcess(command, NOT_FOUND, "", str(error))
 
 
+def reason_of(done: subprocess.CompletedProcess) -> str:
+    """The last line of a failed program's error output; empty if it did not fail."""
+    lines = done.stderr.strip().splitlines() or ["no reason given"]
+    return lines[-1].strip() if done.returncode else ""
+
+
 class Repository:
     """The study's folder, as git sees it."""
 
@@ -40,7 +46,7 @@ class Repository:
 
     def git(self, *command: str, **options) -> subprocess.CompletedProcess:
         """Run git in the folder."""
-        return run("git", *command, cwd=self.folder, env=self.environment, **options)
+        return run("git", *command, cwd=self.folder, **{"env": self.environment, **options})
 
     def start(self, message: str, contact: str) -> bool:
         """Make the folder a repository with one commit; return whether that succeeded.
@@ -90,8 +96,8 @@ class Repository:
         git fails if it would have to ask for a password.
         """
         environment = self.environment | {"GIT_TERMINAL_PROMPT": "0"}
-        command = ["git", "push", "heroku", "HEAD:main"]
-        return not subprocess.run(command, cwd=self.folder, env=environment).returncode
+        push = ("push", "heroku", "HEAD:main")
+        return not self.git(*push, env=environment, capture_output=False).returncode
 
     def check(self, remote: str) -> None:
         """Raise StudyError if the remote or the address could not be set here."""
@@ -117,8 +123,8 @@ class Repository:
         """Raise StudyError if the address cannot have a commit of its own."""
         if not self.has_branch:
             raise StudyError(
-                "No branch is checked out (git calls it a detached HEAD), so the study's "
-                "address could not be committed.",
+                "No branch is checked out (git calls it a detached HEAD), so the study's address "
+                "could not be committed.",
                 "Check out your branch: git switch main",
             )
         written = self.config.read_text(encoding="utf-8")
@@ -143,11 +149,9 @@ class Repository:
         self.config.write_bytes(text.encode("utf-8"))
         contact = value_in(text, "Task Parameters", "contact_email_on_error") or ""
         commit = (*COMMIT, ADDRESS_MESSAGE, "--no-verify", "--", "config.txt")
-        done = self.git(*self._commit_settings(contact), *commit)
-        if done.returncode:
-            reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        if reason := reason_of(self.git(*self._commit_settings(contact), *commit)):
             raise StudyError(
-                f"git could not commit the study's address: {reason[0]}",
+                f"git could not commit the study's address: {reason}",
                 "Commit it yourself: git commit -m Address config.txt",
             )
 

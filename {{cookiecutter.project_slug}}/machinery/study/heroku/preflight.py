@@ -9,10 +9,9 @@ import os
 import re
 import shutil
 from pathlib import Path
-from subprocess import CompletedProcess
 
 from study.excluded import FILE, find_wrong_lines
-from study.heroku.git import Repository, run
+from study.heroku.git import Repository, reason_of, run
 from study.recruiters import RECRUITERS
 
 PYTHONS = ("3.13", "3.12", "3.11")  # those that Heroku builds and studies were tried on
@@ -68,7 +67,7 @@ def uv_runs_with(version: str, folder: Path) -> bool:
 def lock(folder: Path) -> str:
     """Pin every package in uv.lock; return why that failed, in a line."""
     # From outside, where a uv of pyenv runs whatever .python-version says.
-    return _reason(run(UV, "lock", "--project", str(folder), cwd=folder.parent))
+    return reason_of(run(UV, "lock", "--project", str(folder), cwd=folder.parent))
 
 
 def find_uncommitted(folder: Path) -> str:
@@ -79,14 +78,13 @@ def find_uncommitted(folder: Path) -> str:
 
 def find_no_branch(folder: Path) -> str:
     """Why there is nothing to push."""
-    if Repository(folder).has_branch:
-        return ""
-    return "an old commit is checked out, or there is no repository"
+    why = "an old commit is checked out, or there is no repository"
+    return "" if Repository(folder).has_branch else why
 
 
 def find_old_lock(folder: Path) -> str:
     """What uv says if uv.lock is missing or older than pyproject.toml; Heroku refuses both."""
-    return _reason(run(UV, "lock", "--check", cwd=folder))
+    return reason_of(run(UV, "lock", "--check", cwd=folder))
 
 
 def find_cloud_defaults(folder: Path) -> str:
@@ -111,11 +109,8 @@ def find_secrets(folder: Path) -> str:
 
 def find_plain_ids(folder: Path) -> str:
     """Lines of excluded.txt that are not pseudonyms, and may be somebody's id."""
-    path = folder / FILE
-    if not path.exists():
-        return ""
-    wrong = find_wrong_lines(path)
-    return f"excluded.txt line {', '.join(map(str, wrong[:3]))}" if wrong else ""
+    wrong = find_wrong_lines(folder / FILE) if (folder / FILE).exists() else []
+    return f"{FILE} line {', '.join(map(str, wrong[:3]))}" if wrong else ""
 
 
 def find_todo_spots(folder: Path) -> dict[str, list[str]]:
@@ -141,9 +136,3 @@ CHECKS = (
     ("no participant's id is in git", find_plain_ids,
      "Take it out of excluded.txt, commit, and run: uv run study exclude FILE"),
 )  # fmt: skip
-
-
-def _reason(done: CompletedProcess) -> str:
-    """The last line of a failed program's error output."""
-    lines = done.stderr.strip().splitlines() or ["no reason given"]
-    return lines[-1].strip() if done.returncode else ""

@@ -16,28 +16,11 @@ from pathlib import Path
 
 from study import config
 from study.heroku import cli
-from study.heroku.app import (
-    DYNO,
-    IN_PYPROJECT,
-    QUERIES,
-    AppState,
-    describe_price,
-    parse_query,
-    read_spec,
-)
-from study.heroku.cli import (
-    CommandResult,
-    Heroku,
-    problem,
-)
-from study.heroku.git import (
-    ADDRESS_MESSAGE,
-    COMMIT,
-    Repository,
-    is_heroku_domain,
-)
+from study.heroku.app import IN_PYPROJECT, QUERIES, AppState, describe_price, parse_query, read_spec
+from study.heroku.cli import CommandResult, Heroku, problem
+from study.heroku.git import ADDRESS_MESSAGE, COMMIT, Repository, is_heroku_domain
 from study.messages import StudyError
-from study.recruiters import find_recruiter
+from study.recruiters import Recruiter, find_recruiter
 
 SECONDS_FOR_DATABASE = 600
 AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -59,7 +42,7 @@ class Provisioning:
         if self.spec.database == "existing":
             url = {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
             self.database = ConfigStep("database", lambda _: url)
-        self.code = ConfigStep("code", needed_code)
+        self.code = ConfigStep("code", lambda run: run.recruiter.needed_codes() | run.typed_codes)
         free = [AppStep(), RemoteStep(), AddressStep(), ConfigStep("config vars", needed_config)]
         # The rest waits for a yes: a database costs money and, once there is one, so does a deploy.
         self.steps = [*free, self.database, self.code]
@@ -70,10 +53,10 @@ class Provisioning:
         return self.repository.remote == self.spec.remote
 
     @property
-    def recruitment(self) -> str:
-        """The recruiter's name, as the app's server reads it."""
+    def recruiter(self) -> Recruiter:
+        """The recruiter that the app's server works with."""
         settings = config.read(self.repository.folder, self.state.config)
-        return settings.value("Study", "recruitment")
+        return find_recruiter(settings.value("Study", "recruitment"))
 
     def look(self) -> None:
         """Find out what exists. Raises StudyError if it belongs to somebody or something else."""
@@ -125,16 +108,13 @@ class Provisioning:
         lines = []
         if self.state.exists:
             free = "nothing until the first deploy"
-            costs = describe_price(DYNO) if self.state.is_deployed else free
+            costs = describe_price() if self.state.is_deployed else free
             lines.append(f"The app {self.spec.app} exists; it costs {costs}.")
         for addon in self.state.databases:
             costs = describe_price(addon["plan"]["name"]) or "money"
             lines.append(f"The database {addon['name']} exists and costs {costs}.")
-        if self.unconfirmed:
-            lines.append(
-                f"Whether Heroku made {self.unconfirmed} could not be seen; the next run looks "
-                "first."
-            )
+        if what := self.unconfirmed:
+            lines.append(f"Whether Heroku made {what} could not be seen; the next run looks first.")
         if self.state.exists:
             lines.append(f"To remove all of it: heroku apps:destroy --app {self.spec.app}")
         return "\n".join(lines) or "Nothing on Heroku was made, and nothing costs money."
@@ -161,10 +141,9 @@ class AddressStep:
     name = "address"
 
     def is_done(self, run: Provisioning) -> bool:
-        domain = run.repository.committed_domain
-        if domain and is_heroku_domain(domain):
-            return domain == run.state.domain
-        return bool(domain)  # a custom domain
+        written = run.repository.committed_domain
+        is_custom = bool(written) and not is_heroku_domain(written)
+        return is_custom or written == run.state.domain != ""
 
     def describe(self, run: Provisioning) -> str:
         return f'git {" ".join(COMMIT)} "{ADDRESS_MESSAGE}" -- config.txt'
@@ -306,16 +285,8 @@ class ConfigStep(HerokuStep):
 def needed_config(run: Provisioning) -> dict[str, str]:
     """The config vars that every app needs. The key is new each time: set it once."""
     needed = {"ON_CLOUD": "1", "PSITURK_SECRET_KEY": secrets.token_hex(32)}
-    return needed | aws_keys(run) if find_recruiter(run.recruitment).makes_hits else needed
-
-
-def aws_keys(run: Provisioning) -> dict[str, str]:
-    """The Amazon keys of this machine, if it has both: the environment's or psiTurk's own."""
-    settings = config.read(run.repository.folder)
-    keys = {name: settings.value("AWS Access", name.lower()) for name in AWS_KEYS}
-    return keys if all(keys.values()) else {}
-
-
-def needed_code(run: Provisioning) -> dict[str, str]:
-    """The recruiter's code: as typed or, if nothing was typed, made up."""
-    return find_recruiter(run.recruitment).needed_codes() | run.typed_codes
+    if run.recruiter.makes_hits:  # with this machine's Amazon keys, wherever they are set
+        here = config.read(run.repository.folder)
+        keys = {name: here.value("AWS Access", name.lower()) for name in AWS_KEYS}
+        needed |= keys if all(keys.values()) else {}
+    return needed
