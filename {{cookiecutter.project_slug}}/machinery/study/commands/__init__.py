@@ -33,3 +33,12 @@ def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:
             )
     settings = config.read(folder, app.config if app else None)
     return open_participants(settings), settings
+
+
+def read_lines(file: Path, remedy: str) -> list[str]:
+    """Return the lines of a text file. Raises StudyError with the remedy if it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise StudyError(f"{file} cannot be read: {reason}.", remedy) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from study import signing
-from study.commands import find_study
+from study.commands import find_study, read_lines
 from study.excluded import FILE, MADE_WITH, fingerprint, read_excluded
 from study.messages import StudyError, pluralize
 from study.recruiters import ID, RECRUITERS, find_recruiter
@@ -66,11 +66,11 @@ def read_ids(file: Path) -> Iterator[str]:
 
     Leaves out test runs. Raises StudyError, without the id, if a line is not an id.
     """
+    lines = read_lines(file, "Nothing was changed.")
     try:
-        rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise StudyError(f"{file} cannot be read: {reason}.", "Nothing was changed.") from error
+        rows = list(csv.reader(lines))
+    except csv.Error as error:
+        raise StudyError(f"{file} is no CSV file: {error}.", "Nothing was changed.") from error
     header = [name.strip().lower() for name in rows[0]] if rows else []
     column = next((header.index(name) for name in ID_COLUMNS if name in header), None)
     if column is None and len(header) > 1:

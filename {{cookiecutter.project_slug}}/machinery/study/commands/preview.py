@@ -76,24 +76,23 @@ def serving(settings: Config) -> Iterator[str]:
     Raises StudyError if the port is busy or the server does not start.
     """
     host, port = settings.study.host, settings.study.port
-    refuse_busy_port(host, port)
-    address = f"http://{host}:{port}"
-    # Out of reach of Ctrl-C: `stop` ends it once, whereas two signals leave a traceback.
-    server = subprocess.Popen([sys.executable, "-m", "study.server"], start_new_session=True)
-    try:
-        wait_until_it_answers(server, address)
-        yield address
-    finally:
-        stop(server)
-
-
-def refuse_busy_port(host: str, port: int) -> None:
-    """Raise StudyError if something already listens on the port."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         raise StudyError(
             f"Port {port} on {host} is busy: perhaps another preview is still running.",
             f"Stop it, or use another port: `uv run study preview --port {port + 1}`.",
         )
+    address = f"http://{host}:{port}"
+    # Out of reach of Ctrl-C, which it would get beside the SIGTERM below and print a traceback.
+    server = subprocess.Popen([sys.executable, "-m", "study.server"], start_new_session=True)
+    try:
+        wait_until_it_answers(server, address)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(SECONDS_TO_STOP)  # it finishes its running requests
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            server.kill()
 
 
 def wait_until_it_answers(server: subprocess.Popen, address: str) -> None:
@@ -116,12 +115,3 @@ def ending_quietly() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         print("\nStopped.", flush=True)
-
-
-def stop(server: subprocess.Popen) -> None:
-    """Let the server finish its running requests and end; kill it if it takes too long."""
-    server.terminate()
-    try:
-        server.wait(SECONDS_TO_STOP)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        server.kill()

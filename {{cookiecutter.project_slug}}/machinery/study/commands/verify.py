@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from study import signing
-from study.commands import find_study
+from study.commands import find_study, read_lines
 from study.messages import StudyError
 from study.signing import pseudonym, read_pseudonym_key
 from study.statuses import STATUS_NAMES, TEST_MODES
@@ -33,7 +33,9 @@ TYPED = re.compile(r"(?:[0-9A-Za-z][^0-9A-Za-z]*?){10}(?!\S)|\S+")
 @click.option("--local", is_flag=True, help="Use the data on this computer, not those of the app.")
 def verify(codes: tuple[str, ...], file: Path | None, local: bool) -> bool:
     """Look up completion codes. Exits with 1 if any is unknown."""
-    lines = TYPED.findall(" ".join(codes)) + (read_lines(file) if file else [])
+    lines = TYPED.findall(" ".join(codes))
+    if file:
+        lines += filter(None, map(str.strip, read_lines(file, "Save it as UTF-8 text.")))
     if not lines:
         raise StudyError("There is no code to look up.", f"For example: study verify {EXAMPLE}")
     participants, settings = find_study(Path.cwd(), local)
@@ -53,16 +55,6 @@ def verify(codes: tuple[str, ...], file: Path | None, local: bool) -> bool:
         print(f"{line}\n  {answer}")
     print(f"Codes of participants of this study: {found} of {len(lines)}.")
     return found == len(lines)
-
-
-def read_lines(file: Path) -> list[str]:
-    """Return the lines that are not empty. Raises StudyError if the file cannot be read."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise StudyError(f"{file} cannot be read: {reason}.", "Save it as UTF-8 text.") from error
-    return [line.strip() for line in lines if line.strip()]
 
 
 def find_owners(participants: "Participants", key: str) -> dict[str, "Row"]:
