@@ -55,7 +55,7 @@ def test_an_unknown_plan(study, platform):
 def test_a_database_that_is_not_made_in_time(study, platform):
     platform.slow_addons(polls=100)
     imports = "from study.commands import up; from study.heroku import resources"
-    hurry = f"{imports}; resources.SECONDS_FOR_DATABASE = 12; up.main()"
+    hurry = f"{imports}; resources.DatabaseStep.seconds = 12; up.main()"
     done = study.up(python=("-c", hurry))
     [addon] = platform.apps[APP].addons
     assert_database_is_reported(

@@ -34,7 +34,8 @@ for line in sys.stdin:
               case["config"])
     settings = config.read(folder, app.config)
     context = CheckContext(folder, read_spec(folder), settings, app, participants=participants)
-    print(json.dumps(list(list_checks(context)[case["check"]](context))), flush=True)
+    checks = {check.__name__: check for check in list_checks(context)}
+    print(json.dumps(list(checks[case["check"]](context))), flush=True)
 """
 PROLIFIC = {"PSITURK_RECRUITMENT": "prolific"}
 SONA = {"PSITURK_RECRUITMENT": "sona"}

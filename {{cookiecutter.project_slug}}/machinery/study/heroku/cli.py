@@ -86,11 +86,11 @@ class Heroku:
         self,
         *command: str,
         seconds: float = SECONDS_PER_COMMAND,
-        tick: Callable[[], None] | None = None,
+        tick: Callable[[float], None] = lambda _: None,
     ) -> CommandResult:
         """Run one command without a shell and with stdin closed, for at most ``seconds``.
 
-        ``tick`` is called every few seconds meanwhile. Raises StudyError only if the
+        ``tick`` is told every few seconds how many have gone by. Raises StudyError only if the
         command cannot be run at all; any other failure is in the result.
         """
         if not self.program:
@@ -114,14 +114,13 @@ class Heroku:
             encoding="utf-8",
             errors="replace",
         )
-        deadline = time.monotonic() + seconds
-        while (rest := deadline - time.monotonic()) > 0:
+        started = time.monotonic()
+        while (waited := time.monotonic() - started) < seconds:
             try:
-                out, err = process.communicate(timeout=min(SECONDS_PER_TICK, rest))
+                out, err = process.communicate(timeout=min(SECONDS_PER_TICK, seconds - waited))
                 return CommandResult(process.returncode, out, err)
             except subprocess.TimeoutExpired:
-                if tick:
-                    tick()
+                tick(time.monotonic() - started)
         process.kill()  # its output stays unread: a child process may hold the pipe open
         return CommandResult(TIMED_OUT, "", "")
 

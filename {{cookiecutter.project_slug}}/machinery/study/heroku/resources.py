@@ -22,7 +22,6 @@ from study.heroku.git import ADDRESS_MESSAGE, COMMIT, Repository, is_heroku_doma
 from study.messages import StudyError
 from study.recruiters import Recruiter, find_recruiter
 
-SECONDS_FOR_DATABASE = 600
 AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -155,22 +154,23 @@ class AddressStep:
 class HerokuStep:
     """What one Heroku command makes. It is read back, and retried while Heroku is busy."""
 
-    doing, remedy = "making", ""
+    doing, remedy, seconds = "making", "", cli.SECONDS_PER_COMMAND
 
     def describe(self, run: Provisioning) -> str:
         """The command, without the values of config vars."""
         command = run.heroku.arguments(*self.command(run))
         return " ".join(re.sub("(?s)=.*", "=…", word) for word in command)
 
-    def execute(self, run: Provisioning) -> CommandResult:
-        return run.heroku.run(*self.command(run))
-
     def make(self, run: Provisioning) -> None:
         """Ensure that it is done. Raises StudyError if it is not."""
         what = self.title(run)
+
+        def tick(seconds: float) -> None:
+            run.say(f"  {self.name}: Heroku is making it, {seconds:.0f} s so far")
+
         for pause in (*cli.PAUSES_BEFORE_RETRY, None):
             run.unconfirmed = what
-            result = self.execute(run)
+            result = run.heroku.run(*self.command(run), seconds=self.seconds, tick=tick)
             self.read_back(run, result)
             run.unconfirmed = ""
             if self.is_done(run):
@@ -212,7 +212,7 @@ class AppStep(HerokuStep):
 class DatabaseStep(HerokuStep):
     """The database: bought or, if it was bought before, waited for."""
 
-    name = "database"
+    name, seconds = "database", 600
     remedy = (
         "See the plans: heroku addons:plans heroku-postgresql\n"
         f"Then correct `database` {IN_PYPROJECT}"
@@ -230,14 +230,6 @@ class DatabaseStep(HerokuStep):
     def command(self, run: Provisioning) -> list[str]:
         buy = ["addons:create", run.spec.database, "--wait"]
         return ["addons:wait"] if run.state.databases else buy
-
-    def execute(self, run: Provisioning) -> CommandResult:
-        started = time.monotonic()
-
-        def tick() -> None:
-            run.say(f"  database: Heroku is making it, {time.monotonic() - started:.0f} s so far")
-
-        return run.heroku.run(*self.command(run), seconds=SECONDS_FOR_DATABASE, tick=tick)
 
     def read_back(self, run: Provisioning, result: CommandResult) -> None:
         run.read_app()
