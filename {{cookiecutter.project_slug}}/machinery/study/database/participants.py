@@ -6,33 +6,21 @@ transaction, most are one statement, and what is reported as saved is committed.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 import sqlalchemy as sa
 from sqlalchemy import Engine, Row, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from study import statuses
 from study.config import StudySettings
 from study.database.conditions import Cell, Design
 from study.database.engine import Database, Run
-from study.database.schema import counts, participants, superseded_records
+from study.database.schema import counts, participants
 from study.recruiters import Ids
-from study.statuses import (
-    ALLOCATED,
-    COMPLETED,
-    FINISHED,
-    NOT_ACCEPTED,
-    QUIT,
-    STARTED,
-    SUBMITTED,
-    TEST_MODES,
-)
+from study.statuses import ALLOCATED, COMPLETED, FINISHED, QUIT, STARTED, SUBMITTED
 
-# The statuses in the order in which the server sets them.
-ORDER = (NOT_ACCEPTED, ALLOCATED, STARTED, QUIT, COMPLETED, SUBMITTED)
 # record_version orders all saves of a record: the number of the window times this, plus the
 # number of the window's save.
 SAVES_PER_WINDOW = 2**32
@@ -59,8 +47,8 @@ _ENROL = (
 )
 
 
-def _is_any(statuses: Sequence[int]) -> sa.ColumnElement[bool]:
-    return sa.or_(*(_row.status == status for status in statuses))
+def _is_any(values: Sequence[int]) -> sa.ColumnElement[bool]:
+    return sa.or_(*(_row.status == value for value in values))
 
 
 def _is_of_study(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -75,51 +63,50 @@ _COUNT = sa.union_all(
     .where(_is_of_study(participants), _row.beginhit > bindparam("since"), ~_is_any(FINISHED))
     .group_by(_row.cond, _row.counterbalance),
 )
-_window = _row.record_version // SAVES_PER_WINDOW
-_SAVE = (
-    sa.update(participants)
-    .where(_BY_ID, _window == bindparam("window"), _row.record_version < bindparam("version"))
-    .values(datastring=bindparam("data"), record_version=bindparam("version"))
-    .returning(_row.record_version)
-)
-_SAVE_BY_SIZE = (
-    sa.update(participants)
-    .where(_BY_ID, _row.record_version % SAVES_PER_WINDOW <= bindparam("size"))
-    .values(
-        datastring=bindparam("data"),
-        record_version=_window * SAVES_PER_WINDOW + bindparam("size"),
-    )
-    .returning(_row.record_version)
-)
-_OPEN_WINDOW = (
-    sa.update(participants)
-    .where(_BY_ID)
-    .values(record_version=(_window + 1) * SAVES_PER_WINDOW)
-    .returning(_window)
-)
-_REOPEN_WINDOW = _OPEN_WINDOW.values(
-    status=sa.case((_row.status == QUIT, STARTED), else_=_row.status)
-)
+
+
+def _update(*conditions: sa.ColumnElement[bool], **values: object) -> sa.Update:
+    return sa.update(participants).where(_BY_ID, *conditions).values(**values)
+
+
+_window, _size = _row.record_version // SAVES_PER_WINDOW, _row.record_version % SAVES_PER_WINDOW
+_NOW, _DATA, _SIZE, _VERSION = map(bindparam, ("now", "data", "size", "version"))
+_SAVE = _update(
+    *(_window == bindparam("window"), _row.record_version < _VERSION),
+    datastring=_DATA,
+    record_version=_VERSION,
+).returning(_row.record_version)
+_SAVE_BY_SIZE = _update(
+    _size <= _SIZE, datastring=_DATA, record_version=_window * SAVES_PER_WINDOW + _SIZE
+).returning(_row.record_version)
+_OPEN_WINDOW = _update(
+    record_version=(_window + 1) * SAVES_PER_WINDOW,
+    status=sa.case((_row.status == QUIT, STARTED), else_=_row.status),
+).returning(_window)
 
 
 def _advance(status: int, *conditions: sa.ColumnElement[bool], **values: object) -> sa.Update:
-    """An UPDATE that advances a status, never back, and returns the row if it changed."""
-    is_earlier = _is_any(ORDER[: ORDER.index(status)])
-    advanced = sa.update(participants).where(_BY_ID, is_earlier, *conditions)
-    return advanced.values(status=status, **values).returning(*_SUMMARY_COLUMNS)
+    is_earlier = _is_any(statuses.ORDER[: statuses.ORDER.index(status)])
+    return _update(is_earlier, *conditions, status=status, **values).returning(*_SUMMARY_COLUMNS)
 
 
-_NOW = bindparam("now")
-_BEGIN = _advance(STARTED, beginexp=_NOW)
-_QUIT = _advance(QUIT, *(_row.mode != mode for mode in TEST_MODES))
-_COMPLETE = _advance(COMPLETED, _row.datastring != "", _row.ending.is_(None), endhit=_NOW)
-_SUBMIT = _advance(SUBMITTED, _is_any(FINISHED))
-_LEAVE = (
-    sa.update(participants)
-    .where(_BY_ID, _row.ending.is_(None), ~_is_any(FINISHED))
-    .values(status=QUIT, ending=bindparam("reason"), endhit=_NOW)
-    .returning(*_SUMMARY_COLUMNS)
-)
+_ADVANCE = {
+    STARTED: _advance(STARTED, beginexp=_NOW),
+    QUIT: _advance(QUIT, *(_row.mode != mode for mode in statuses.TEST_MODES)),
+    COMPLETED: _advance(COMPLETED, _row.datastring != "", _row.ending.is_(None), endhit=_NOW),
+    SUBMITTED: _advance(SUBMITTED, _is_any(FINISHED)),
+}
+_LEAVE = _update(
+    *(_row.ending.is_(None), ~_is_any(FINISHED)),
+    status=QUIT,
+    ending=bindparam("reason"),
+    endhit=_NOW,
+).returning(_row.uniqueid)
+_KEEP_SUPERSEDED = sa.text(
+    "INSERT INTO study_superseded_records (uniqueid, writer, received, reason, datastring) "
+    "VALUES (:uid, :window, :now, 'newer-window', :data) ON CONFLICT (uniqueid, writer) "
+    "DO UPDATE SET received = excluded.received, datastring = excluded.datastring"
+).bindparams(bindparam("now", type_=sa.DateTime))
 
 
 class Saved(Enum):
@@ -135,16 +122,6 @@ class HasOtherAssignment(Exception):
     """The worker takes part, or took part, under another assignment."""
 
 
-@dataclass(frozen=True)
-class Browser:
-    """What psiTurk stores about a participant's browser, by its names of columns."""
-
-    ipaddress: str
-    browser: str
-    platform: str
-    language: str
-
-
 class Records:
     """The participants in the database of psiTurk's engine."""
 
@@ -152,12 +129,6 @@ class Records:
         self._database = Database(engine.url)
         self._options = options
         self._design = Design.of(options)
-        dialect = {"postgresql": postgresql, "sqlite": sqlite}[self._database.dialect]
-        keep = dialect.insert(superseded_records)
-        self._keep_superseded = keep.on_conflict_do_update(
-            index_elements=superseded_records.primary_key.columns,
-            set_={name: keep.excluded[name] for name in ("received", "reason", "datastring")},
-        ).returning(superseded_records.c.uniqueid)
 
     def find(self, uniqueid: str) -> Row | None:
         """Return the row without the record, or None."""
@@ -167,20 +138,24 @@ class Records:
         """Return all rows of a worker, without the records."""
         return self._database.run(_FIND_OF_WORKER, worker=worker)
 
-    def enrol(self, ids: Ids, browser: Browser) -> tuple[Row, int]:
-        """Create the row of a new participant and assign a condition.
+    def find_own(self, ids: Ids, run: Run | None = None) -> Row | None:
+        """Return the row of these ids, or None. Raises HasOtherAssignment."""
+        rows = (run or self._database.run)(_FIND_OF_WORKER, worker=ids.worker)
+        own = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
+        if rows and not (own or self._options.allow_repeats or ids.mode in statuses.TEST_MODES):
+            raise HasOtherAssignment
+        return own
 
-        Returns the row and the window's number (see ``open_window``). Participants who arrive
-        at the same moment are enrolled one after the other, so that counts are exact and
-        nobody gets two rows. Raises HasOtherAssignment.
+    def enrol(self, ids: Ids, browser: Mapping[str, str]) -> tuple[Row, bool]:
+        """Return the row of these ids, and whether it was made now, with a condition.
+
+        Participants who arrive at the same moment are enrolled one after the other, so that
+        counts are exact and nobody gets two rows. ``browser`` has psiTurk's columns about it.
+        Raises HasOtherAssignment.
         """
         with self._database.serialized() as run:
-            rows = run(_FIND_OF_WORKER, worker=ids.worker)
-            for row in rows:
-                if row.uniqueid == ids.uniqueid:
-                    return row, run(_OPEN_WINDOW, uid=ids.uniqueid)[0][0]
-            if rows and not (self._options.allow_repeats or ids.mode in TEST_MODES):
-                raise HasOtherAssignment
+            if row := self.find_own(ids, run):
+                return row, False
             now = utc_now()
             condition, order = self._assign(run, ids.mode, now)
             values = {
@@ -193,9 +168,8 @@ class Records:
                 "counterbalance": order,
                 "codeversion": self._options.code_version,
                 "beginhit": now,
-                **asdict(browser),
             }
-            return run(_ENROL, **values)[0], 1
+            return run(_ENROL, **values, **browser)[0], True
 
     def _assign(self, run: Run, mode: str, now: datetime) -> Cell:
         from psiturk import experiment  # it imports custom.py, which may import this module
@@ -209,13 +183,12 @@ class Records:
             taken[condition, order] += number
         return self._design.choose(taken)
 
-    def open_window(self, uniqueid: str, again: bool = False) -> int:
+    def open_window(self, uniqueid: str) -> int:
         """Return the number of a window that opens the experiment; only the last may save.
 
-        ``again`` revokes that the participant had quit.
+        Who had quit has not any more.
         """
-        statement = _REOPEN_WINDOW if again else _OPEN_WINDOW
-        return self._database.one(statement, uid=uniqueid)[0]
+        return self._database.one(_OPEN_WINDOW, uid=uniqueid)[0]
 
     def load(self, uniqueid: str) -> str | None:
         """Return the record as JSON; before the first save, psiTurk's initial record.
@@ -235,56 +208,40 @@ class Records:
         }
         return json.dumps(initial)
 
-    def save(self, uniqueid: str, data: str, window_number: int, save_number: int) -> Saved:
-        """Store a window's record unless a later save is stored; return after the commit."""
-        version = window_number * SAVES_PER_WINDOW + save_number
-        values = {"uid": uniqueid, "data": data, "window": window_number, "version": version}
-        if self._database.run(_SAVE, **values):
+    def save(self, uniqueid: str, data: str, order: tuple[int, int] | None, size: int = 0) -> Saved:
+        """Store a record unless a later one is stored; return after the commit.
+
+        ``order`` has the numbers of the window and of its save. psiturk.js sends none; then
+        ``size`` counts the record's entries: they only become more, so the larger is newer.
+        """
+        values = {"uid": uniqueid, "data": data}
+        window, number = order or (None, 0)
+        if window is None:
+            stored = self._database.run(_SAVE_BY_SIZE, size=size, **values)
+        else:
+            version = window * SAVES_PER_WINDOW + number
+            stored = self._database.run(_SAVE, window=window, version=version, **values)
+        if stored:
             return Saved.STORED
-        existing = self.find(uniqueid)
-        if existing is None:
+        if (existing := self.find(uniqueid)) is None:
             return Saved.UNKNOWN
-        if existing.record_version // SAVES_PER_WINDOW == window_number:
+        if window in (None, existing.record_version // SAVES_PER_WINDOW):
             return Saved.STALE
-        self._database.run(
-            self._keep_superseded,
-            uniqueid=uniqueid,
-            writer=window_number,
-            received=utc_now(),
-            reason="newer-window",
-            datastring=data,
-        )
+        self._database.run(_KEEP_SUPERSEDED, window=window, now=utc_now(), **values)
         return Saved.SUPERSEDED
 
-    def save_by_size(self, uniqueid: str, data: str, size: int) -> Saved:
-        """Store a record that comes without numbers, as psiturk.js sends it.
+    def advance(self, uniqueid: str, status: int) -> Row | None:
+        """Advance a participant to a status, never back; return the row as it is then, or None.
 
-        ``size`` counts its entries. They only become more, so the larger record is newer.
+        Nobody quits a test run, completes without a record or submits before completing.
         """
-        values = {"uid": uniqueid, "data": data, "size": min(size, SAVES_PER_WINDOW - 1)}
-        if self._database.run(_SAVE_BY_SIZE, **values):
-            return Saved.STORED
-        return Saved.STALE if self.find(uniqueid) else Saved.UNKNOWN
+        times = {"now": utc_now()} if status in (STARTED, COMPLETED) else {}
+        advanced = self._database.one(_ADVANCE[status], uid=uniqueid, **times)
+        return advanced or self.find(uniqueid)
 
-    def begin(self, uniqueid: str) -> Row | None:
-        """Begin the task. Like the methods below, returns the row if its status changed."""
-        return self._database.one(_BEGIN, uid=uniqueid, now=utc_now())
-
-    def quit(self, uniqueid: str) -> Row | None:
-        """Note that the window was closed, which does not matter in a test run."""
-        return self._database.one(_QUIT, uid=uniqueid)
-
-    def complete(self, uniqueid: str) -> Row | None:
-        """Complete the task, if a record is stored."""
-        return self._database.one(_COMPLETE, uid=uniqueid, now=utc_now())
-
-    def submit(self, uniqueid: str) -> Row | None:
-        """Note that a participant who has completed the task has submitted the HIT."""
-        return self._database.one(_SUBMIT, uid=uniqueid)
-
-    def leave(self, uniqueid: str, reason: str) -> Row | None:
-        """End a participation that is not completed, by screening out or by the button."""
-        return self._database.one(_LEAVE, uid=uniqueid, reason=reason, now=utc_now())
+    def leave(self, uniqueid: str, reason: str) -> bool:
+        """End a participation that has not ended; return whether there was one."""
+        return bool(self._database.run(_LEAVE, uid=uniqueid, reason=reason, now=utc_now()))
 
 
 def merge_entries(stored: str, entries: str) -> str:

@@ -8,6 +8,7 @@ ended without completing. Importing this module makes psiTurk read its settings.
 import secrets
 import sys
 import time
+from pathlib import Path
 
 import sqlalchemy as sa
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
@@ -24,6 +25,7 @@ from study.statuses import FINISHED
 # Heroku gives a server 60 seconds to listen. One that exits instead is restarted at once, and
 # if it exits again, after 20 minutes (devcenter.heroku.com/articles/dynos).
 SECONDS_TO_WAIT = 40
+SQL = Path(__file__).parent
 
 metadata = sa.MetaData()
 
@@ -47,6 +49,8 @@ keys = Table(
     Column("name", String(32), primary_key=True),
     Column("value", String(128), nullable=False),
 )
+# For previews, and for servers whose config var was forgotten.
+SECRET = select(keys.c.value).where(keys.c.name == "secret")
 incidents = Table(
     "study_incidents",
     metadata,
@@ -54,6 +58,10 @@ incidents = Table(
     Column("day", sa.Date, primary_key=True),  # UTC
     Column("count", Integer, nullable=False),
 )
+COUNT_EVENT = sa.text(
+    "INSERT INTO study_incidents (kind, day, count) VALUES (:kind, :day, 1) "
+    "ON CONFLICT (kind, day) DO UPDATE SET count = study_incidents.count + 1"
+).bindparams(sa.bindparam("day", type_=sa.Date))
 bonuses = Table(
     "study_bonuses",
     metadata,
@@ -80,45 +88,6 @@ counts = Table(
     Column("cond", Integer, primary_key=True, autoincrement=False),
     Column("counterbalance", Integer, primary_key=True, autoincrement=False),
     Column("finished", Integer, nullable=False),
-)
-
-COUNT_FINISHED = f"""
-SELECT codeversion, mode, cond, counterbalance, count(*) AS finished FROM {{table}}
-WHERE status IN {FINISHED} AND codeversion IS NOT NULL AND mode IS NOT NULL
-  AND cond IS NOT NULL AND counterbalance IS NOT NULL
-GROUP BY codeversion, mode, cond, counterbalance"""
-# Counting anew for each arrival would take longer the more participants there are. A trigger
-# sees every change, whoever makes it: the server, psiTurk's shell, or somebody in psql.
-COUNTING = (
-    f"""
-CREATE OR REPLACE FUNCTION study_count() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF OLD.status IN {FINISHED} AND NEW.status IN {FINISHED}
-    AND (OLD.codeversion, OLD.mode, OLD.cond, OLD.counterbalance)
-      = (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) THEN
-    RETURN NULL;  -- completed to submitted, for example
-  END IF;
-  IF OLD.status IN {FINISHED} THEN
-    UPDATE study_counts SET finished = finished - 1
-    WHERE codeversion = OLD.codeversion AND mode = OLD.mode
-      AND cond = OLD.cond AND counterbalance = OLD.counterbalance;
-  END IF;
-  IF NEW.status IN {FINISHED}
-    AND (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) IS NOT NULL THEN
-    INSERT INTO study_counts
-    VALUES (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance, 1)
-    ON CONFLICT (codeversion, mode, cond, counterbalance)
-    DO UPDATE SET finished = study_counts.finished + 1;
-  END IF;
-  RETURN NULL;
-END $$""",
-    # Creating the trigger locks the table until the commit, so nobody can finish between it
-    # and the count that follows.
-    """
-CREATE TRIGGER study_count AFTER INSERT OR DELETE OR
-  UPDATE OF status, codeversion, mode, cond, counterbalance ON {table}
-FOR EACH ROW EXECUTE FUNCTION study_count()""",
-    f"INSERT INTO study_counts {COUNT_FINISHED}",
 )
 
 
@@ -163,14 +132,6 @@ def create_tables_at_start() -> None:
             time.sleep(2)
 
 
-def secret_key(connection: Connection, configured: str) -> str:
-    """Return the study's key: psiTurk's setting secret_key, or else the one in the database.
-
-    The latter is for previews, and for servers whose config var was forgotten.
-    """
-    return configured or connection.scalar(select(keys.c.value).where(keys.c.name == "secret"))
-
-
 def _create_own_tables(connection: Connection) -> None:
     existing = {column["name"] for column in inspect(connection).get_columns(participants.name)}
     table = connection.dialect.identifier_preparer.format_table(participants)
@@ -181,17 +142,14 @@ def _create_own_tables(connection: Connection) -> None:
     for index in INDEXES:
         connection.execute(CreateIndex(index, if_not_exists=True))
     metadata.create_all(connection)
-    if not inspect(connection).has_table(counts.name):
-        _start_counting(connection, table)
-    if not secret_key(connection, ""):
+    if not connection.scalar(SECRET):
         connection.execute(keys.insert().values(name="secret", value=secrets.token_hex(32)))
-
-
-def _start_counting(connection: Connection, table: str) -> None:
+    if inspect(connection).has_table(counts.name):
+        return
+    count = (SQL / "finished.sql").read_text().format(table=table, finished=FINISHED)
     if connection.dialect.name == "sqlite":  # of previews and labs, with few participants
-        view = f"CREATE VIEW {counts.name} AS {COUNT_FINISHED}"
-        connection.exec_driver_sql(view.format(table=table))
+        connection.exec_driver_sql(f"CREATE VIEW {counts.name} AS {count}")
         return
     counts.create(connection)
-    for statement in COUNTING:
-        connection.exec_driver_sql(statement.format(table=table))
+    start = (SQL / "counting.sql").read_text()
+    connection.exec_driver_sql(start.format(table=table, finished=FINISHED, count=count))

@@ -8,7 +8,7 @@
     routes      arrival, task, endings: in the order of a participation
     worker      gunicorn's worker
     dashboard   psiTurk's dashboard, in a process of its own
-    release     the release phase, before a new version serves anybody
+    __main__    starts all this, or prepares the database for a new version
 
 Nothing here may import a module that opens sockets before psiTurk has patched them, so
 imports are inside the functions.

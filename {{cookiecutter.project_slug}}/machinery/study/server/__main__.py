@@ -1,7 +1,11 @@
-"""Start psiTurk's gunicorn application: ``python -m study.server``.
+"""Start psiTurk's gunicorn application, or prepare the database for a new version.
 
-This is the ``web`` process of the Procfile; `study preview` and `study dashboard` start
-it too.
+    python -m study.server            the ``web`` process of the Procfile, which `study preview`
+                                      and `study dashboard` start too
+    python -m study.server release    the release phase, its ``release`` line
+
+The host runs the release phase once for each new version, before any server runs that version.
+If it fails, the version is discarded and participants keep the one they have.
 """
 
 import importlib
@@ -17,11 +21,43 @@ from study.messages import StudyError
 
 
 def main() -> None:
-    """Serve, or print why not and exit with 1."""
+    """Do what the command line says, or print why not and exit with 1."""
     try:
-        serve()
+        prepare_release() if sys.argv[1:] == ["release"] else serve()
     except StudyError as error:
         sys.exit(str(error))
+
+
+def prepare_release() -> None:
+    """Create the tables; print the URL of the database without the password.
+
+    Raises StudyError if the server could not start with these settings and custom.py, or if
+    DATABASE_URL is not a PostgreSQL database that accepts us.
+    """
+    if not config.is_on_cloud():
+        raise StudyError(
+            "ON_CLOUD is not set, so the server would listen where nobody can reach it "
+            "and keep its data in a file that the next restart deletes.",
+            "Set it: heroku config:set ON_CLOUD=1",
+        )
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    address = read_study().value("Database Parameters", "database_url")
+    remedy = "It must look like postgres://user:password@host/name"
+    try:
+        url = make_url(address)
+    except ArgumentError as error:  # its text holds the URL, and so the password
+        raise StudyError("DATABASE_URL is not an address of a database.", remedy) from error
+    if url.drivername != "postgres":
+        raise StudyError(
+            f"DATABASE_URL is an address of {url.drivername}; this study keeps data in Postgres.",
+            remedy,
+        )
+    from study.database.schema import create_tables  # psiTurk reads the settings on import
+
+    create_tables()
+    print(f"Tables and indexes are ready in {url.render_as_string()}")
 
 
 def serve() -> None:

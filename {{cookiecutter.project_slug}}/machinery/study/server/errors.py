@@ -11,6 +11,8 @@ from psiturk.experiment_errors import ExperimentError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
+from study.database.participants import HasOtherAssignment
+
 # psiTurk's numbers (psiturk/experiment_errors.py), which error.html explains.
 NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
 TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
@@ -61,6 +63,8 @@ def answer_error(error: Exception) -> Response:
     match error:
         case ParticipantError(number):
             return answer(STATUSES.get(number, 403), number=number)
+        case HasOtherAssignment():
+            return answer(403, number=TOOK_PART)
         case HTTPException():
             return answer(error.code, response=error.get_response())
         case DBAPIError() | TimeoutError() if is_away(error):

@@ -7,7 +7,6 @@ other routes are psiTurk's (psiturk/experiment.py), but a record opens in its ow
 
 import re
 import secrets
-from enum import Enum, auto
 from functools import lru_cache
 from urllib.parse import urlencode
 
@@ -16,7 +15,6 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from jinja2.ext import Extension
 from sqlalchemy import Row
 
-from study.database.participants import Browser, HasOtherAssignment
 from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server import errors
 from study.server.errors import ParticipantError
@@ -40,15 +38,6 @@ DEVICES = {
     "bot": "is_bot",
 }
 LONGEST_USER_AGENT = 512  # characters; real ones have up to 300
-
-
-class ParticipantState(Enum):
-    """How far somebody has come in this study."""
-
-    NEW = auto()
-    ALLOCATED = auto()  # has a condition, and has seen the instructions at most
-    STARTED = auto()  # the task has begun, and may have been left
-    ENDED = auto()  # finished, screened out, or left by the button
 
 
 @blueprint.errorhandler(BadLink)
@@ -103,8 +92,8 @@ def show_ad() -> Response | str:
     if services.options.recruiter.has_wrong_mode(request.args):
         services.count_event("wrong-mode")
     ids = require_admitted(read_ids(request.args))
-    state, row = find_state(ids)
-    if state is ParticipantState.ENDED:
+    row = services.records.find_own(ids)
+    if row and has_ended(row):
         recruiter = recruiter_of(row.mode)
         if row.ending or not recruiter.makes_hits:
             return redirect_to_ending(row)
@@ -116,9 +105,8 @@ def show_ad() -> Response | str:
             workerid=row.workerid,
             submission_token=make_token("submission", row.uniqueid),
         )
-    if state is ParticipantState.STARTED and not (
-        row.mode in TEST_MODES or services.options.allow_resume
-    ):
+    is_test = row and row.mode in TEST_MODES
+    if row and row.status >= STARTED and not (is_test or services.options.allow_resume):
         raise ParticipantError(errors.BEGUN_BEFORE)
     return render_page("ad.html", ids)
 
@@ -133,18 +121,12 @@ def show_consent() -> str:
 def show_experiment() -> Response:
     """Show the experiment to those who may begin it, reload it or (if allowed) resume it."""
     ids = require_admitted(read_ids(request.args))
-    state, row = find_state(ids)
-    if state is ParticipantState.ENDED:
+    row, is_new = services.records.enrol(ids, describe_browser())
+    if has_ended(row):
         return redirect_to_ending(row)
-    has_begun = state is ParticipantState.STARTED
-    if row is None:
-        try:
-            row, writer = services.records.enrol(ids, describe_browser())
-        except HasOtherAssignment:
-            raise ParticipantError(errors.TOOK_PART) from None
-    else:
-        require_right_to_reopen(row, has_begun)
-        writer = services.records.open_window(ids.uniqueid, again=has_begun)
+    if not is_new:
+        require_right_to_reopen(row)
+    may_resume = row.status >= STARTED and services.options.allow_resume
     page = render_template(
         "exp.html",
         uniqueId=row.uniqueid,
@@ -154,11 +136,11 @@ def show_experiment() -> Response:
         mode=row.mode,
         contact_address=services.options.contact,
         codeversion=services.options.code_version,
-        writer=writer,
-        resumed="true" if has_begun and services.options.allow_resume else "false",
+        writer=1 if is_new else services.records.open_window(row.uniqueid),
+        resumed="true" if may_resume else "false",
     )
     response = make_response(page)
-    claim(response, ids.uniqueid)
+    claim(response, row.uniqueid)
     return response
 
 
@@ -186,38 +168,31 @@ def require_admitted(ids: Ids) -> Ids:
 
 
 @lru_cache(maxsize=1024)
+def parse_agent(agent: str) -> user_agents.parsers.UserAgent:
+    """What a User-Agent says about browser, system and device."""
+    return user_agents.parse(agent[:LONGEST_USER_AGENT])
+
+
 def is_browser_excluded(agent: str, rule: str) -> bool:
     """Whether psiTurk's browser_exclude_rule, words with commas, excludes this User-Agent."""
-    parsed = user_agents.parse(agent[:LONGEST_USER_AGENT])
-    for word in filter(None, map(str.strip, rule.split(","))):
+    parsed = parse_agent(agent)
+
+    def is_hit(word: str) -> bool:
         if word in DEVICES:
-            is_hit = getattr(parsed, DEVICES[word])
-        elif word in ("Safari", "safari"):  # which Chrome claims to be as well
-            is_hit = "Safari" in parsed.ua_string and "Chrome" not in parsed.ua_string
-        else:
-            is_hit = word in parsed.ua_string
-        if is_hit:
-            return True
-    return False
+            return getattr(parsed, DEVICES[word])
+        if word in ("Safari", "safari"):  # which Chrome claims to be as well
+            return "Safari" in parsed.ua_string and "Chrome" not in parsed.ua_string
+        return word in parsed.ua_string
+
+    return any(is_hit(word) for word in map(str.strip, rule.split(",")) if word)
 
 
-def find_state(ids: Ids) -> tuple[ParticipantState, Row | None]:
-    """How far the owner of the ids has come, and their row if there is one.
-
-    Raises ParticipantError if they take part under another assignment already.
-    """
-    rows = services.records.of_worker(ids.worker)
-    row = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
-    if row is None:
-        if rows and not (services.options.allow_repeats or ids.mode in TEST_MODES):
-            raise ParticipantError(errors.TOOK_PART)
-        return ParticipantState.NEW, None
-    if row.ending or row.status in FINISHED:
-        return ParticipantState.ENDED, row
-    return ParticipantState.ALLOCATED if row.status < STARTED else ParticipantState.STARTED, row
+def has_ended(row: Row) -> bool:
+    """Whether this participant has finished, was screened out, or left by the button."""
+    return bool(row.ending) or row.status in FINISHED
 
 
-def require_right_to_reopen(row: Row, has_begun: bool) -> None:
+def require_right_to_reopen(row: Row) -> None:
     """Raise ParticipantError if this browser may not open the experiment again.
 
     Once something is saved, it opens in the same browser only: a stranger who knows the ids
@@ -226,7 +201,7 @@ def require_right_to_reopen(row: Row, has_begun: bool) -> None:
     if row.mode in TEST_MODES:
         return
     is_own = is_owner(row.uniqueid)
-    if has_begun and not (is_own and services.options.allow_resume):
+    if row.status >= STARTED and not (is_own and services.options.allow_resume):
         raise ParticipantError(errors.TASK_BEGUN)
     if row.saved and not is_own:
         raise ParticipantError(errors.NOT_YOURS)
@@ -243,12 +218,15 @@ def redirect_to_ending(row: Row) -> Response:
     return redirect(f"{page}?{urlencode({'uniqueId': row.uniqueid})}", 303)
 
 
-def describe_browser() -> Browser:
+def describe_browser() -> dict[str, str]:
     """What psiTurk's table keeps about a browser: family and system, no version."""
-    agent = user_agents.parse(request.user_agent.string[:LONGEST_USER_AGENT])
-    address = (request.remote_addr or "UNKNOWN") if services.options.store_address else ""
-    language = request.accept_languages.best or "UNKNOWN"
-    return Browser(address, agent.browser.family[:128], agent.os.family[:128], language[:128])
+    agent = parse_agent(request.user_agent.string)
+    return {
+        "ipaddress": (request.remote_addr or "UNKNOWN") if services.options.store_address else "",
+        "browser": agent.browser.family[:128],
+        "platform": agent.os.family[:128],
+        "language": (request.accept_languages.best or "UNKNOWN")[:128],
+    }
 
 
 def render_page(name: str, ids: Ids) -> str:

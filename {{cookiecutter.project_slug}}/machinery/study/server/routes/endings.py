@@ -1,5 +1,6 @@
 """How a participation ends. A recruiter's code goes only to those who reached its ending."""
 
+import os
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
@@ -10,7 +11,7 @@ from study.recruiters import BadLink, Ids, read_ids, recruiter_of
 from study.server.errors import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, ParticipantError
 from study.server.ownership import is_token, require_owned_id, require_owner
 from study.server.services import services
-from study.statuses import FINISHED
+from study.statuses import COMPLETED, FINISHED, SUBMITTED
 
 blueprint = Blueprint("endings", __name__)
 
@@ -23,14 +24,18 @@ def show_ending(kind: str, ids: Ids, page: str = "ending.html") -> str:
     """
     recruiter, address, code = services.options.recruiter, "", ""
     if ids.mode in recruiter.modes:  # no test run, and no participant of an earlier recruiter
-        if held := services.environment.get(recruiter.codes.get(kind, "")):
+        if held := os.environ.get(recruiter.codes.get(kind, "")):
             address = recruiter.way_back(held, ids.worker)
             code = held if recruiter.code_is_shown else ""
         elif kind == "completed":
             code = signing.participant_code(services.key, ids.uniqueid)
-    ending = {"kind": kind, "address": address, "code": code}
-    sender, repeats = recruiter_of(ids.mode), services.options.allow_repeats
-    return render_template(page, ending=ending, ids=ids, recruiter=sender, allow_repeats=repeats)
+    return render_template(
+        page,
+        ending={"kind": kind, "address": address, "code": code},
+        ids=ids,
+        recruiter=recruiter_of(ids.mode),
+        allow_repeats=services.options.allow_repeats,
+    )
 
 
 def ids_of(row: Row) -> Ids:
@@ -41,10 +46,9 @@ def ids_of(row: Row) -> Ids:
 @blueprint.get("/complete")
 def complete() -> Response | str:
     """Mark the participant as completed and show the ending, if something is saved of them."""
-    uniqueid = require_owned_id(request.args)
-    row = services.records.complete(uniqueid) or services.records.find(uniqueid)
+    row = services.records.advance(require_owned_id(request.args), COMPLETED)
     if row and row.ending:
-        return redirect(f"leave?{urlencode({'uniqueId': uniqueid})}", 303)
+        return redirect(f"leave?{urlencode({'uniqueId': row.uniqueid})}", 303)
     if row is None or not row.saved:
         raise ParticipantError(NOT_SAVED)
     if recruiter_of(row.mode).makes_hits:
@@ -86,8 +90,7 @@ def declined() -> str:
 @blueprint.get("/worker_complete")
 def worker_complete() -> dict:
     """Mark a participant as completed, the other way that psiTurk has for it."""
-    uniqueid = require_owned_id(request.args)
-    return report(services.records.complete(uniqueid), uniqueid)
+    return report(require_owned_id(request.args), COMPLETED)
 
 
 @blueprint.get("/worker_submitted")
@@ -96,10 +99,10 @@ def worker_submitted() -> dict:
     uniqueid, token = request.args.get("uniqueId", ""), request.args.get("token", "")
     if not is_token(token, "submission", uniqueid):
         require_owner(uniqueid)
-    return report(services.records.submit(uniqueid), uniqueid)
+    return report(uniqueid, SUBMITTED)
 
 
-def report(moved: Row | None, uniqueid: str) -> dict:
+def report(uniqueid: str, status: int) -> dict:
     """Return psiTurk's answer: whether the participant has completed the study, now or before."""
-    row = moved or services.records.find(uniqueid)
+    row = services.records.advance(uniqueid, status)
     return {"status": "success" if row and row.status in FINISHED else "bad request"}
