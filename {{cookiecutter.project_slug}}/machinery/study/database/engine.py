@@ -32,10 +32,10 @@ TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
        "tcp_user_timeout": 20_000}  # fmt: skip
 # Any number will do as a lock that nothing else on this database uses as one.
 BEGIN = {
-    "postgresql": (text("BEGIN"), text("SELECT pg_advisory_xact_lock(7227140533)")),
-    "sqlite": (text("BEGIN IMMEDIATE"),),
+    "postgresql": text("BEGIN; SELECT pg_advisory_xact_lock(7227140533)"),
+    "sqlite": text("BEGIN IMMEDIATE"),
 }
-COMMIT = text("COMMIT")
+COMMIT, ROLLBACK = text("COMMIT"), text("ROLLBACK")
 
 Run = Callable[..., list[Any]]  # of a statement and values for its bindparams; returns rows
 
@@ -100,9 +100,10 @@ class Database:
             url,
             isolation_level="AUTOCOMMIT",
             pool_size=connections_per_worker() - ENGINE_CONNECTIONS,
+            pool_reset_on_return=None,  # nothing is left open
             hide_parameters=True,  # they hold ids and records, and errors are logged
         )
-        self.dialect = self._engine.dialect.name
+        self._dialect = self._engine.dialect
         self._turn = Lock()
 
     def run(self, statement: Executable, **values: Any) -> list[Any]:
@@ -122,8 +123,7 @@ class Database:
 
     def one(self, statement: Executable, **values: Any) -> Any:
         """Run a statement; return its only row, or None."""
-        rows = self.run(statement, **values)
-        return rows[0] if rows else None
+        return next(iter(self.run(statement, **values)), None)
 
     @contextmanager
     def serialized(self) -> Iterator[Run]:
@@ -133,21 +133,24 @@ class Database:
         """
         # Those who wait for their turn hold no connection that a save could use.
         with self._turn, self._connect() as run:
-            for statement in BEGIN[self.dialect]:
-                run(statement)
-            yield run
+            run(BEGIN[self._dialect.name])
+            try:
+                yield run
+            except BaseException:
+                run(ROLLBACK)
+                raise
             run(COMMIT)
 
     @contextmanager
     def _connect(self) -> Iterator[Run]:
-        """Yield what runs statements on a connection; its pool rolls back what is left open."""
-        if self.dialect == "sqlite":
+        """Yield what runs statements on a connection."""
+        if self._dialect.name == "sqlite":
             with self._engine.connect() as connection:
                 yield partial(_execute, connection)
             return
         try:
             with closing(self._engine.raw_connection()) as pooled:
-                yield partial(_drive, pooled.dbapi_connection, self._engine.dialect)
+                yield partial(_drive, pooled.dbapi_connection, self._dialect)
         except psycopg.OperationalError as error:
             raise OperationalError("", None, error, connection_invalidated=True) from error
 
@@ -162,7 +165,8 @@ def _drive(
 ) -> list[Any]:
     sql, defaults = _compile(statement, dialect)
     cursor = psycopg.Cursor(driver, row_factory=namedtuple_row)
-    cursor.execute(sql, defaults | values, prepare=True)
+    # Only what is not prepared may be several statements.
+    cursor.execute(sql, defaults | values, prepare=bool(values))
     return cursor.fetchall() if cursor.description else []
 
 

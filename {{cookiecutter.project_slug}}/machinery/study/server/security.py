@@ -6,6 +6,7 @@ answer.
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from wsgiref.util import request_uri
 
 from flask import Flask, abort
@@ -28,6 +29,9 @@ def install(app: Flask, settings: StudySettings) -> None:
     """Wire errors, files and headers into psiTurk's application."""
     on_cloud = is_on_cloud()
     errors.install(app)
+    # Flask would derive the key of its sessions anew for each request.
+    sessions = app.session_interface
+    sessions.get_signing_serializer = cache(sessions.get_signing_serializer)
     assets.install(app, versioned=on_cloud)
     app.add_url_rule("/ppid", "no_ppid", lambda: abort(404))
     app.wsgi_app = SecureHeaders(app.wsgi_app, page_headers(settings), on_cloud)
