@@ -12,7 +12,6 @@ STATUS_NAMES = {
     BONUSED: "bonused",
 }
 FINISHED = (COMPLETED, SUBMITTED, CREDITED, BONUSED)
-ORDER = (NOT_ACCEPTED, ALLOCATED, STARTED, QUIT, COMPLETED, SUBMITTED)  # as the server sets them
 
 TEST_MODES = ("debug", "preview")  # test runs, by the researcher or the recruiter's staff
 UNPAID_MODES = (*TEST_MODES, "sandbox")  # MTurk's sandbox has no money

@@ -4,17 +4,17 @@
 
 CREATE OR REPLACE FUNCTION study_count() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF OLD.status IN {finished} AND NEW.status IN {finished}
+  IF OLD.status IN {FINISHED} AND NEW.status IN {FINISHED}
     AND (OLD.codeversion, OLD.mode, OLD.cond, OLD.counterbalance)
       = (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) THEN
     RETURN NULL;  -- completed to submitted, for example
   END IF;
-  IF OLD.status IN {finished} THEN
+  IF OLD.status IN {FINISHED} THEN
     UPDATE study_counts SET finished = finished - 1
     WHERE codeversion = OLD.codeversion AND mode = OLD.mode
       AND cond = OLD.cond AND counterbalance = OLD.counterbalance;
   END IF;
-  IF NEW.status IN {finished}
+  IF NEW.status IN {FINISHED}
     AND (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) IS NOT NULL THEN
     INSERT INTO study_counts
     VALUES (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance, 1)

@@ -6,107 +6,21 @@ transaction, most are one statement, and what is reported as saved is committed.
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
-import sqlalchemy as sa
-from sqlalchemy import Engine, Row, bindparam, select
+from sqlalchemy import URL, Row
 
-from study import statuses
 from study.config import StudySettings
+from study.database import schema
 from study.database.conditions import Cell, Design
 from study.database.engine import Database, Run
-from study.database.schema import counts, participants
 from study.recruiters import Ids
-from study.statuses import ALLOCATED, COMPLETED, FINISHED, QUIT, STARTED, SUBMITTED
+from study.statuses import TEST_MODES
 
-# record_version orders all saves of a record: the number of the window times this, plus the
-# number of the window's save.
+SQL = schema.read_statements("participants.sql")
 SAVES_PER_WINDOW = 2**32
-
-_row = participants.c
-_BY_ID = _row.uniqueid == bindparam("uid")
-_SUMMARY_COLUMNS = (
-    _row.uniqueid, _row.assignmentid, _row.workerid, _row.hitid, _row.cond, _row.counterbalance,
-    _row.status, _row.mode, _row.bonus, _row.ending, _row.record_version,
-    _row.datastring.is_not(None).label("saved"),
-)  # fmt: skip
-_FIND = select(*_SUMMARY_COLUMNS).where(_BY_ID)
-_FIND_OF_WORKER = select(*_SUMMARY_COLUMNS).where(_row.workerid == bindparam("worker"))
-_LOAD = select(_row.datastring, *_SUMMARY_COLUMNS).where(_BY_ID)
-_INSERT_COLUMNS = (
-    "uniqueid", "assignmentid", "workerid", "hitid", "mode", "cond", "counterbalance",
-    "codeversion", "beginhit", "ipaddress", "browser", "platform", "language",
-)  # fmt: skip
-_ENROL = (
-    sa.insert(participants)
-    .values({name: bindparam(name) for name in _INSERT_COLUMNS})
-    .values(status=ALLOCATED, bonus=0, record_version=SAVES_PER_WINDOW)
-    .returning(*_SUMMARY_COLUMNS)
-)
-
-
-def _is_any(values: Sequence[int]) -> sa.ColumnElement[bool]:
-    return sa.or_(*(_row.status == value for value in values))
-
-
-def _is_of_study(table: sa.Table) -> sa.ColumnElement[bool]:
-    return sa.and_(*(table.c[name] == bindparam(name) for name in ("codeversion", "mode")))
-
-
-# psiTurk counts likewise (psiturk/experiment.py): those who finished, and those who arrived
-# within the last cutoff_time minutes and may still finish.
-_COUNT = sa.union_all(
-    select(counts.c.cond, counts.c.counterbalance, counts.c.finished).where(_is_of_study(counts)),
-    select(_row.cond, _row.counterbalance, sa.func.count())
-    .where(_is_of_study(participants), _row.beginhit > bindparam("since"), ~_is_any(FINISHED))
-    .group_by(_row.cond, _row.counterbalance),
-)
-
-
-def _update(*conditions: sa.ColumnElement[bool], **values: object) -> sa.Update:
-    return sa.update(participants).where(_BY_ID, *conditions).values(**values)
-
-
-_window, _size = _row.record_version // SAVES_PER_WINDOW, _row.record_version % SAVES_PER_WINDOW
-_NOW, _DATA, _SIZE, _VERSION = map(bindparam, ("now", "data", "size", "version"))
-_SAVE = _update(
-    *(_window == bindparam("window"), _row.record_version < _VERSION),
-    datastring=_DATA,
-    record_version=_VERSION,
-).returning(_row.record_version)
-_SAVE_BY_SIZE = _update(
-    _size <= _SIZE, datastring=_DATA, record_version=_window * SAVES_PER_WINDOW + _SIZE
-).returning(_row.record_version)
-_OPEN_WINDOW = _update(
-    record_version=(_window + 1) * SAVES_PER_WINDOW,
-    status=sa.case((_row.status == QUIT, STARTED), else_=_row.status),
-).returning(_window)
-
-
-def _advance(status: int, *conditions: sa.ColumnElement[bool], **values: object) -> sa.Update:
-    is_earlier = _is_any(statuses.ORDER[: statuses.ORDER.index(status)])
-    return _update(is_earlier, *conditions, status=status, **values).returning(*_SUMMARY_COLUMNS)
-
-
-_ADVANCE = {
-    STARTED: _advance(STARTED, beginexp=_NOW),
-    QUIT: _advance(QUIT, *(_row.mode != mode for mode in statuses.TEST_MODES)),
-    COMPLETED: _advance(COMPLETED, _row.datastring != "", _row.ending.is_(None), endhit=_NOW),
-    SUBMITTED: _advance(SUBMITTED, _is_any(FINISHED)),
-}
-_LEAVE = _update(
-    *(_row.ending.is_(None), ~_is_any(FINISHED)),
-    status=QUIT,
-    ending=bindparam("reason"),
-    endhit=_NOW,
-).returning(_row.uniqueid)
-_KEEP_SUPERSEDED = sa.text(
-    "INSERT INTO study_superseded_records (uniqueid, writer, received, reason, datastring) "
-    "VALUES (:uid, :window, :now, 'newer-window', :data) ON CONFLICT (uniqueid, writer) "
-    "DO UPDATE SET received = excluded.received, datastring = excluded.datastring"
-).bindparams(bindparam("now", type_=sa.DateTime))
 
 
 class Saved(Enum):
@@ -123,26 +37,25 @@ class HasOtherAssignment(Exception):
 
 
 class Records:
-    """The participants in the database of psiTurk's engine."""
+    """The participants in the database at that URL."""
 
-    def __init__(self, engine: Engine, options: StudySettings):
-        self._database = Database(engine.url)
-        self._options = options
+    def __init__(self, url: URL, options: StudySettings):
+        self._database, self._options = Database(url), options
         self._design = Design.of(options)
 
     def find(self, uniqueid: str) -> Row | None:
         """Return the row without the record, or None."""
-        return self._database.one(_FIND, uid=uniqueid)
+        return self._database.one(SQL["find"], uid=uniqueid)
 
     def of_worker(self, worker: str) -> list[Row]:
         """Return all rows of a worker, without the records."""
-        return self._database.run(_FIND_OF_WORKER, worker=worker)
+        return self._database.run(SQL["of_worker"], worker=worker)
 
     def find_own(self, ids: Ids, run: Run | None = None) -> Row | None:
         """Return the row of these ids, or None. Raises HasOtherAssignment."""
-        rows = (run or self._database.run)(_FIND_OF_WORKER, worker=ids.worker)
+        rows = (run or self._database.run)(SQL["of_worker"], worker=ids.worker)
         own = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
-        if rows and not (own or self._options.allow_repeats or ids.mode in statuses.TEST_MODES):
+        if rows and not (own or self._options.allow_repeats or ids.mode in TEST_MODES):
             raise HasOtherAssignment
         return own
 
@@ -167,9 +80,8 @@ class Records:
                 "cond": condition,
                 "counterbalance": order,
                 "codeversion": self._options.code_version,
-                "beginhit": now,
             }
-            return run(_ENROL, **values, **browser)[0], True
+            return run(SQL["enrol"], now=now, **values, **browser)[0], True
 
     def _assign(self, run: Run, mode: str, now: datetime) -> Cell:
         from psiturk import experiment  # it imports custom.py, which may import this module
@@ -179,7 +91,7 @@ class Records:
         since = now - timedelta(minutes=self._options.cutoff_minutes)
         values = {"codeversion": self._options.code_version, "mode": mode, "since": since}
         taken: Counter[Cell] = Counter()
-        for condition, order, number in run(_COUNT, **values):
+        for condition, order, number in run(SQL["count"], **values):
             taken[condition, order] += number
         return self._design.choose(taken)
 
@@ -188,14 +100,14 @@ class Records:
 
         Who had quit has not any more.
         """
-        return self._database.one(_OPEN_WINDOW, uid=uniqueid)[0]
+        return self._database.one(SQL["open_window"], uid=uniqueid)[0]
 
     def load(self, uniqueid: str) -> str | None:
         """Return the record as JSON; before the first save, psiTurk's initial record.
 
         Returns None if there is no such participant.
         """
-        row = self._database.one(_LOAD, uid=uniqueid)
+        row = self._database.one(SQL["load"], uid=uniqueid)
         if row is None or row.datastring:
             return row and row.datastring
         initial = {
@@ -217,31 +129,31 @@ class Records:
         values = {"uid": uniqueid, "data": data}
         window, number = order or (None, 0)
         if window is None:
-            stored = self._database.run(_SAVE_BY_SIZE, size=size, **values)
+            stored = self._database.run(SQL["save_by_size"], size=size, **values)
         else:
             version = window * SAVES_PER_WINDOW + number
-            stored = self._database.run(_SAVE, window=window, version=version, **values)
+            stored = self._database.run(SQL["save"], window=window, version=version, **values)
         if stored:
             return Saved.STORED
         if (existing := self.find(uniqueid)) is None:
             return Saved.UNKNOWN
         if window in (None, existing.record_version // SAVES_PER_WINDOW):
             return Saved.STALE
-        self._database.run(_KEEP_SUPERSEDED, window=window, now=utc_now(), **values)
+        self._database.run(SQL["keep_superseded"], window=window, now=utc_now(), **values)
         return Saved.SUPERSEDED
 
-    def advance(self, uniqueid: str, status: int) -> Row | None:
-        """Advance a participant to a status, never back; return the row as it is then, or None.
+    def advance(self, uniqueid: str, step: str) -> Row | None:
+        """Take a step: begin, quit, complete or submit; return the row as it is then, or None.
 
-        Nobody quits a test run, completes without a record or submits before completing.
+        A status never goes back, and nobody quits a test run, completes without a record or
+        submits before completing: such a step changes nothing.
         """
-        times = {"now": utc_now()} if status in (STARTED, COMPLETED) else {}
-        advanced = self._database.one(_ADVANCE[status], uid=uniqueid, **times)
+        advanced = self._database.one(SQL[step], uid=uniqueid, now=utc_now())
         return advanced or self.find(uniqueid)
 
     def leave(self, uniqueid: str, reason: str) -> bool:
         """End a participation that has not ended; return whether there was one."""
-        return bool(self._database.run(_LEAVE, uid=uniqueid, reason=reason, now=utc_now()))
+        return bool(self._database.run(SQL["leave"], uid=uniqueid, reason=reason, now=utc_now()))
 
 
 def merge_entries(stored: str, entries: str) -> str:

@@ -5,6 +5,7 @@ ignores: ``record_version`` orders the saves of a record, ``ending`` says why a 
 ended without completing. Importing this module makes psiTurk read its settings.
 """
 
+import re
 import secrets
 import sys
 import time
@@ -18,14 +19,13 @@ from sqlalchemy import Column, Connection, Integer, String, Table, inspect, sele
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
+from study import statuses
 from study.config import is_on_cloud
 from study.messages import StudyError
-from study.statuses import FINISHED
 
 # Heroku gives a server 60 seconds to listen. One that exits instead is restarted at once, and
 # if it exits again, after 20 minutes (devcenter.heroku.com/articles/dynos).
 SECONDS_TO_WAIT = 40
-SQL = Path(__file__).parent
 
 metadata = sa.MetaData()
 
@@ -58,10 +58,6 @@ incidents = Table(
     Column("day", sa.Date, primary_key=True),  # UTC
     Column("count", Integer, nullable=False),
 )
-COUNT_EVENT = sa.text(
-    "INSERT INTO study_incidents (kind, day, count) VALUES (:kind, :day, 1) "
-    "ON CONFLICT (kind, day) DO UPDATE SET count = study_incidents.count + 1"
-).bindparams(sa.bindparam("day", type_=sa.Date))
 bonuses = Table(
     "study_bonuses",
     metadata,
@@ -89,6 +85,30 @@ counts = Table(
     Column("counterbalance", Integer, primary_key=True, autoincrement=False),
     Column("finished", Integer, nullable=False),
 )
+
+TABLE = db.engine.dialect.identifier_preparer.format_table(participants)
+# What is read of a participant's row apart from the record.
+COLUMNS = (
+    "uniqueid, assignmentid, workerid, hitid, cond, counterbalance, status, mode, bonus, ending, "
+    "record_version, datastring IS NOT NULL AS saved"
+)
+TYPES = {"now": sa.DateTime, "since": sa.DateTime, "day": sa.Date}  # of values that need one
+
+
+def read_sql(file: str, **names: str) -> str:
+    """Return the SQL in a file of this folder, for psiTurk's table and with its statuses."""
+    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
+    return text.format(table=TABLE, columns=COLUMNS, **vars(statuses), **names)
+
+
+def read_statements(file: str) -> dict[str, sa.TextClause]:
+    """Return the statements of such a file by the names that stand above them."""
+    _, *parts = re.split(r"^-- name: (\w+)\n", read_sql(file), flags=re.MULTILINE)
+    statements = {}
+    for name, sql in zip(parts[::2], parts[1::2], strict=True):
+        typed = [sa.bindparam(key, type_=kind) for key, kind in TYPES.items() if f":{key}" in sql]
+        statements[name] = sa.text(sql).bindparams(*typed)
+    return statements
 
 
 def create_tables() -> None:
@@ -134,11 +154,10 @@ def create_tables_at_start() -> None:
 
 def _create_own_tables(connection: Connection) -> None:
     existing = {column["name"] for column in inspect(connection).get_columns(participants.name)}
-    table = connection.dialect.identifier_preparer.format_table(participants)
     for column in ADDED_COLUMNS:
         if column.name not in existing:
             definition = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {definition}")
+            connection.exec_driver_sql(f"ALTER TABLE {TABLE} ADD COLUMN {definition}")
     for index in INDEXES:
         connection.execute(CreateIndex(index, if_not_exists=True))
     metadata.create_all(connection)
@@ -146,10 +165,9 @@ def _create_own_tables(connection: Connection) -> None:
         connection.execute(keys.insert().values(name="secret", value=secrets.token_hex(32)))
     if inspect(connection).has_table(counts.name):
         return
-    count = (SQL / "finished.sql").read_text().format(table=table, finished=FINISHED)
+    count = read_sql("finished.sql")
     if connection.dialect.name == "sqlite":  # of previews and labs, with few participants
         connection.exec_driver_sql(f"CREATE VIEW {counts.name} AS {count}")
         return
     counts.create(connection)
-    start = (SQL / "counting.sql").read_text()
-    connection.exec_driver_sql(start.format(table=table, finished=FINISHED, count=count))
+    connection.exec_driver_sql(read_sql("counting.sql", count=count))

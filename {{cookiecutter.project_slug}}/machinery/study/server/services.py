@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from study import signing
 from study.config import StudySettings
-from study.database import schema
-from study.database.participants import Records, utc_now
+from study.database.participants import SQL, Records, utc_now
+from study.database.schema import SECRET
 from study.excluded import read_excluded
 
 
@@ -25,23 +25,20 @@ class Services:
         """Serve a study with these settings from the current folder."""
         from psiturk.db import engine  # reads the settings when it is imported
 
-        self.options, self.engine, self.records = options, engine, Records(engine, options)
+        self.options, self.engine, self.records = options, engine, Records(engine.url, options)
         self._configured_key = configured_key
         self._excluded = read_excluded(Path()).pseudonyms
 
     @cached_property
     def key(self) -> str:
         """The study's secret key: psiTurk's setting secret_key, or else the database's."""
-        if self._configured_key:
-            return self._configured_key
         with self.engine.connect() as connection:
-            return connection.scalar(schema.SECRET)
+            return self._configured_key or connection.scalar(SECRET)
 
     def is_excluded(self, worker: str) -> bool:
         """Whether this worker took part in an earlier study (excluded.txt)."""
-        return bool(self._excluded) and (
-            signing.worker_pseudonym(self.key, worker) in self._excluded
-        )
+        excluded = self._excluded
+        return bool(excluded) and signing.worker_pseudonym(self.key, worker) in excluded
 
     def count_event(self, kind: str) -> None:
         """Add 1 to today's (UTC) counter of a kind of event, which `study status` reports.
@@ -50,7 +47,7 @@ class Services:
         away, the event is not counted.
         """
         with suppress(SQLAlchemyError), self.engine.begin() as connection:
-            connection.execute(schema.COUNT_EVENT, {"kind": kind, "day": utc_now().date()})
+            connection.execute(SQL["count_event"], {"kind": kind, "day": utc_now().date()})
 
 
 services = Services()

@@ -1,7 +1,6 @@
 """gunicorn's worker: how long it keeps idle connections, and what it prints if it cannot start."""
 
 import io
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,8 +40,7 @@ class Piece(io.BytesIO):
     sendall = io.BytesIO.write
 
 
-wsgi.Response = Answer
-logging.logThreads = False  # no log names a thread, and finding it takes a third of a line's time
+wsgi.Response = Answer  # gunicorn has no setting for it
 
 
 class Worker(GeventWorker):

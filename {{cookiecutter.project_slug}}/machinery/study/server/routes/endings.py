@@ -11,7 +11,7 @@ from study.recruiters import BadLink, Ids, read_ids, recruiter_of
 from study.server.errors import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, ParticipantError
 from study.server.ownership import is_token, require_owned_id, require_owner
 from study.server.services import services
-from study.statuses import COMPLETED, FINISHED, SUBMITTED
+from study.statuses import FINISHED
 
 blueprint = Blueprint("endings", __name__)
 
@@ -46,7 +46,7 @@ def ids_of(row: Row) -> Ids:
 @blueprint.get("/complete")
 def complete() -> Response | str:
     """Mark the participant as completed and show the ending, if something is saved of them."""
-    row = services.records.advance(require_owned_id(request.args), COMPLETED)
+    row = services.records.advance(require_owned_id(request.args), "complete")
     if row and row.ending:
         return redirect(f"leave?{urlencode({'uniqueId': row.uniqueid})}", 303)
     if row is None or not row.saved:
@@ -90,7 +90,7 @@ def declined() -> str:
 @blueprint.get("/worker_complete")
 def worker_complete() -> dict:
     """Mark a participant as completed, the other way that psiTurk has for it."""
-    return report(require_owned_id(request.args), COMPLETED)
+    return report(require_owned_id(request.args), "complete")
 
 
 @blueprint.get("/worker_submitted")
@@ -99,10 +99,10 @@ def worker_submitted() -> dict:
     uniqueid, token = request.args.get("uniqueId", ""), request.args.get("token", "")
     if not is_token(token, "submission", uniqueid):
         require_owner(uniqueid)
-    return report(uniqueid, SUBMITTED)
+    return report(uniqueid, "submit")
 
 
-def report(uniqueid: str, status: int) -> dict:
+def report(uniqueid: str, step: str) -> dict:
     """Return psiTurk's answer: whether the participant has completed the study, now or before."""
-    row = services.records.advance(uniqueid, status)
+    row = services.records.advance(uniqueid, step)
     return {"status": "success" if row and row.status in FINISHED else "bad request"}

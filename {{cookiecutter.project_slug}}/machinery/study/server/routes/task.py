@@ -16,7 +16,6 @@ from flask import Blueprint, Response, abort, request
 from study.database.participants import SAVES_PER_WINDOW, Saved, merge_entries
 from study.server.ownership import require_owned_id, require_owner
 from study.server.services import services
-from study.statuses import QUIT, STARTED
 
 blueprint = Blueprint("task", __name__)
 
@@ -29,14 +28,14 @@ DRAINED = 4  # times the limit; no browser of a participant sends more
 @blueprint.post("/inexp")
 def begin() -> dict:
     """The task begins: from now on it cannot be started afresh."""
-    row = services.records.advance(require_owned_id(request.form), STARTED)
+    row = services.records.advance(require_owned_id(request.form), "begin")
     return {"status": "success" if row else "error, uniqueId not found"}
 
 
 @blueprint.post("/quitter")
 def quit() -> dict:
     """The task's window was closed. Does not count in a test run."""
-    services.records.advance(require_owned_id(request.form), QUIT)
+    services.records.advance(require_owned_id(request.form), "quit")
     return {"status": "marked as quitter"}
 
 
