@@ -1,6 +1,15 @@
--- Keeps study_counts on PostgreSQL. Counting anew for each arrival would take longer the more
--- participants there are. A trigger sees every change, whoever makes it: the server, psiTurk's
--- shell, or somebody in psql.
+-- Keeps the finished participants of each cell on PostgreSQL. Counting anew for each arrival would
+-- take longer the more participants there are. A trigger sees every change, whoever makes it: the
+-- server, psiTurk's shell, or somebody in psql.
+
+CREATE TABLE study_counts (
+  codeversion VARCHAR(128) NOT NULL,
+  mode VARCHAR(128) NOT NULL,
+  cond INTEGER NOT NULL,
+  counterbalance INTEGER NOT NULL,
+  finished INTEGER NOT NULL,
+  PRIMARY KEY (codeversion, mode, cond, counterbalance)
+);
 
 CREATE OR REPLACE FUNCTION study_count() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -13,13 +13,12 @@ from enum import Enum
 from sqlalchemy import URL, Row
 
 from study.config import StudySettings
-from study.database import schema
 from study.database.conditions import Cell, Design
 from study.database.engine import Database, Run
+from study.database.schema import SQL
 from study.recruiters import Ids
 from study.statuses import TEST_MODES
 
-SQL = schema.read_statements("participants.sql")
 SAVES_PER_WINDOW = 2**32
 
 

@@ -9,13 +9,14 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from psiturk import db
 from psiturk.models import Participant
-from sqlalchemy import Column, Connection, Integer, String, Table, inspect, select
+from sqlalchemy import Column, Connection, String, Table, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
@@ -26,8 +27,6 @@ from study.messages import StudyError
 # Heroku gives a server 60 seconds to listen. One that exits instead is restarted at once, and
 # if it exits again, after 20 minutes (devcenter.heroku.com/articles/dynos).
 SECONDS_TO_WAIT = 40
-
-metadata = sa.MetaData()
 
 participants: Table = Participant.__table__
 ADDED_COLUMNS = (
@@ -42,50 +41,6 @@ INDEXES = (
     # Recent arrivals may still finish; their number does not grow with the study.
     sa.Index(f"{participants.name}_beginhit", participants.c.beginhit),
 )
-
-keys = Table(
-    "study_keys",
-    metadata,
-    Column("name", String(32), primary_key=True),
-    Column("value", String(128), nullable=False),
-)
-# For previews, and for servers whose config var was forgotten.
-SECRET = select(keys.c.value).where(keys.c.name == "secret")
-incidents = Table(
-    "study_incidents",
-    metadata,
-    Column("kind", String(32), primary_key=True),
-    Column("day", sa.Date, primary_key=True),  # UTC
-    Column("count", Integer, nullable=False),
-)
-bonuses = Table(
-    "study_bonuses",
-    metadata,
-    Column("uniqueid", String(128), primary_key=True),
-    Column("amount", sa.Float, nullable=False),
-    Column("currency", String(8), nullable=False),
-    Column("exported", sa.DateTime, nullable=False),  # UTC
-)
-superseded_records = Table(  # sent by a window after a newer window had taken over
-    "study_superseded_records",
-    metadata,
-    Column("uniqueid", String(128), primary_key=True),
-    Column("writer", Integer, primary_key=True, autoincrement=False),  # the window's number
-    Column("received", sa.DateTime, nullable=False),  # UTC
-    Column("reason", String(32), nullable=False),
-    Column("datastring", sa.Text, nullable=False),
-)
-# Finished participants per cell. A table kept by a trigger on PostgreSQL, a view on SQLite.
-counts = Table(
-    "study_counts",
-    sa.MetaData(),
-    Column("codeversion", String(128), primary_key=True),
-    Column("mode", String(128), primary_key=True),
-    Column("cond", Integer, primary_key=True, autoincrement=False),
-    Column("counterbalance", Integer, primary_key=True, autoincrement=False),
-    Column("finished", Integer, nullable=False),
-)
-
 TABLE = db.engine.dialect.identifier_preparer.format_table(participants)
 # What is read of a participant's row apart from the record.
 COLUMNS = (
@@ -101,14 +56,14 @@ def read_sql(file: str, **names: str) -> str:
     return text.format(table=TABLE, columns=COLUMNS, **vars(statuses), **names)
 
 
-def read_statements(file: str) -> dict[str, sa.TextClause]:
-    """Return the statements of such a file by the names that stand above them."""
-    _, *parts = re.split(r"^-- name: (\w+)\n", read_sql(file), flags=re.MULTILINE)
-    statements = {}
+def _read_statements() -> Iterator[tuple[str, sa.TextClause]]:
+    _, *parts = re.split(r"^-- name: (\w+)\n", read_sql("statements.sql"), flags=re.MULTILINE)
     for name, sql in zip(parts[::2], parts[1::2], strict=True):
         typed = [sa.bindparam(key, type_=kind) for key, kind in TYPES.items() if f":{key}" in sql]
-        statements[name] = sa.text(sql).bindparams(*typed)
-    return statements
+        yield name, sa.text(sql).bindparams(*typed)
+
+
+SQL = dict(_read_statements())
 
 
 def create_tables() -> None:
@@ -160,14 +115,13 @@ def _create_own_tables(connection: Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE {TABLE} ADD COLUMN {definition}")
     for index in INDEXES:
         connection.execute(CreateIndex(index, if_not_exists=True))
-    metadata.create_all(connection)
-    if not connection.scalar(SECRET):
-        connection.execute(keys.insert().values(name="secret", value=secrets.token_hex(32)))
-    if inspect(connection).has_table(counts.name):
+    for statement in read_sql("tables.sql").split(";"):
+        connection.exec_driver_sql(statement)
+    connection.execute(SQL["make_key"], {"value": secrets.token_hex(32)})
+    if inspect(connection).has_table("study_counts"):
         return
     count = read_sql("finished.sql")
     if connection.dialect.name == "sqlite":  # of previews and labs, with few participants
-        connection.exec_driver_sql(f"CREATE VIEW {counts.name} AS {count}")
-        return
-    counts.create(connection)
-    connection.exec_driver_sql(read_sql("counting.sql", count=count))
+        connection.exec_driver_sql(f"CREATE VIEW study_counts AS {count}")
+    else:
+        connection.exec_driver_sql(read_sql("counting.sql", count=count))

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from study import signing
 from study.config import StudySettings
-from study.database.participants import SQL, Records, utc_now
-from study.database.schema import SECRET
+from study.database.participants import Records, utc_now
+from study.database.schema import SQL
 from study.excluded import read_excluded
 
 
@@ -33,7 +33,7 @@ class Services:
     def key(self) -> str:
         """The study's secret key: psiTurk's setting secret_key, or else the database's."""
         with self.engine.connect() as connection:
-            return self._configured_key or connection.scalar(SECRET)
+            return self._configured_key or connection.scalar(SQL["find_key"])
 
     def is_excluded(self, worker: str) -> bool:
         """Whether this worker took part in an earlier study (excluded.txt)."""

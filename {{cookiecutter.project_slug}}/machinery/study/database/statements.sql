@@ -1,4 +1,4 @@
--- What the server does to participants' rows, on PostgreSQL and SQLite (schema.py reads this).
+-- What the server says to the database, in SQL that PostgreSQL and SQLite share (schema.py).
 -- Names in capitals are psiTurk's statuses. 4294967296 is the number of saves that a window has:
 -- record_version orders all saves of a record by the number of the window times this, plus the
 -- number of the window's save.
@@ -83,3 +83,9 @@ RETURNING uniqueid
 -- name: count_event
 INSERT INTO study_incidents (kind, day, count) VALUES (:kind, :day, 1)
 ON CONFLICT (kind, day) DO UPDATE SET count = study_incidents.count + 1
+
+-- name: make_key
+INSERT INTO study_keys (name, value) VALUES ('secret', :value) ON CONFLICT (name) DO NOTHING
+
+-- name: find_key
+SELECT value FROM study_keys WHERE name = 'secret'
