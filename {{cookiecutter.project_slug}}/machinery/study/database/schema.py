@@ -1,8 +1,9 @@
 """The tables of the study, and how they are created.
 
-``participants`` is psiTurk's own table (psiturk/models.py) with two more columns, which psiTurk
+psiTurk's own table of participants (psiturk/models.py) gets two more columns, which psiTurk
 ignores: ``record_version`` orders the saves of a record, ``ending`` says why a participant
-ended without completing. Importing this module makes psiTurk read its settings.
+ended without completing. The other files of this folder hold the SQL. Importing this module
+makes psiTurk read its settings.
 """
 
 import re
@@ -16,9 +17,8 @@ import sqlalchemy as sa
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from psiturk import db
 from psiturk.models import Participant
-from sqlalchemy import Column, Connection, String, Table, inspect
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from study import statuses
 from study.config import is_on_cloud
@@ -28,20 +28,9 @@ from study.messages import StudyError
 # if it exits again, after 20 minutes (devcenter.heroku.com/articles/dynos).
 SECONDS_TO_WAIT = 40
 
-participants: Table = Participant.__table__
-ADDED_COLUMNS = (
-    Column("record_version", sa.BigInteger, nullable=False, server_default="0"),
-    Column("ending", String(32)),
-)
-for _column in ADDED_COLUMNS:
-    participants.append_column(_column)
-INDEXES = (
-    # psiTurk looks up a worker's rows on every visit and has no index for it.
-    sa.Index(f"{participants.name}_workerid", participants.c.workerid),
-    # Recent arrivals may still finish; their number does not grow with the study.
-    sa.Index(f"{participants.name}_beginhit", participants.c.beginhit),
-)
-TABLE = db.engine.dialect.identifier_preparer.format_table(participants)
+NAME = Participant.__tablename__
+TABLE = db.engine.dialect.identifier_preparer.quote(NAME)
+ADDED_COLUMNS = {"record_version": "BIGINT DEFAULT 0 NOT NULL", "ending": "VARCHAR(32)"}
 # What is read of a participant's row apart from the record.
 COLUMNS = (
     "uniqueid, assignmentid, workerid, hitid, cond, counterbalance, status, mode, bonus, ending, "
@@ -53,7 +42,7 @@ TYPES = {"now": sa.DateTime, "since": sa.DateTime, "day": sa.Date}  # of values 
 def read_sql(file: str, **names: str) -> str:
     """Return the SQL in a file of this folder, for psiTurk's table and with its statuses."""
     text = (Path(__file__).parent / file).read_text(encoding="utf-8")
-    return text.format(table=TABLE, columns=COLUMNS, **vars(statuses), **names)
+    return text.format(name=NAME, table=TABLE, columns=COLUMNS, **vars(statuses), **names)
 
 
 def _read_statements() -> Iterator[tuple[str, sa.TextClause]]:
@@ -108,13 +97,10 @@ def create_tables_at_start() -> None:
 
 
 def _create_own_tables(connection: Connection) -> None:
-    existing = {column["name"] for column in inspect(connection).get_columns(participants.name)}
-    for column in ADDED_COLUMNS:
-        if column.name not in existing:
-            definition = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {TABLE} ADD COLUMN {definition}")
-    for index in INDEXES:
-        connection.execute(CreateIndex(index, if_not_exists=True))
+    existing = {column["name"] for column in inspect(connection).get_columns(NAME)}
+    for column, kind in ADDED_COLUMNS.items():
+        if column not in existing:
+            connection.exec_driver_sql(f"ALTER TABLE {TABLE} ADD COLUMN {column} {kind}")
     for statement in read_sql("tables.sql").split(";"):
         connection.exec_driver_sql(statement)
     connection.execute(SQL["make_key"], {"value": secrets.token_hex(32)})

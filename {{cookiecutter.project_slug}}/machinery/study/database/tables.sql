@@ -1,4 +1,4 @@
--- The study's own tables, in SQL that PostgreSQL and SQLite share. Times are UTC.
+-- The study's own tables and indexes, in SQL that PostgreSQL and SQLite share. Times are UTC.
 
 CREATE TABLE IF NOT EXISTS study_keys (
   name VARCHAR(32) PRIMARY KEY,
@@ -24,4 +24,8 @@ CREATE TABLE IF NOT EXISTS study_superseded_records (
   reason VARCHAR(32) NOT NULL,
   datastring TEXT NOT NULL,
   PRIMARY KEY (uniqueid, writer)
-)
+);
+-- psiTurk looks up a worker's rows on every visit and has no index for it.
+CREATE INDEX IF NOT EXISTS "{name}_workerid" ON {table} (workerid);
+-- Recent arrivals may still finish. Their number does not grow with the study.
+CREATE INDEX IF NOT EXISTS "{name}_beginhit" ON {table} (beginhit)
