@@ -34,7 +34,8 @@ ADDED_COLUMNS = {"record_version": "BIGINT DEFAULT 0 NOT NULL", "ending": "VARCH
 # What is read of a participant's row apart from the record.
 COLUMNS = (
     "uniqueid, assignmentid, workerid, hitid, cond, counterbalance, status, mode, bonus, ending, "
-    "record_version, datastring IS NOT NULL AS saved"
+    "record_version, datastring IS NOT NULL AS saved, "
+    f"ending IS NOT NULL OR status IN {statuses.FINISHED} AS has_ended"
 )
 TYPES = {"now": sa.DateTime, "since": sa.DateTime, "day": sa.Date}  # of values that need one
 

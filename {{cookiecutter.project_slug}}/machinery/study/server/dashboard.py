@@ -89,7 +89,13 @@ def adapt_to_flask_3(app: Flask) -> None:
     """Prepare Flask for psiTurk's dashboard, which is imported after this."""
     flask.json.JSONEncoder = JSONEncoder
     app.json.default = _encode
-    app.before_request(_convert_campaign_id)
+
+    @app.before_request
+    def convert_campaign_id() -> None:
+        # psycopg 3 does not compare a number with a text, which is what psiTurk's route hands on.
+        arguments = request.view_args or {}
+        if str(arguments.get("campaign_id", "")).isdecimal():
+            arguments["campaign_id"] = int(arguments["campaign_id"])
 
 
 class JSONEncoder(json.JSONEncoder):
@@ -107,10 +113,3 @@ def _encode(value):
     from psiturk.api import PsiturkJSONEncoder
 
     return PsiturkJSONEncoder().default(value)
-
-
-def _convert_campaign_id() -> None:
-    # psycopg 3 does not compare a number with a text, which is what psiTurk's route hands on.
-    arguments = request.view_args or {}
-    if str(arguments.get("campaign_id", "")).isdecimal():
-        arguments["campaign_id"] = int(arguments["campaign_id"])

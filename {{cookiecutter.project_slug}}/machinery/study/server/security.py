@@ -18,7 +18,7 @@ from study.server import assets, errors
 A_YEAR = 365 * 24 * 3600
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
-BY_HTTPS = [("Strict-Transport-Security", f"max-age={A_YEAR}")]
+BY_HTTPS = [*ALWAYS, ("Strict-Transport-Security", f"max-age={A_YEAR}")]
 ON_PAGES = [
     ("Referrer-Policy", "same-origin"),  # a participant's ids are in the address
     ("Permissions-Policy", "geolocation=(), payment=()"),
@@ -49,7 +49,8 @@ class SecureHeaders:
 
     def __call__(self, environ, start_response):
         def start(status, headers, exc_info=None):
-            self._complete(headers, environ["wsgi.url_scheme"] == "https")
+            by_https = self._on_cloud and environ["wsgi.url_scheme"] == "https"
+            self._complete(headers, BY_HTTPS if by_https else ALWAYS)
             return start_response(status, headers, exc_info)
 
         if self._on_cloud and environ.get("HTTP_X_FORWARDED_PROTO") == "http":
@@ -58,10 +59,9 @@ class SecureHeaders:
             return []
         return self._app(environ, start)
 
-    def _complete(self, headers: list[tuple[str, str]], by_https: bool) -> None:
-        """Add the headers that the route did not set itself."""
+    def _complete(self, headers: list[tuple[str, str]], add: list[tuple[str, str]]) -> None:
+        """Add those that the route did not set itself."""
         existing = {name.lower(): value for name, value in headers}
-        add = ALWAYS + BY_HTTPS if by_https and self._on_cloud else ALWAYS
         if existing.get("content-type", "").startswith("text/html"):
             add = add + self._on_pages
         headers += [header for header in add if header[0].lower() not in existing]

@@ -30,13 +30,8 @@ SECONDS_REMEMBERED = 365 * 24 * 3600
 # The ad is shown under this name before a worker accepts the HIT.
 NOT_ACCEPTED = "ASSIGNMENT_ID_NOT_AVAILABLE"
 # Words of psiTurk's browser_exclude_rule that mean a kind of device.
-DEVICES = {
-    "mobile": "is_mobile",
-    "tablet": "is_tablet",
-    "touchcapable": "is_touch_capable",
-    "pc": "is_pc",
-    "bot": "is_bot",
-}
+DEVICES = {word: f"is_{word}" for word in ("mobile", "tablet", "pc", "bot")}
+DEVICES["touchcapable"] = "is_touch_capable"
 LONGEST_USER_AGENT = 512  # characters; real ones have up to 300
 
 
@@ -93,7 +88,7 @@ def show_ad() -> Response | str:
         services.count_event("wrong-mode")
     ids = require_admitted(read_ids(request.args))
     row = services.records.find_own(ids)
-    if row and has_ended(row):
+    if row and row.has_ended:
         recruiter = recruiter_of(row.mode)
         if row.ending or not recruiter.makes_hits:
             return redirect_to_ending(row)
@@ -122,7 +117,7 @@ def show_experiment() -> Response:
     """Show the experiment to those who may begin it, reload it or (if allowed) resume it."""
     ids = require_admitted(read_ids(request.args))
     row, is_new = services.records.enrol(ids, describe_browser())
-    if has_ended(row):
+    if row.has_ended:
         return redirect_to_ending(row)
     if not is_new:
         require_right_to_reopen(row)
@@ -187,11 +182,6 @@ def is_browser_excluded(agent: str, rule: str) -> bool:
     return any(is_hit(word) for word in map(str.strip, rule.split(",")) if word)
 
 
-def has_ended(row: Row) -> bool:
-    """Whether this participant has finished, was screened out, or left by the button."""
-    return bool(row.ending) or row.status in FINISHED
-
-
 def require_right_to_reopen(row: Row) -> None:
     """Raise ParticipantError if this browser may not open the experiment again.
 
@@ -231,13 +221,12 @@ def describe_browser() -> dict[str, str]:
 
 def render_page(name: str, ids: Ids) -> str:
     """ad.html or consent.html with psiTurk's variables."""
-    worker = ids.worker or None
     return render_template(
         name,
         mode=ids.mode,
         hitid=ids.hit,
         assignmentid=ids.assignment,
-        workerid=worker,
+        workerid=ids.worker or None,
         recruiter=recruiter_of(ids.mode),
     )
 

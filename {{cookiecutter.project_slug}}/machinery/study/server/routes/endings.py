@@ -38,8 +38,7 @@ def show_ending(kind: str, ids: Ids, page: str = "ending.html") -> str:
     )
 
 
-def ids_of(row: Row) -> Ids:
-    """Return the ids of a participant's row."""
+def _ids_of(row: Row) -> Ids:
     return Ids(row.workerid, row.assignmentid, row.hitid, row.mode)
 
 
@@ -53,7 +52,7 @@ def complete() -> Response | str:
         raise ParticipantError(NOT_SAVED)
     if recruiter_of(row.mode).makes_hits:
         return render_template("closepopup.html")
-    return show_ending("completed", ids_of(row), "complete.html")
+    return show_ending("completed", _ids_of(row), "complete.html")
 
 
 @blueprint.post("/leave")
@@ -73,7 +72,7 @@ def show_leave() -> str:
     row = services.records.find(require_owned_id(request.args))
     if row is None or not row.ending:
         raise ParticipantError(NOT_KNOWN)
-    return show_ending(row.ending, ids_of(row))
+    return show_ending(row.ending, _ids_of(row))
 
 
 @blueprint.get("/declined")
