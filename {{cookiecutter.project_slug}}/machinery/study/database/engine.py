@@ -112,14 +112,13 @@ class Database:
         It must be safe to repeat: if the connection turns out to be cut, it is sent again.
         Raises SQLAlchemy's OperationalError if the database is away.
         """
-        try:
-            with self._connect() as run:
-                return run(statement, **values)
-        except OperationalError as error:
-            if not error.connection_invalidated:
-                raise
-        with self._connect() as run:
-            return run(statement, **values)
+        for is_last in (False, True):
+            try:
+                with self._connect() as run:
+                    return run(statement, **values)
+            except OperationalError as error:
+                if is_last or not error.connection_invalidated:
+                    raise
 
     def one(self, statement: TextClause, **values: Any) -> Any:
         """Run a statement; return its only row, or None."""

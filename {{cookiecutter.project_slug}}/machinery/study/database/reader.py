@@ -66,13 +66,12 @@ def open_participants(settings: Config) -> Participants:
 
 def find_key(participants: Participants, settings: Config) -> str:
     """Return the study's secret key, found as in schema.py. Raises StudyError if it has none."""
-    if configured := settings.value("Server Parameters", "secret_key"):
-        return configured
-    if (keys := participants.own_table("study_keys")) is not None:
+    key = settings.value("Server Parameters", "secret_key")
+    if not key and (keys := participants.own_table("study_keys")) is not None:
         with participants.snapshot() as connection:
-            query = select(keys.c.value).where(keys.c.name == "secret")
-            if generated := connection.scalar(query):
-                return generated
+            key = connection.scalar(select(keys.c.value).where(keys.c.name == "secret"))
+    if key:
+        return key
     raise StudyError(
         "The study has no secret key yet.",
         "The app gets one from `uv run study up`, this machine from `uv run study preview`.",

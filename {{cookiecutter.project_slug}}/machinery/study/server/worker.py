@@ -21,6 +21,12 @@ SECONDS_IDLE = 100
 SECONDS_IDLE_IN_SHUTDOWN = 2
 
 
+class Piece(io.BytesIO):
+    """What is sent at once: takes a connection's place meanwhile."""
+
+    sendall = io.BytesIO.write
+
+
 class Answer(wsgi.Response):
     """Sends headers and body in one packet, where gunicorn needs two system calls and packets."""
 
@@ -29,15 +35,9 @@ class Answer(wsgi.Response):
         connection, self.sock = self.sock, Piece()
         try:
             super().write(arg)
+            connection.sendall(self.sock.getvalue())
         finally:
-            piece, self.sock = self.sock, connection
-        connection.sendall(piece.getvalue())
-
-
-class Piece(io.BytesIO):
-    """What is sent at once."""
-
-    sendall = io.BytesIO.write
+            self.sock = connection
 
 
 wsgi.Response = Answer  # gunicorn has no setting for it

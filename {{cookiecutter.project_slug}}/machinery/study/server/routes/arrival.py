@@ -72,8 +72,7 @@ def start_from_link(mode: str) -> Response:
         if row and row.status in FINISHED:
             assignment = secrets.token_hex(8)
     response = redirect(f"pub?{Ids(worker, assignment, label, mode).query}", 303)
-    set_cookie(response, VISITOR_COOKIE, f"{worker}-{assignment}", SECONDS_REMEMBERED)
-    return response
+    return set_cookie(response, VISITOR_COOKIE, f"{worker}-{assignment}", SECONDS_REMEMBERED)
 
 
 @blueprint.get("/ad")
@@ -134,9 +133,7 @@ def show_experiment() -> Response:
         writer=1 if is_new else services.records.open_window(row.uniqueid),
         resumed="true" if may_resume else "false",
     )
-    response = make_response(page)
-    claim(response, row.uniqueid)
-    return response
+    return claim(make_response(page), row.uniqueid)
 
 
 @blueprint.get("/check_worker_status")
@@ -153,7 +150,7 @@ def check_worker_status() -> dict:
 
 def require_admitted(ids: Ids) -> Ids:
     """The same ids. Raises ParticipantError if this study excludes the browser or the worker."""
-    if is_browser_excluded(request.user_agent.string, services.options.browser_exclude_rule):
+    if is_browser_excluded():
         services.count_event("wrong-browser")
         raise ParticipantError(errors.WRONG_BROWSER)
     if services.is_excluded(ids.worker):
@@ -168,9 +165,9 @@ def parse_agent(agent: str) -> user_agents.parsers.UserAgent:
     return user_agents.parse(agent[:LONGEST_USER_AGENT])
 
 
-def is_browser_excluded(agent: str, rule: str) -> bool:
-    """Whether psiTurk's browser_exclude_rule, words with commas, excludes this User-Agent."""
-    parsed = parse_agent(agent)
+def is_browser_excluded() -> bool:
+    """Whether psiTurk's browser_exclude_rule, words with commas, excludes this browser."""
+    parsed = parse_agent(request.user_agent.string)
 
     def is_hit(word: str) -> bool:
         if word in DEVICES:
@@ -179,7 +176,8 @@ def is_browser_excluded(agent: str, rule: str) -> bool:
             return "Safari" in parsed.ua_string and "Chrome" not in parsed.ua_string
         return word in parsed.ua_string
 
-    return any(is_hit(word) for word in map(str.strip, rule.split(",")) if word)
+    words = map(str.strip, services.options.browser_exclude_rule.split(","))
+    return any(is_hit(word) for word in words if word)
 
 
 def require_right_to_reopen(row: Row) -> None:

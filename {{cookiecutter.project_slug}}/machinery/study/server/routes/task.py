@@ -8,7 +8,6 @@ given to, saves are ordered, what is no record changes nothing, and a status nev
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, abort, request
@@ -20,9 +19,9 @@ from study.server.services import services
 blueprint = Blueprint("task", __name__)
 
 MAX_WRITER = 2**30
+DRAINED = 4  # times the limit; no browser of a participant sends more
 # Checks the whole text but makes no objects of it, in a fifteenth of json's time.
 _outline = msgspec.json.Decoder(dict[str, msgspec.Raw])
-DRAINED = 4  # times the limit; no browser of a participant sends more
 
 
 @blueprint.post("/inexp")
@@ -83,10 +82,12 @@ def read_save() -> tuple[str, tuple[int, int] | None]:
     """The body of the request, and the numbers of its window and save; None without any."""
     if not request.is_json:
         abort(415)
-    if (request.content_length or 0) > services.options.max_record_bytes:
-        drain()
+    limit, args = services.options.max_record_bytes, request.args
+    if (size := request.content_length or 0) > limit:
+        left = min(size, DRAINED * limit)  # a browser that still sends reads no answer
+        while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 65_536))):
+            left -= len(chunk)
         abort(413)
-    args = request.args
     with aborting_if_malformed():
         text = request.get_data(cache=False).decode()
         if "writer" not in args and "save" not in args:
@@ -115,32 +116,19 @@ def aborting_if_malformed() -> Iterator[None]:
         abort(400)
 
 
-def drain() -> None:
-    """Receive more of a body without keeping it: a browser that still sends reads no answer."""
-    left = min(request.content_length, DRAINED * services.options.max_record_bytes)
-    while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 65_536))):
-        left -= len(chunk)
-
-
 def check_record(text: str) -> None:
     """Raise ValueError if this is not a JSON object, and RecursionError if it is nested too
     deeply (some thousand levels) to be read again."""
     try:
         _outline.decode(text)
     except msgspec.MsgspecError:
-        parse_record(text)  # halves of emoji, which JavaScript can cut, are no error
-
-
-def parse_record(text: str) -> dict[str, Any]:
-    """The record. Raises like ``check_record``."""
-    record = json.loads(text, parse_constant=int)  # which raises: NaN is not JSON
-    if not isinstance(record, dict):
-        raise ValueError("not an object")
-    return record
+        count_entries(text)  # halves of emoji, which JavaScript can cut, are no error
 
 
 def count_entries(text: str) -> int:
-    """The number of entries in a record, which only grows."""
-    record = parse_record(text)
+    """The number of entries in a record, which only grows. Raises like ``check_record``."""
+    record = json.loads(text, parse_constant=int)  # which raises: NaN is not JSON
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
     parts = (record.get(name) for name in ("data", "eventdata", "questiondata"))
     return sum(len(part) for part in parts if isinstance(part, list | dict))
