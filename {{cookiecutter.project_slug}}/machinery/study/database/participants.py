@@ -159,9 +159,8 @@ def merge_entries(stored: str, entries: str) -> str:
     """Return the record with those of the entries that it lacks; all three are JSON.
 
     Entries are a list of ``{window, number, kind, text}`` in their order, with a JSON list as
-    ``text``. They are numbered within each window of the browser, and the record's ``windows``
-    says how many it has of each, so an entry is added once however often it is sent. The
-    client adds entries likewise (client/record.js).
+    ``text``. The record's ``windows`` says how many it has of each window, so an entry is added
+    once however often it is sent. The client adds entries likewise (client/record.js).
 
     Raises ValueError if the entries are malformed, RecursionError if they are too deep.
     """

@@ -31,11 +31,12 @@ SECONDS_TO_WAIT = 40
 NAME = Participant.__tablename__
 TABLE = db.engine.dialect.identifier_preparer.quote(NAME)
 ADDED_COLUMNS = {"record_version": "BIGINT DEFAULT 0 NOT NULL", "ending": "VARCHAR(32)"}
-# What is read of a participant's row apart from the record.
+# What is read of a participant's row apart from the record. SQLite 3.40 says of each column of a
+# row that an INSERT returns that it is not null, so `saved` is no word about a new row.
 COLUMNS = (
     "uniqueid, assignmentid, workerid, hitid, cond, counterbalance, status, mode, bonus, ending, "
     "record_version, datastring IS NOT NULL AS saved, "
-    f"ending IS NOT NULL OR status IN {statuses.FINISHED} AS has_ended"
+    f"coalesce(ending, '') <> '' OR status IN {statuses.FINISHED} AS has_ended"
 )
 TYPES = {"now": sa.DateTime, "since": sa.DateTime, "day": sa.Date}  # of values that need one
 

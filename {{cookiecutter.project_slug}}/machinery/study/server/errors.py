@@ -3,7 +3,6 @@
 import logging
 import re
 import traceback
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, json, render_template, request
@@ -42,11 +41,8 @@ SCRIPT_ROUTES = (
 HARMLESS = {"mode", "path", "filename", "writer", "save", "reason"}
 
 
-@dataclass
 class ParticipantError(Exception):
-    """Ends a request with the error page of that number."""
-
-    number: int
+    """Ends a request with the error page of psiTurk's number, its only argument."""
 
 
 def install(app: Flask) -> None:
@@ -61,7 +57,7 @@ def install(app: Flask) -> None:
 def answer_error(error: Exception) -> Response:
     """Answer with the error page, or JSON for scripts; log what is no participant's doing."""
     match error:
-        case ParticipantError(number):
+        case ParticipantError(args=(number,)):
             return answer(STATUSES.get(number, 403), number=number)
         case HasOtherAssignment():
             return answer(403, number=TOOK_PART)

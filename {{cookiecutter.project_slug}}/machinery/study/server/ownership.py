@@ -1,9 +1,8 @@
 """Who may read and change a participant's record: the browser that /exp gave it to.
 
 psiTurk asks for a uniqueId only, and ids are known to others. Here a browser also needs a
-cookie that holds a token for that record. Each record has a cookie of its own: Flask's
-session is a single cookie that every answer replaces whole, so of two participations that
-one browser opens at the same time only one would keep its record.
+cookie with a token for that record. Each record has a cookie of its own: Flask's session is
+one cookie for all, and of two participations begun at the same time one would be lost.
 """
 
 import ipaddress

@@ -4,7 +4,6 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from study import signing
@@ -16,10 +15,6 @@ from study.excluded import read_excluded
 
 class Services:
     """One per process; ``start`` fills it before the first request."""
-
-    options: StudySettings
-    engine: Engine
-    records: Records
 
     def start(self, options: StudySettings, configured_key: str | None) -> None:
         """Serve a study with these settings from the current folder."""

@@ -1,8 +1,8 @@
 """While the task runs: that it began, its record, and that its window was closed.
 
-psiTurk has these routes too (psiturk/experiment.py), and they keep its contract for
-psiturk.js. They differ where data are at stake: a record belongs to the browser that it was
-given to, saves are ordered, what is no record changes nothing, and a status never goes back.
+psiTurk has these routes too (psiturk/experiment.py), and psiturk.js can use them. They differ
+where data are at stake: a record belongs to one browser, saves are ordered, what is no record
+changes nothing, and a status never goes back.
 """
 
 import json
