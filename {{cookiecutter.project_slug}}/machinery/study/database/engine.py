@@ -83,8 +83,7 @@ class PostgresDialect(PGDialect_psycopg):
         the session's: in New York, everybody would have arrived five hours early.
         """
         arguments, options = super().create_connect_args(url)
-        existing = options.get("options", "")
-        options["options"] = f"{existing} -c timezone=UTC".strip()
+        options["options"] = f"{options.get('options', '')} -c timezone=UTC".strip()
         return arguments, {"connect_timeout": SECONDS_TO_WAIT, **TCP, **options}
 
 

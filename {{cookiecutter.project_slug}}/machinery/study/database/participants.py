@@ -70,17 +70,9 @@ class Records:
                 return row, False
             now = utc_now()
             condition, order = self._assign(run, ids.mode, now)
-            values = {
-                "uniqueid": ids.uniqueid,
-                "assignmentid": ids.assignment,
-                "workerid": ids.worker,
-                "hitid": ids.hit,
-                "mode": ids.mode,
-                "cond": condition,
-                "counterbalance": order,
-                "codeversion": self._options.code_version,
-            }
-            return run(SQL["enrol"], now=now, **values, **browser)[0], True
+            values = {"uid": ids.uniqueid, "now": now, "cond": condition, "counterbalance": order}
+            values["codeversion"] = self._options.code_version
+            return run(SQL["enrol"], **values, **vars(ids), **browser)[0], True
 
     def _assign(self, run: Run, mode: str, now: datetime) -> Cell:
         from psiturk import experiment  # it imports custom.py, which may import this module
@@ -109,15 +101,9 @@ class Records:
         row = self._database.one(SQL["load"], uid=uniqueid)
         if row is None or row.datastring:
             return row and row.datastring
-        initial = {
-            "condition": row.cond,
-            "counterbalance": row.counterbalance,
-            "assignmentId": row.assignmentid,
-            "workerId": row.workerid,
-            "hitId": row.hitid,
-            "bonus": row.bonus,
-        }
-        return json.dumps(initial)
+        cell = {"condition": row.cond, "counterbalance": row.counterbalance}
+        ids = {"assignmentId": row.assignmentid, "workerId": row.workerid, "hitId": row.hitid}
+        return json.dumps(cell | ids | {"bonus": row.bonus})
 
     def save(self, uniqueid: str, data: str, order: tuple[int, int] | None, size: int = 0) -> Saved:
         """Store a record unless a later one is stored; return after the commit.

@@ -26,7 +26,7 @@ GROUP BY cond, counterbalance
 -- name: enrol
 INSERT INTO {table} (uniqueid, assignmentid, workerid, hitid, mode, cond, counterbalance,
   codeversion, beginhit, ipaddress, browser, platform, language, status, bonus, record_version)
-VALUES (:uniqueid, :assignmentid, :workerid, :hitid, :mode, :cond, :counterbalance,
+VALUES (:uid, :assignment, :worker, :hit, :mode, :cond, :counterbalance,
   :codeversion, :now, :ipaddress, :browser, :platform, :language, {ALLOCATED}, 0, 4294967296)
 RETURNING {columns}
 

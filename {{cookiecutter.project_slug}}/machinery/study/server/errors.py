@@ -57,10 +57,10 @@ def install(app: Flask) -> None:
 def answer_error(error: Exception) -> Response:
     """Answer with the error page, or JSON for scripts; log what is no participant's doing."""
     match error:
+        case HasOtherAssignment():
+            return answer_error(ParticipantError(TOOK_PART))
         case ParticipantError(args=(number,)):
             return answer(STATUSES.get(number, 403), number=number)
-        case HasOtherAssignment():
-            return answer(403, number=TOOK_PART)
         case HTTPException():
             return answer(error.code, response=error.get_response())
         case DBAPIError() | TimeoutError() if is_away(error):

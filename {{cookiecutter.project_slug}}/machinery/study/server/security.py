@@ -17,10 +17,6 @@ A_YEAR = 365 * 24 * 3600
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
 BY_HTTPS = [*ALWAYS, ("Strict-Transport-Security", f"max-age={A_YEAR}")]
-ON_PAGES = [
-    ("Referrer-Policy", "same-origin"),  # a participant's ids are in the address
-    ("Permissions-Policy", "geolocation=(), payment=()"),
-]
 
 
 def install(app: Flask, settings: StudySettings) -> None:
@@ -75,7 +71,9 @@ def page_headers(settings: StudySettings) -> list[tuple[str, str]]:
     Inline styles are allowed: jsPsych's plugins and many tasks write them, and they cannot
     send anything away where images and requests may go nowhere else.
     """
-    origin, headers = settings.recruiter.frame_origin, [*ON_PAGES]
+    origin = settings.recruiter.frame_origin
+    headers = [("Permissions-Policy", "geolocation=(), payment=()")]
+    headers.append(("Referrer-Policy", "same-origin"))  # a participant's ids are in the address
     if not origin:  # a page with the ad in a frame must stay in reach of the window that it opened
         headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
     scripts, media = settings.script_sources, settings.media_sources
