@@ -32,9 +32,7 @@ class Design:
         return cls(cells, options.condition_targets, options.condition_weights)
 
     def choose(
-        self,
-        taken: Mapping[Cell, int],
-        pick: Callable[[Sequence[Cell]], Cell] = random.choice,
+        self, taken: Mapping[Cell, int], pick: Callable[[Sequence[Cell]], Cell] = random.choice
     ) -> Cell:
         """Return the cell that is furthest behind, chosen at random among equals.
 

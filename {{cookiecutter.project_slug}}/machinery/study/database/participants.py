@@ -19,7 +19,7 @@ from study.database.schema import SQL
 from study.recruiters import Ids
 from study.statuses import TEST_MODES
 
-SAVES_PER_WINDOW = 2**32
+SAVES_PER_WINDOW = 2**32  # in record_version (statements.sql)
 
 
 class Saved(Enum):

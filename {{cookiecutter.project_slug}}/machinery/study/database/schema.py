@@ -65,9 +65,8 @@ def create_tables() -> None:
     try:
         db.init_db()
         jobs = db.config.get("Database Parameters", "jobs_table_name")
-        SQLAlchemyJobStore(engine=db.engine, tablename=jobs).jobs_t.create(
-            db.engine, checkfirst=True
-        )
+        store = SQLAlchemyJobStore(engine=db.engine, tablename=jobs)
+        store.jobs_t.create(db.engine, checkfirst=True)
         with db.engine.begin() as connection:
             _create_own_tables(connection)
     except DBAPIError as error:

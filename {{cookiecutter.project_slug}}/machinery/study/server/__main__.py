@@ -15,7 +15,6 @@ import traceback
 from pathlib import Path
 
 from study import config
-from study.config import Config
 from study.excluded import read_excluded
 from study.messages import StudyError
 
@@ -87,7 +86,7 @@ def serve() -> None:
         sys.exit(halt.exit_status)
 
 
-def read_study() -> Config:
+def read_study() -> config.Config:
     """Read everything that the researcher wrote for the server; returns the settings.
 
     Raises StudyError, with file and line, for a mistake in the settings, excluded.txt or
@@ -106,16 +105,16 @@ def read_study() -> Config:
 
 def explain(error: Exception) -> StudyError | None:
     """Name the line of the researcher's code that failed; None if the mistake is elsewhere."""
-    where, message = "", str(error)
-    for frame in traceback.extract_tb(error.__traceback__):
-        if is_researchers(Path(frame.filename)):
-            where = f"{Path(frame.filename).name}, line {frame.lineno}"
-    if isinstance(error, SyntaxError) and is_researchers(Path(error.filename or "")):
-        where, message = f"{Path(error.filename).name}, line {error.lineno}", error.msg
-    remedy = "Correct it there."
+    message, remedy = str(error), "Correct it there."
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [(Path(frame.filename), frame.lineno) for frame in frames]
+    if isinstance(error, SyntaxError):
+        message = error.msg
+        places.append((Path(error.filename or ""), error.lineno))
     if isinstance(error, ModuleNotFoundError):
         remedy = f"If it is a package: uv add {error.name}. If it is a file of yours: put it here."
-    return StudyError(f"{where}: {type(error).__name__}: {message}", remedy) if where else None
+    own = [f"{file.name}, line {line}" for file, line in places if is_researchers(file)]
+    return StudyError(f"{own[-1]}: {type(error).__name__}: {message}", remedy) if own else None
 
 
 def is_researchers(file: Path) -> bool:

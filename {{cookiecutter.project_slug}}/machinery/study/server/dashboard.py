@@ -2,8 +2,7 @@
 
 With the dashboard on, psiTurk asks Amazon for the account's balance whenever it renders
 any page (psiturk/dashboard/__init__.py), a participant's pages included. So the
-participants' server runs without it, and `study dashboard` starts a second server on the
-same database. psiTurk wrote it for Flask 1; ``adapt_to_flask_3`` bridges the difference.
+participants' server runs without it, and `study dashboard` starts a second one.
 """
 
 import datetime
@@ -17,7 +16,6 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import ImmutableMultiDict
 
 from study import config
-from study.config import Config
 from study.messages import StudyError
 
 SHORTEST_PASSWORD = 12
@@ -53,7 +51,7 @@ def prepare_environment(port: int, scheduler: bool) -> str:
     return password
 
 
-def refuse_weak_login(settings: Config) -> None:
+def refuse_weak_login(settings: config.Config) -> None:
     """Raise StudyError if the dashboard's password could be guessed."""
     password = settings.value("Server Parameters", "login_pw")
     # psiTurk's own examples have the password "examplepassword".

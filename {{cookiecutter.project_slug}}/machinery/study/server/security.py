@@ -1,7 +1,4 @@
-"""https, the headers of every answer, and the Content-Security-Policy.
-
-Headers are made once and added outside of Flask, to static files too.
-"""
+"""https, the headers of every answer, also of static files, and the Content-Security-Policy."""
 
 import os
 from functools import cache
@@ -13,10 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from study.config import StudySettings, is_on_cloud
 from study.server import assets, errors
 
-A_YEAR = 365 * 24 * 3600
-
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
-BY_HTTPS = [*ALWAYS, ("Strict-Transport-Security", f"max-age={A_YEAR}")]
+BY_HTTPS = [*ALWAYS, ("Strict-Transport-Security", f"max-age={365 * 24 * 3600}")]
 
 
 def install(app: Flask, settings: StudySettings) -> None:

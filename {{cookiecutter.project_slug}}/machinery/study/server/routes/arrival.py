@@ -17,7 +17,6 @@ from sqlalchemy import Row
 
 from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server import errors
-from study.server.errors import ParticipantError
 from study.server.ownership import claim, is_owner, make_token, set_cookie
 from study.server.services import services
 from study.statuses import FINISHED, STARTED, TEST_MODES
@@ -27,8 +26,7 @@ blueprint = Blueprint("arrival", __name__)
 VISITOR_COOKIE = "visitor"
 VISITOR = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")  # worker and assignment
 SECONDS_REMEMBERED = 365 * 24 * 3600
-# The ad is shown under this name before a worker accepts the HIT.
-NOT_ACCEPTED = "ASSIGNMENT_ID_NOT_AVAILABLE"
+NOT_ACCEPTED = "ASSIGNMENT_ID_NOT_AVAILABLE"  # of an ad before a worker accepts the HIT
 # Words of psiTurk's browser_exclude_rule that mean a kind of device.
 DEVICES = {word: f"is_{word}" for word in ("mobile", "tablet", "pc", "bot")}
 DEVICES["touchcapable"] = "is_touch_capable"
@@ -41,7 +39,8 @@ def answer_bad_link(problem: BadLink) -> Response:
     is_missing = "missing" in str(problem)
     services.count_event("link-missing" if is_missing else "link-malformed")
     numbers = {"/consent": errors.NO_IDS_IN_CONSENT, "/exp": errors.NO_IDS_IN_EXP}
-    return errors.answer_error(ParticipantError(numbers.get(request.path, errors.NO_IDS_IN_AD)))
+    number = numbers.get(request.path, errors.NO_IDS_IN_AD)
+    return errors.answer_error(errors.ParticipantError(number))
 
 
 @blueprint.get("/start")
@@ -101,7 +100,7 @@ def show_ad() -> Response | str:
         )
     is_test = row and row.mode in TEST_MODES
     if row and row.status >= STARTED and not (is_test or services.options.allow_resume):
-        raise ParticipantError(errors.BEGUN_BEFORE)
+        raise errors.ParticipantError(errors.BEGUN_BEFORE)
     return render_page("ad.html", ids)
 
 
@@ -152,10 +151,10 @@ def require_admitted(ids: Ids) -> Ids:
     """The same ids. Raises ParticipantError if this study excludes the browser or the worker."""
     if is_browser_excluded():
         services.count_event("wrong-browser")
-        raise ParticipantError(errors.WRONG_BROWSER)
+        raise errors.ParticipantError(errors.WRONG_BROWSER)
     if services.is_excluded(ids.worker):
         services.count_event("excluded")
-        raise ParticipantError(errors.TOOK_PART)
+        raise errors.ParticipantError(errors.TOOK_PART)
     return ids
 
 
@@ -190,9 +189,9 @@ def require_right_to_reopen(row: Row) -> None:
         return
     is_own = is_owner(row.uniqueid)
     if row.status >= STARTED and not (is_own and services.options.allow_resume):
-        raise ParticipantError(errors.TASK_BEGUN)
+        raise errors.ParticipantError(errors.TASK_BEGUN)
     if row.saved and not is_own:
-        raise ParticipantError(errors.NOT_YOURS)
+        raise errors.ParticipantError(errors.NOT_YOURS)
 
 
 def redirect_to_ending(row: Row) -> Response:
@@ -201,7 +200,7 @@ def redirect_to_ending(row: Row) -> Response:
     Raises ParticipantError in others: strangers may know the ids, and the page may show a code.
     """
     if not is_owner(row.uniqueid):
-        raise ParticipantError(errors.TOOK_PART)
+        raise errors.ParticipantError(errors.TOOK_PART)
     page = "leave" if row.ending else "complete"
     return redirect(f"{page}?{urlencode({'uniqueId': row.uniqueid})}", 303)
 
