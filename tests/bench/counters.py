@@ -42,7 +42,7 @@ def main() -> None:
             make_psiturks_tables(study, database.url)
             database.fill(size, record_size=200)
             settings = {"DATABASE_URL": database.url, "ON_CLOUD": "1", **SETTINGS}
-            release = [study.environment / "bin" / "python", "-m", "study.server.release"]
+            release = [study.environment / "bin" / "python", "-m", "study.server", "release"]
             environment = clean_environment(**settings)
             subprocess.run(
                 release, cwd=study.folder, env=environment, stdout=subprocess.DEVNULL, check=True

@@ -38,7 +38,7 @@ def release(study):
 
     def release(**settings: str) -> tuple[int, str]:
         done = subprocess.run(
-            [study.python, "-m", "study.server.release"],
+            [study.python, "-m", "study.server", "release"],
             cwd=study.path,
             env=os.environ | settings,
             stdin=subprocess.DEVNULL,

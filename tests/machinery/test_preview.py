@@ -113,7 +113,7 @@ def test_tests_and_release_tell_it_too(study, with_mistake, file, right, wrong, 
     place = with_mistake(file, right, wrong)
     assert_tells(study.run("pytest", "-q"), place, told)
     release = {"ON_CLOUD": "1", "DATABASE_URL": "postgres://u:p@db.invalid/d"}
-    released = study.run("python", "-m", "study.server.release", env=os.environ | release)
+    released = study.run("python", "-m", "study.server", "release", env=os.environ | release)
     assert_tells(released, place, told)
 
 

@@ -6,6 +6,7 @@ A cell is a condition combined with a counterbalance order, both numbered from 0
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from study.config import StudySettings
 
@@ -27,14 +28,11 @@ class Design:
     @classmethod
     def of(cls, options: StudySettings) -> "Design":
         """Return the design that the settings describe."""
-        conditions, orders = range(options.num_conds), range(options.num_counters)
-        cells = tuple((condition, order) for condition in conditions for order in orders)
+        cells = tuple(product(range(options.num_conds), range(options.num_counters)))
         return cls(cells, options.condition_targets, options.condition_weights)
 
     def choose(
-        self,
-        taken: Mapping[Cell, int],
-        pick: Callable[[Sequence[Cell]], Cell] = random.choice,
+        self, taken: Mapping[Cell, int], pick: Callable[[Sequence[Cell]], Cell] = random.choice
     ) -> Cell:
         """Return the cell that is furthest behind, chosen at random among equals.
 

@@ -6,16 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    MetaData,
-    Table,
-    create_engine,
-    func,
-    select,
-)
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from study.config import Config
@@ -59,24 +51,23 @@ class Participants:
         except SQLAlchemyError as error:
             raise unreadable(error) from error
 
-    def count_by(self, column: str, *conditions: ColumnElement[bool]) -> Counter:
+    def count_by(self, column: str, *conditions: sa.ColumnElement[bool]) -> Counter:
         """Count the participants by the value of a column. Raises StudyError like the others."""
         if self.table is None:
             return Counter()
         value = self.table.c[column]
         with self.snapshot() as connection:
-            query = select(value, func.count()).where(*conditions).group_by(value)
+            query = sa.select(value, sa.func.count()).where(*conditions).group_by(value)
             return Counter(dict(connection.execute(query).all()))
 
     def find_key(self, settings: Config) -> str:
-        """Return the study's secret key, found as in schema.py. Raises StudyError without one."""
-        if configured := settings.value("Server Parameters", "secret_key"):
-            return configured
-        if (keys := self.own_table("study_keys")) is not None:
+        """Return the study's secret key, found as by the server. Raises StudyError without one."""
+        key = settings.value("Server Parameters", "secret_key")
+        if not key and (keys := self.own_table("study_keys")) is not None:
             with self.snapshot() as connection:
-                query = select(keys.c.value).where(keys.c.name == "secret")
-                if generated := connection.scalar(query):
-                    return generated
+                key = connection.scalar(sa.select(keys.c.value).where(keys.c.name == "secret"))
+        if key:
+            return key
         raise StudyError(
             "The study has no secret key yet.",
             "The app gets one from `uv run study up`, this machine from `uv run study preview`.",
@@ -86,7 +77,7 @@ class Participants:
 def open_participants(settings: Config) -> Participants:
     """Open the table that the settings name. Raises StudyError if it cannot be read."""
     try:
-        engine = create_engine(settings.value("Database Parameters", "database_url"))
+        engine = sa.create_engine(settings.value("Database Parameters", "database_url"))
     except (SQLAlchemyError, ImportError) as error:  # not a URL, or of an unknown database
         raise unreadable(error) from error
     file = engine.url.database
@@ -111,7 +102,7 @@ def unreadable(error: Exception) -> StudyError:
 
 def _reflect(engine: Engine, name: str) -> Table | None:
     try:
-        return Table(name, MetaData(), autoload_with=engine)
+        return Table(name, sa.MetaData(), autoload_with=engine)
     except NoSuchTableError:
         return None
     except SQLAlchemyError as error:

@@ -1,125 +1,60 @@
 """The tables of the study, and how they are created.
 
-``participants`` is psiTurk's own table (psiturk/models.py) with two more columns, which psiTurk
+psiTurk's own table of participants (psiturk/models.py) gets two more columns, which psiTurk
 ignores: ``record_version`` orders the saves of a record, ``ending`` says why a participant
-ended without completing. Importing this module makes psiTurk read its settings.
+ended without completing. The other files of this folder hold the SQL. Importing this module
+makes psiTurk read its settings.
 """
 
+import re
 import secrets
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import sqlalchemy as sa
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from psiturk import db
 from psiturk.models import Participant
-from sqlalchemy import Column, Connection, Integer, String, Table, inspect, select
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateColumn, CreateIndex
 
+from study import statuses
 from study.config import is_on_cloud
 from study.messages import StudyError
-from study.statuses import FINISHED
 
 # Heroku gives a server 60 seconds to listen. One that exits instead is restarted at once, and
 # if it exits again, after 20 minutes (devcenter.heroku.com/articles/dynos).
 SECONDS_TO_WAIT = 40
 
-metadata = sa.MetaData()
+NAME = Participant.__tablename__
+TABLE = db.engine.dialect.identifier_preparer.quote(NAME)
+ADDED_COLUMNS = {"record_version": "BIGINT DEFAULT 0 NOT NULL", "ending": "VARCHAR(32)"}
+# What is read of a participant's row apart from the record. SQLite 3.40 says of each column of a
+# row that an INSERT returns that it is not null, so `saved` is no word about a new row.
+COLUMNS = (
+    "uniqueid, assignmentid, workerid, hitid, cond, counterbalance, status, mode, bonus, ending, "
+    "record_version, datastring IS NOT NULL AS saved, "
+    f"coalesce(ending, '') <> '' OR status IN {statuses.FINISHED} AS has_ended"
+)
+TYPES = {"now": sa.DateTime, "since": sa.DateTime, "day": sa.Date}  # of values that need one
 
-participants: Table = Participant.__table__
-ADDED_COLUMNS = (
-    Column("record_version", sa.BigInteger, nullable=False, server_default="0"),
-    Column("ending", String(32)),
-)
-for _column in ADDED_COLUMNS:
-    participants.append_column(_column)
-INDEXES = (
-    # psiTurk looks up a worker's rows on every visit and has no index for it.
-    sa.Index(f"{participants.name}_workerid", participants.c.workerid),
-    # Recent arrivals may still finish; their number does not grow with the study.
-    sa.Index(f"{participants.name}_beginhit", participants.c.beginhit),
-)
 
-keys = Table(
-    "study_keys",
-    metadata,
-    Column("name", String(32), primary_key=True),
-    Column("value", String(128), nullable=False),
-)
-incidents = Table(
-    "study_incidents",
-    metadata,
-    Column("kind", String(32), primary_key=True),
-    Column("day", sa.Date, primary_key=True),  # UTC
-    Column("count", Integer, nullable=False),
-)
-bonuses = Table(
-    "study_bonuses",
-    metadata,
-    Column("uniqueid", String(128), primary_key=True),
-    Column("amount", sa.Float, nullable=False),
-    Column("currency", String(8), nullable=False),
-    Column("exported", sa.DateTime, nullable=False),  # UTC
-)
-superseded_records = Table(  # sent by a window after a newer window had taken over
-    "study_superseded_records",
-    metadata,
-    Column("uniqueid", String(128), primary_key=True),
-    Column("writer", Integer, primary_key=True, autoincrement=False),  # the window's number
-    Column("received", sa.DateTime, nullable=False),  # UTC
-    Column("reason", String(32), nullable=False),
-    Column("datastring", sa.Text, nullable=False),
-)
-# Finished participants per cell. A table kept by a trigger on PostgreSQL, a view on SQLite.
-counts = Table(
-    "study_counts",
-    sa.MetaData(),
-    Column("codeversion", String(128), primary_key=True),
-    Column("mode", String(128), primary_key=True),
-    Column("cond", Integer, primary_key=True, autoincrement=False),
-    Column("counterbalance", Integer, primary_key=True, autoincrement=False),
-    Column("finished", Integer, nullable=False),
-)
+def read_sql(file: str, **names: str) -> str:
+    """Return the SQL in a file of this folder, for psiTurk's table and with its statuses."""
+    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
+    return text.format(name=NAME, table=TABLE, columns=COLUMNS, **vars(statuses), **names)
 
-COUNT_FINISHED = f"""
-SELECT codeversion, mode, cond, counterbalance, count(*) AS finished FROM {{table}}
-WHERE status IN {FINISHED} AND codeversion IS NOT NULL AND mode IS NOT NULL
-  AND cond IS NOT NULL AND counterbalance IS NOT NULL
-GROUP BY codeversion, mode, cond, counterbalance"""
-# Counting anew for each arrival would take longer the more participants there are. A trigger
-# sees every change, whoever makes it: the server, psiTurk's shell, or somebody in psql.
-COUNTING = (
-    f"""
-CREATE OR REPLACE FUNCTION study_count() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF OLD.status IN {FINISHED} AND NEW.status IN {FINISHED}
-    AND (OLD.codeversion, OLD.mode, OLD.cond, OLD.counterbalance)
-      = (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) THEN
-    RETURN NULL;  -- completed to submitted, for example
-  END IF;
-  IF OLD.status IN {FINISHED} THEN
-    UPDATE study_counts SET finished = finished - 1
-    WHERE codeversion = OLD.codeversion AND mode = OLD.mode
-      AND cond = OLD.cond AND counterbalance = OLD.counterbalance;
-  END IF;
-  IF NEW.status IN {FINISHED}
-    AND (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) IS NOT NULL THEN
-    INSERT INTO study_counts
-    VALUES (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance, 1)
-    ON CONFLICT (codeversion, mode, cond, counterbalance)
-    DO UPDATE SET finished = study_counts.finished + 1;
-  END IF;
-  RETURN NULL;
-END $$""",
-    # Creating the trigger locks the table until the commit, so nobody can finish between it
-    # and the count that follows.
-    """
-CREATE TRIGGER study_count AFTER INSERT OR DELETE OR
-  UPDATE OF status, codeversion, mode, cond, counterbalance ON {table}
-FOR EACH ROW EXECUTE FUNCTION study_count()""",
-    f"INSERT INTO study_counts {COUNT_FINISHED}",
-)
+
+def _read_statements() -> Iterator[tuple[str, sa.TextClause]]:
+    _, *parts = re.split(r"^-- name: (\w+)\n", read_sql("statements.sql"), flags=re.MULTILINE)
+    for name, sql in zip(parts[::2], parts[1::2], strict=True):
+        typed = [sa.bindparam(key, type_=kind) for key, kind in TYPES.items() if f":{key}" in sql]
+        yield name, sa.text(sql).bindparams(*typed)
+
+
+SQL = dict(_read_statements())
 
 
 def create_tables() -> None:
@@ -130,9 +65,8 @@ def create_tables() -> None:
     try:
         db.init_db()
         jobs = db.config.get("Database Parameters", "jobs_table_name")
-        SQLAlchemyJobStore(engine=db.engine, tablename=jobs).jobs_t.create(
-            db.engine, checkfirst=True
-        )
+        store = SQLAlchemyJobStore(engine=db.engine, tablename=jobs)
+        store.jobs_t.create(db.engine, checkfirst=True)
         with db.engine.begin() as connection:
             _create_own_tables(connection)
     except DBAPIError as error:
@@ -163,35 +97,18 @@ def create_tables_at_start() -> None:
             time.sleep(2)
 
 
-def secret_key(connection: Connection, configured: str) -> str:
-    """Return the study's key: psiTurk's setting secret_key, or else the one in the database.
-
-    The latter is for previews, and for servers whose config var was forgotten.
-    """
-    return configured or connection.scalar(select(keys.c.value).where(keys.c.name == "secret"))
-
-
 def _create_own_tables(connection: Connection) -> None:
-    existing = {column["name"] for column in inspect(connection).get_columns(participants.name)}
-    table = connection.dialect.identifier_preparer.format_table(participants)
-    for column in ADDED_COLUMNS:
-        if column.name not in existing:
-            definition = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {definition}")
-    for index in INDEXES:
-        connection.execute(CreateIndex(index, if_not_exists=True))
-    metadata.create_all(connection)
-    if not inspect(connection).has_table(counts.name):
-        _start_counting(connection, table)
-    if not secret_key(connection, ""):
-        connection.execute(keys.insert().values(name="secret", value=secrets.token_hex(32)))
-
-
-def _start_counting(connection: Connection, table: str) -> None:
-    if connection.dialect.name == "sqlite":  # of previews and labs, with few participants
-        view = f"CREATE VIEW {counts.name} AS {COUNT_FINISHED}"
-        connection.exec_driver_sql(view.format(table=table))
+    existing = {column["name"] for column in inspect(connection).get_columns(NAME)}
+    for column, kind in ADDED_COLUMNS.items():
+        if column not in existing:
+            connection.exec_driver_sql(f"ALTER TABLE {TABLE} ADD COLUMN {column} {kind}")
+    for statement in read_sql("tables.sql").split(";"):
+        connection.exec_driver_sql(statement)
+    connection.execute(SQL["make_key"], {"value": secrets.token_hex(32)})
+    if inspect(connection).has_table("study_counts"):
         return
-    counts.create(connection)
-    for statement in COUNTING:
-        connection.exec_driver_sql(statement.format(table=table))
+    count = read_sql("finished.sql")
+    if connection.dialect.name == "sqlite":  # of previews and labs, with few participants
+        connection.exec_driver_sql(f"CREATE VIEW study_counts AS {count}")
+    else:
+        connection.exec_driver_sql(read_sql("counting.sql", count=count))

@@ -1,15 +1,5 @@
 """The study as psiTurk's server runs it.
 
-    assets      static files, the task's pages, the machinery's pages
-    security    https, headers, the Content-Security-Policy
-    services    settings, database and key, shared by the routes
-    ownership   which browser may read and change a record
-    errors      answers to requests that fail, and log lines without ids
-    routes      arrival, task, endings: in the order of a participation
-    worker      gunicorn's worker
-    dashboard   psiTurk's dashboard, in a process of its own
-    release     the release phase, before a new version serves anybody
-
 Nothing here may import a module that opens sockets before psiTurk has patched them, so
 imports are inside the functions.
 """
@@ -62,7 +52,7 @@ def init_app(app: Flask) -> None:
     if os.environ.get("STUDY_PREVIEW"):
         app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0
         app.jinja_env.cache = None  # edits and new pages of templates/ show at once
-        app.after_request(routes.Narrator().report_step)
+        routes.narrate(app)
 
 
 def own_record(uniqueid: str) -> dict:

@@ -1,7 +1,11 @@
-"""Start psiTurk's gunicorn application: ``python -m study.server``.
+"""Start psiTurk's gunicorn application, or prepare the database for a new version.
 
-This is the ``web`` process of the Procfile; `study preview` and `study dashboard` start
-it too.
+    python -m study.server            the ``web`` process of the Procfile, which `study preview`
+                                      and `study dashboard` start too
+    python -m study.server release    the release phase, its ``release`` line
+
+The host runs the release phase once for each new version, before any server runs that version.
+If it fails, the version is discarded and participants keep the one they have.
 """
 
 import importlib
@@ -11,17 +15,48 @@ import traceback
 from pathlib import Path
 
 from study import config
-from study.config import Config
 from study.excluded import read_excluded
 from study.messages import StudyError
 
 
 def main() -> None:
-    """Serve, or print why not and exit with 1."""
+    """Do what the command line says, or print why not and exit with 1."""
     try:
-        serve()
+        prepare_release() if sys.argv[1:] == ["release"] else serve()
     except StudyError as error:
         sys.exit(str(error))
+
+
+def prepare_release() -> None:
+    """Create the tables; print the URL of the database without the password.
+
+    Raises StudyError if the server could not start with these settings and custom.py, or if
+    DATABASE_URL is not a PostgreSQL database that accepts us.
+    """
+    if not config.is_on_cloud():
+        raise StudyError(
+            "ON_CLOUD is not set, so the server would listen where nobody can reach it "
+            "and keep its data in a file that the next restart deletes.",
+            "Set it: heroku config:set ON_CLOUD=1",
+        )
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    address = read_study().value("Database Parameters", "database_url")
+    remedy = "It must look like postgres://user:password@host/name"
+    try:
+        url = make_url(address)
+    except ArgumentError as error:  # its text holds the URL, and so the password
+        raise StudyError("DATABASE_URL is not an address of a database.", remedy) from error
+    if url.drivername != "postgres":
+        raise StudyError(
+            f"DATABASE_URL is an address of {url.drivername}; this study keeps data in Postgres.",
+            remedy,
+        )
+    from study.database.schema import create_tables  # psiTurk reads the settings on import
+
+    create_tables()
+    print(f"Tables and indexes are ready in {url.render_as_string()}")
 
 
 def serve() -> None:
@@ -51,7 +86,7 @@ def serve() -> None:
         sys.exit(halt.exit_status)
 
 
-def read_study() -> Config:
+def read_study() -> config.Config:
     """Read everything that the researcher wrote for the server; returns the settings.
 
     Raises StudyError, with file and line, for a mistake in the settings, excluded.txt or
@@ -70,16 +105,16 @@ def read_study() -> Config:
 
 def explain(error: Exception) -> StudyError | None:
     """Name the line of the researcher's code that failed; None if the mistake is elsewhere."""
-    where, message = "", str(error)
-    for frame in traceback.extract_tb(error.__traceback__):
-        if is_researchers(Path(frame.filename)):
-            where = f"{Path(frame.filename).name}, line {frame.lineno}"
-    if isinstance(error, SyntaxError) and is_researchers(Path(error.filename or "")):
-        where, message = f"{Path(error.filename).name}, line {error.lineno}", error.msg
-    remedy = "Correct it there."
+    message, remedy = str(error), "Correct it there."
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [(Path(frame.filename), frame.lineno) for frame in frames]
+    if isinstance(error, SyntaxError):
+        message = error.msg
+        places.append((Path(error.filename or ""), error.lineno))
     if isinstance(error, ModuleNotFoundError):
         remedy = f"If it is a package: uv add {error.name}. If it is a file of yours: put it here."
-    return StudyError(f"{where}: {type(error).__name__}: {message}", remedy) if where else None
+    own = [f"{file.name}, line {line}" for file, line in places if is_researchers(file)]
+    return StudyError(f"{own[-1]}: {type(error).__name__}: {message}", remedy) if own else None
 
 
 def is_researchers(file: Path) -> bool:

@@ -24,8 +24,7 @@ from jinja2 import FileSystemLoader
 from werkzeug.security import safe_join
 from whitenoise import WhiteNoise
 
-CLIENT = Path(__file__).parent.parent / "client"
-PAGES = Path(__file__).parent.parent / "pages"
+CLIENT, PAGES = (Path(__file__).parent.parent / name for name in ("client", "pages"))
 TEMPLATES = Path("templates")
 # Each folder with its place in /static/; a later one wins.
 FOLDERS = (
@@ -83,12 +82,13 @@ def install(app: Flask, versioned: bool) -> None:
     page, the browser fetches all of it at once, not each piece after it has read another.
     """
     app.wsgi_app = files = StaticFiles(app.wsgi_app, versioned)
-    remember = functools.cache if versioned else lambda function: function
+
+    def modules(path: str) -> list[str]:
+        return [files.root + name for name in read_modules(path)]
+
     app.add_template_global(lambda path: files.root + path, "static")
-    app.add_template_global(
-        remember(lambda path: [files.root + name for name in read_modules(path)]), "modules"
-    )
-    app.add_template_global(remember(find_pages), "pages")
+    for function, name in ((modules, "modules"), (find_pages, "pages")):
+        app.add_template_global(functools.cache(function) if versioned else function, name)
     app.add_url_rule("/<path:path>", "page", send_page)
     app.after_request(compress_answer)
 
@@ -109,8 +109,7 @@ def send_page(path: str) -> Response:
     """
     if (page := read_page(path)) is None:
         abort(404)
-    response = Response(page, mimetype="text/html")
-    response.headers["Cache-Control"] = "no-cache"
+    response = Response(page, mimetype="text/html", headers={"Cache-Control": "no-cache"})
     response.add_etag(weak=True)
     return response.make_conditional(request)
 
@@ -153,8 +152,7 @@ def compress_answer(response: Response) -> Response:
     repeats nothing of its address.
     """
     if (
-        request.method == "GET"
-        and response.status_code == 200
+        (request.method, response.status_code) == ("GET", 200)
         and response.mimetype in ("text/html", "application/json")
         and not response.is_streamed
         and (response.content_length or 0) >= WORTH_COMPRESSING
@@ -173,9 +171,9 @@ def link_and_compress(target: Path) -> str:
     Returns 12 hexadecimal digits that name the present content of the files.
     """
     content = hashlib.sha256()
-    for folder, place in FOLDERS:
-        for file in sorted(filter(Path.is_file, folder.absolute().rglob("*"))):
-            name = f"{place}{file.relative_to(folder.absolute()).as_posix()}"
+    for folder, place in ((folder.absolute(), place) for folder, place in FOLDERS):
+        for file in sorted(filter(Path.is_file, folder.rglob("*"))):
+            name = f"{place}{file.relative_to(folder).as_posix()}"
             link, packed = target / name, target / f"{name}.gz"
             link.parent.mkdir(parents=True, exist_ok=True)
             link.unlink(missing_ok=True)

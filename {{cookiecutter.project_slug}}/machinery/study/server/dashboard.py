@@ -2,8 +2,7 @@
 
 With the dashboard on, psiTurk asks Amazon for the account's balance whenever it renders
 any page (psiturk/dashboard/__init__.py), a participant's pages included. So the
-participants' server runs without it, and `study dashboard` starts a second server on the
-same database. psiTurk wrote it for Flask 1; ``adapt_to_flask_3`` bridges the difference.
+participants' server runs without it, and `study dashboard` starts a second one.
 """
 
 import datetime
@@ -17,7 +16,6 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import ImmutableMultiDict
 
 from study import config
-from study.config import Config
 from study.messages import StudyError
 
 SHORTEST_PASSWORD = 12
@@ -53,7 +51,7 @@ def prepare_environment(port: int, scheduler: bool) -> str:
     return password
 
 
-def refuse_weak_login(settings: Config) -> None:
+def refuse_weak_login(settings: config.Config) -> None:
     """Raise StudyError if the dashboard's password could be guessed."""
     password = settings.value("Server Parameters", "login_pw")
     # psiTurk's own examples have the password "examplepassword".
@@ -89,7 +87,13 @@ def adapt_to_flask_3(app: Flask) -> None:
     """Prepare Flask for psiTurk's dashboard, which is imported after this."""
     flask.json.JSONEncoder = JSONEncoder
     app.json.default = _encode
-    app.before_request(_convert_campaign_id)
+
+    @app.before_request
+    def convert_campaign_id() -> None:
+        # psycopg 3 does not compare a number with a text, which is what psiTurk's route hands on.
+        arguments = request.view_args or {}
+        if str(arguments.get("campaign_id", "")).isdecimal():
+            arguments["campaign_id"] = int(arguments["campaign_id"])
 
 
 class JSONEncoder(json.JSONEncoder):
@@ -107,10 +111,3 @@ def _encode(value):
     from psiturk.api import PsiturkJSONEncoder
 
     return PsiturkJSONEncoder().default(value)
-
-
-def _convert_campaign_id() -> None:
-    # psycopg 3 does not compare a number with a text, which is what psiTurk's route hands on.
-    arguments = request.view_args or {}
-    if str(arguments.get("campaign_id", "")).isdecimal():
-        arguments["campaign_id"] = int(arguments["campaign_id"])

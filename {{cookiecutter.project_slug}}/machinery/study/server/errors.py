@@ -3,13 +3,14 @@
 import logging
 import re
 import traceback
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, json, render_template, request
 from psiturk.experiment_errors import ExperimentError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
+
+from study.database.participants import HasOtherAssignment
 
 # psiTurk's numbers (psiturk/experiment_errors.py), which error.html explains.
 NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
@@ -40,16 +41,13 @@ SCRIPT_ROUTES = (
 HARMLESS = {"mode", "path", "filename", "writer", "save", "reason"}
 
 
-@dataclass
 class ParticipantError(Exception):
-    """Ends a request with the error page of that number."""
-
-    number: int
+    """Ends a request with the error page of psiTurk's number, its only argument."""
 
 
 def install(app: Flask) -> None:
     """Let this module answer and log all failures of the application."""
-    app.logger.addFilter(_hide_ids)
+    app.logger.addFilter(hide_request)
     app.register_error_handler(Exception, answer_error)
     # psiTurk later registers a handler for its own errors, which routes in custom.py may raise
     # too, and that handler asks the error for its page.
@@ -59,7 +57,9 @@ def install(app: Flask) -> None:
 def answer_error(error: Exception) -> Response:
     """Answer with the error page, or JSON for scripts; log what is no participant's doing."""
     match error:
-        case ParticipantError(number):
+        case HasOtherAssignment():
+            return answer_error(ParticipantError(TOOK_PART))
+        case ParticipantError(args=(number,)):
             return answer(STATUSES.get(number, 403), number=number)
         case HTTPException():
             return answer(error.code, response=error.get_response())
@@ -109,19 +109,19 @@ def wants_json() -> bool:
 
 
 def hide_request(record: logging.LogRecord) -> bool:
-    """Filter addresses and what was sent out of gunicorn's log (gunicorn/workers/base.py)."""
-    for start in ("Invalid request", "Error handling request"):
-        if record.getMessage().startswith(start):
-            _rewrite(record, start)
-    return True
+    """Filter addresses, ids and stored values out of the logs of gunicorn, Flask and psiTurk.
 
-
-def _hide_ids(record: logging.LogRecord) -> bool:
-    """Filter ids and stored values out of Flask's log, which psiTurk uses too."""
+    Of an exception the first line is kept: further lines of a database's hold the values that
+    were sent to it.
+    """
     text = record.getMessage()
-    if text.startswith("Exception on /"):  # Flask's own words; the path may be /sync/<uniqueid>
-        text = f"Exception in {request.endpoint}"
-    _rewrite(record, text)
+    # Words of gunicorn (gunicorn/workers/base.py) and of Flask, before an address or path.
+    for start in ("Invalid request", "Error handling request", "Exception on"):
+        text = start if text.startswith(start) else text
+    if record.exc_info:
+        error = record.exc_info[1]
+        where = "".join(traceback.format_tb(error.__traceback__))
+        text = f"{text}\n{where}{type(error).__qualname__}: {_first_line(error)}"
     if request:
         sent = [*request.args.items(multi=True), *(request.view_args or {}).items()]
         # Only a form that is parsed already: parsing it here could fail, and log that.
@@ -129,20 +129,9 @@ def _hide_ids(record: logging.LogRecord) -> bool:
         values = {str(value) for name, value in sent if name not in HARMLESS}
         values |= {part for value in values for part in value.split(":")}
         if words := sorted(map(re.escape, values - {""}), key=len, reverse=True):
-            record.msg = re.sub(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", "…", record.msg)
-    return True
-
-
-def _rewrite(record: logging.LogRecord, text: str) -> None:
-    """Replace a log line by a text, followed by the place and first line of its exception.
-
-    Further lines of a database's exception hold the values that were sent to it.
-    """
-    if record.exc_info:
-        error = record.exc_info[1]
-        where = "".join(traceback.format_tb(error.__traceback__))
-        text = f"{text}\n{where}{type(error).__qualname__}: {_first_line(error)}"
+            text = re.sub(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", "…", text)
     record.msg, record.args, record.exc_info = text, None, None
+    return True
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,9 +1,8 @@
 """Who may read and change a participant's record: the browser that /exp gave it to.
 
 psiTurk asks for a uniqueId only, and ids are known to others. Here a browser also needs a
-cookie that holds a token for that record. Each record has a cookie of its own: Flask's
-session is a single cookie that every answer replaces whole, so of two participations that
-one browser opens at the same time only one would keep its record.
+cookie with a token for that record. Each record has a cookie of its own: Flask's session is
+one cookie for all, and of two participations begun at the same time one would be lost.
 """
 
 import ipaddress
@@ -27,20 +26,21 @@ FAILURES, SECONDS = 60, 60  # of one client, in each worker process
 CLIENTS = 10_000  # remembered at most, about 1 MB
 
 
-def claim(response: Response, uniqueid: str) -> None:
+def claim(response: Response, uniqueid: str) -> Response:
     """Give the record to this browser, and take the oldest ones back if it has too many."""
     name = _cookie_name(uniqueid)
     # Browsers send the oldest cookie first (RFC 6265, section 5.4).
     others = [held for held in request.cookies if held.startswith(PREFIX) and held != name]
     for oldest in others[: max(0, len(others) - COOKIES_KEPT + 1)]:
         response.delete_cookie(oldest)
-    set_cookie(response, name, make_token("record", uniqueid), A_MONTH)
+    return set_cookie(response, name, make_token("record", uniqueid), A_MONTH)
 
 
-def set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
+def set_cookie(response: Response, name: str, value: str, seconds: int) -> Response:
     """Set a cookie that scripts cannot read and other sites cannot use."""
     secure = request.is_secure
     response.set_cookie(name, value, seconds, secure=secure, httponly=True, samesite="Lax")
+    return response
 
 
 def is_owner(uniqueid: str) -> bool:

@@ -13,8 +13,7 @@ STEPS = {
     "task.begin": "began the task",
     "task.quit": "closed the window of the task",
     "endings.leave": "left before the end",
-    "endings.complete": "reached the end",
-    "endings.worker_complete": "reached the end",
+    **dict.fromkeys(("endings.complete", "endings.worker_complete"), "reached the end"),
 }
 
 
@@ -27,37 +26,36 @@ def register(app: Flask) -> None:
         app.register_blueprint(module.blueprint)
 
 
-class Narrator:
-    """Prints each step of a participant in the terminal of a preview.
+def narrate(app: Flask) -> None:
+    """Print each step of a participant in the terminal of a preview.
 
     Only there: a real study's log says nothing about anybody. Participants are numbered,
     because test ids are long and look alike.
     """
+    numbers: dict[str, int] = {}
 
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-
-    def report_step(self, response: Response) -> Response:
-        """Print a line if the request was a step of a participant; returns the response."""
+    @app.after_request
+    def print_step(response: Response) -> Response:
         ids = request.args.get("workerId", ""), request.args.get("assignmentId", "")
         uniqueid = (request.view_args or {}).get("uid") or request.values.get("uniqueId")
         uniqueid = uniqueid or (":".join(ids) if all(ids) else "")
-        if uniqueid and (step := self._describe(request.endpoint or "", uniqueid, response)):
-            number = self._numbers.setdefault(uniqueid, len(self._numbers) + 1)
+        if uniqueid and (step := _describe(uniqueid, response.status_code)):
+            number = numbers.setdefault(uniqueid, len(numbers) + 1)
             print(f"{datetime.now():%H:%M:%S}  participant {number} {step}", flush=True)
         return response
 
-    def _describe(self, endpoint: str, uniqueid: str, response: Response) -> str:
-        is_success = response.status_code == 200
-        if endpoint in ("task.save", "task.add_entries"):
-            if not is_success:
-                return f"could not save (status {response.status_code})"
+
+def _describe(uniqueid: str, status: int) -> str:
+    match request.endpoint:
+        case "task.save" | "task.add_entries":
+            if status != 200:
+                return f"could not save (status {status})"
             record = json.loads(services.records.load(uniqueid))
             trials, answers = (len(record.get(name, ())) for name in ("data", "questiondata"))
             return f"saved: {pluralize(trials, 'line')} of data, {pluralize(answers, 'answer')}"
-        if endpoint == "arrival.show_experiment":
+        case "arrival.show_experiment":
             row = services.records.find(uniqueid)
-            if not is_success or not row:
-                return f"was turned away (status {response.status_code})"
+            if status != 200 or not row:
+                return f"was turned away (status {status})"
             return f"arrived: condition {row.cond}, counterbalance {row.counterbalance}"
-        return STEPS.get(endpoint, "") if is_success else ""
+    return STEPS.get(request.endpoint, "") if status == 200 else ""

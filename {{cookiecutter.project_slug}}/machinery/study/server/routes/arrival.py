@@ -7,7 +7,6 @@ other routes are psiTurk's (psiturk/experiment.py), but a record opens in its ow
 
 import re
 import secrets
-from enum import Enum, auto
 from functools import lru_cache
 from urllib.parse import urlencode
 
@@ -16,10 +15,8 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from jinja2.ext import Extension
 from sqlalchemy import Row
 
-from study.database.participants import Browser, HasOtherAssignment
 from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server import errors
-from study.server.errors import ParticipantError
 from study.server.ownership import claim, is_owner, make_token, set_cookie
 from study.server.services import services
 from study.statuses import FINISHED, STARTED, TEST_MODES
@@ -29,26 +26,11 @@ blueprint = Blueprint("arrival", __name__)
 VISITOR_COOKIE = "visitor"
 VISITOR = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")  # worker and assignment
 SECONDS_REMEMBERED = 365 * 24 * 3600
-# The ad is shown under this name before a worker accepts the HIT.
-NOT_ACCEPTED = "ASSIGNMENT_ID_NOT_AVAILABLE"
+NOT_ACCEPTED = "ASSIGNMENT_ID_NOT_AVAILABLE"  # of an ad before a worker accepts the HIT
 # Words of psiTurk's browser_exclude_rule that mean a kind of device.
-DEVICES = {
-    "mobile": "is_mobile",
-    "tablet": "is_tablet",
-    "touchcapable": "is_touch_capable",
-    "pc": "is_pc",
-    "bot": "is_bot",
-}
+DEVICES = {word: f"is_{word}" for word in ("mobile", "tablet", "pc", "bot")}
+DEVICES["touchcapable"] = "is_touch_capable"
 LONGEST_USER_AGENT = 512  # characters; real ones have up to 300
-
-
-class ParticipantState(Enum):
-    """How far somebody has come in this study."""
-
-    NEW = auto()
-    ALLOCATED = auto()  # has a condition, and has seen the instructions at most
-    STARTED = auto()  # the task has begun, and may have been left
-    ENDED = auto()  # finished, screened out, or left by the button
 
 
 @blueprint.errorhandler(BadLink)
@@ -57,7 +39,8 @@ def answer_bad_link(problem: BadLink) -> Response:
     is_missing = "missing" in str(problem)
     services.count_event("link-missing" if is_missing else "link-malformed")
     numbers = {"/consent": errors.NO_IDS_IN_CONSENT, "/exp": errors.NO_IDS_IN_EXP}
-    return errors.answer_error(ParticipantError(numbers.get(request.path, errors.NO_IDS_IN_AD)))
+    number = numbers.get(request.path, errors.NO_IDS_IN_AD)
+    return errors.answer_error(errors.ParticipantError(number))
 
 
 @blueprint.get("/start")
@@ -88,8 +71,7 @@ def start_from_link(mode: str) -> Response:
         if row and row.status in FINISHED:
             assignment = secrets.token_hex(8)
     response = redirect(f"pub?{Ids(worker, assignment, label, mode).query}", 303)
-    set_cookie(response, VISITOR_COOKIE, f"{worker}-{assignment}", SECONDS_REMEMBERED)
-    return response
+    return set_cookie(response, VISITOR_COOKIE, f"{worker}-{assignment}", SECONDS_REMEMBERED)
 
 
 @blueprint.get("/ad")
@@ -103,8 +85,8 @@ def show_ad() -> Response | str:
     if services.options.recruiter.has_wrong_mode(request.args):
         services.count_event("wrong-mode")
     ids = require_admitted(read_ids(request.args))
-    state, row = find_state(ids)
-    if state is ParticipantState.ENDED:
+    row = services.records.find_own(ids)
+    if row and row.has_ended:
         recruiter = recruiter_of(row.mode)
         if row.ending or not recruiter.makes_hits:
             return redirect_to_ending(row)
@@ -116,10 +98,9 @@ def show_ad() -> Response | str:
             workerid=row.workerid,
             submission_token=make_token("submission", row.uniqueid),
         )
-    if state is ParticipantState.STARTED and not (
-        row.mode in TEST_MODES or services.options.allow_resume
-    ):
-        raise ParticipantError(errors.BEGUN_BEFORE)
+    is_test = row and row.mode in TEST_MODES
+    if row and row.status >= STARTED and not (is_test or services.options.allow_resume):
+        raise errors.ParticipantError(errors.BEGUN_BEFORE)
     return render_page("ad.html", ids)
 
 
@@ -133,18 +114,12 @@ def show_consent() -> str:
 def show_experiment() -> Response:
     """Show the experiment to those who may begin it, reload it or (if allowed) resume it."""
     ids = require_admitted(read_ids(request.args))
-    state, row = find_state(ids)
-    if state is ParticipantState.ENDED:
+    row, is_new = services.records.enrol(ids, describe_browser())
+    if row.has_ended:
         return redirect_to_ending(row)
-    has_begun = state is ParticipantState.STARTED
-    if row is None:
-        try:
-            row, writer = services.records.enrol(ids, describe_browser())
-        except HasOtherAssignment:
-            raise ParticipantError(errors.TOOK_PART) from None
-    else:
-        require_right_to_reopen(row, has_begun)
-        writer = services.records.open_window(ids.uniqueid, again=has_begun)
+    if not is_new:
+        require_right_to_reopen(row)
+    may_resume = row.status >= STARTED and services.options.allow_resume
     page = render_template(
         "exp.html",
         uniqueId=row.uniqueid,
@@ -154,12 +129,10 @@ def show_experiment() -> Response:
         mode=row.mode,
         contact_address=services.options.contact,
         codeversion=services.options.code_version,
-        writer=writer,
-        resumed="true" if has_begun and services.options.allow_resume else "false",
+        writer=1 if is_new else services.records.open_window(row.uniqueid),
+        resumed="true" if may_resume else "false",
     )
-    response = make_response(page)
-    claim(response, ids.uniqueid)
-    return response
+    return claim(make_response(page), row.uniqueid)
 
 
 @blueprint.get("/check_worker_status")
@@ -176,48 +149,37 @@ def check_worker_status() -> dict:
 
 def require_admitted(ids: Ids) -> Ids:
     """The same ids. Raises ParticipantError if this study excludes the browser or the worker."""
-    if is_browser_excluded(request.user_agent.string, services.options.browser_exclude_rule):
+    if is_browser_excluded():
         services.count_event("wrong-browser")
-        raise ParticipantError(errors.WRONG_BROWSER)
+        raise errors.ParticipantError(errors.WRONG_BROWSER)
     if services.is_excluded(ids.worker):
         services.count_event("excluded")
-        raise ParticipantError(errors.TOOK_PART)
+        raise errors.ParticipantError(errors.TOOK_PART)
     return ids
 
 
 @lru_cache(maxsize=1024)
-def is_browser_excluded(agent: str, rule: str) -> bool:
-    """Whether psiTurk's browser_exclude_rule, words with commas, excludes this User-Agent."""
-    parsed = user_agents.parse(agent[:LONGEST_USER_AGENT])
-    for word in filter(None, map(str.strip, rule.split(","))):
+def parse_agent(agent: str) -> user_agents.parsers.UserAgent:
+    """What a User-Agent says about browser, system and device."""
+    return user_agents.parse(agent[:LONGEST_USER_AGENT])
+
+
+def is_browser_excluded() -> bool:
+    """Whether psiTurk's browser_exclude_rule, words with commas, excludes this browser."""
+    parsed = parse_agent(request.user_agent.string)
+
+    def is_hit(word: str) -> bool:
         if word in DEVICES:
-            is_hit = getattr(parsed, DEVICES[word])
-        elif word in ("Safari", "safari"):  # which Chrome claims to be as well
-            is_hit = "Safari" in parsed.ua_string and "Chrome" not in parsed.ua_string
-        else:
-            is_hit = word in parsed.ua_string
-        if is_hit:
-            return True
-    return False
+            return getattr(parsed, DEVICES[word])
+        if word in ("Safari", "safari"):  # which Chrome claims to be as well
+            return "Safari" in parsed.ua_string and "Chrome" not in parsed.ua_string
+        return word in parsed.ua_string
+
+    words = map(str.strip, services.options.browser_exclude_rule.split(","))
+    return any(is_hit(word) for word in words if word)
 
 
-def find_state(ids: Ids) -> tuple[ParticipantState, Row | None]:
-    """How far the owner of the ids has come, and their row if there is one.
-
-    Raises ParticipantError if they take part under another assignment already.
-    """
-    rows = services.records.of_worker(ids.worker)
-    row = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
-    if row is None:
-        if rows and not (services.options.allow_repeats or ids.mode in TEST_MODES):
-            raise ParticipantError(errors.TOOK_PART)
-        return ParticipantState.NEW, None
-    if row.ending or row.status in FINISHED:
-        return ParticipantState.ENDED, row
-    return ParticipantState.ALLOCATED if row.status < STARTED else ParticipantState.STARTED, row
-
-
-def require_right_to_reopen(row: Row, has_begun: bool) -> None:
+def require_right_to_reopen(row: Row) -> None:
     """Raise ParticipantError if this browser may not open the experiment again.
 
     Once something is saved, it opens in the same browser only: a stranger who knows the ids
@@ -226,10 +188,10 @@ def require_right_to_reopen(row: Row, has_begun: bool) -> None:
     if row.mode in TEST_MODES:
         return
     is_own = is_owner(row.uniqueid)
-    if has_begun and not (is_own and services.options.allow_resume):
-        raise ParticipantError(errors.TASK_BEGUN)
+    if row.status >= STARTED and not (is_own and services.options.allow_resume):
+        raise errors.ParticipantError(errors.TASK_BEGUN)
     if row.saved and not is_own:
-        raise ParticipantError(errors.NOT_YOURS)
+        raise errors.ParticipantError(errors.NOT_YOURS)
 
 
 def redirect_to_ending(row: Row) -> Response:
@@ -238,28 +200,30 @@ def redirect_to_ending(row: Row) -> Response:
     Raises ParticipantError in others: strangers may know the ids, and the page may show a code.
     """
     if not is_owner(row.uniqueid):
-        raise ParticipantError(errors.TOOK_PART)
+        raise errors.ParticipantError(errors.TOOK_PART)
     page = "leave" if row.ending else "complete"
     return redirect(f"{page}?{urlencode({'uniqueId': row.uniqueid})}", 303)
 
 
-def describe_browser() -> Browser:
+def describe_browser() -> dict[str, str]:
     """What psiTurk's table keeps about a browser: family and system, no version."""
-    agent = user_agents.parse(request.user_agent.string[:LONGEST_USER_AGENT])
-    address = (request.remote_addr or "UNKNOWN") if services.options.store_address else ""
-    language = request.accept_languages.best or "UNKNOWN"
-    return Browser(address, agent.browser.family[:128], agent.os.family[:128], language[:128])
+    agent = parse_agent(request.user_agent.string)
+    return {
+        "ipaddress": (request.remote_addr or "UNKNOWN") if services.options.store_address else "",
+        "browser": agent.browser.family[:128],
+        "platform": agent.os.family[:128],
+        "language": (request.accept_languages.best or "UNKNOWN")[:128],
+    }
 
 
 def render_page(name: str, ids: Ids) -> str:
     """ad.html or consent.html with psiTurk's variables."""
-    worker = ids.worker or None
     return render_template(
         name,
         mode=ids.mode,
         hitid=ids.hit,
         assignmentid=ids.assignment,
-        workerid=worker,
+        workerid=ids.worker or None,
         recruiter=recruiter_of(ids.mode),
     )
 

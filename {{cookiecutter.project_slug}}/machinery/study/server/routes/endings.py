@@ -1,5 +1,6 @@
 """How a participation ends. A recruiter's code goes only to those who reached its ending."""
 
+import os
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
@@ -23,33 +24,35 @@ def show_ending(kind: str, ids: Ids, page: str = "ending.html") -> str:
     """
     recruiter, address, code = services.options.recruiter, "", ""
     if ids.mode in recruiter.modes:  # no test run, and no participant of an earlier recruiter
-        if held := services.environment.get(recruiter.codes.get(kind, "")):
+        if held := os.environ.get(recruiter.codes.get(kind, "")):
             address = recruiter.way_back(held, ids.worker)
             code = held if recruiter.code_is_shown else ""
         elif kind == "completed":
             code = signing.participant_code(services.key, ids.uniqueid)
-    ending = {"kind": kind, "address": address, "code": code}
-    sender, repeats = recruiter_of(ids.mode), services.options.allow_repeats
-    return render_template(page, ending=ending, ids=ids, recruiter=sender, allow_repeats=repeats)
+    return render_template(
+        page,
+        ending={"kind": kind, "address": address, "code": code},
+        ids=ids,
+        recruiter=recruiter_of(ids.mode),
+        allow_repeats=services.options.allow_repeats,
+    )
 
 
-def ids_of(row: Row) -> Ids:
-    """Return the ids of a participant's row."""
+def _ids_of(row: Row) -> Ids:
     return Ids(row.workerid, row.assignmentid, row.hitid, row.mode)
 
 
 @blueprint.get("/complete")
 def complete() -> Response | str:
     """Mark the participant as completed and show the ending, if something is saved of them."""
-    uniqueid = require_owned_id(request.args)
-    row = services.records.complete(uniqueid) or services.records.find(uniqueid)
+    row = services.records.advance(require_owned_id(request.args), "complete")
     if row and row.ending:
-        return redirect(f"leave?{urlencode({'uniqueId': uniqueid})}", 303)
+        return redirect(f"leave?{urlencode({'uniqueId': row.uniqueid})}", 303)
     if row is None or not row.saved:
         raise ParticipantError(NOT_SAVED)
     if recruiter_of(row.mode).makes_hits:
         return render_template("closepopup.html")
-    return show_ending("completed", ids_of(row), "complete.html")
+    return show_ending("completed", _ids_of(row), "complete.html")
 
 
 @blueprint.post("/leave")
@@ -69,7 +72,7 @@ def show_leave() -> str:
     row = services.records.find(require_owned_id(request.args))
     if row is None or not row.ending:
         raise ParticipantError(NOT_KNOWN)
-    return show_ending(row.ending, ids_of(row))
+    return show_ending(row.ending, _ids_of(row))
 
 
 @blueprint.get("/declined")
@@ -86,8 +89,7 @@ def declined() -> str:
 @blueprint.get("/worker_complete")
 def worker_complete() -> dict:
     """Mark a participant as completed, the other way that psiTurk has for it."""
-    uniqueid = require_owned_id(request.args)
-    return report(services.records.complete(uniqueid), uniqueid)
+    return report(require_owned_id(request.args), "complete")
 
 
 @blueprint.get("/worker_submitted")
@@ -96,10 +98,10 @@ def worker_submitted() -> dict:
     uniqueid, token = request.args.get("uniqueId", ""), request.args.get("token", "")
     if not is_token(token, "submission", uniqueid):
         require_owner(uniqueid)
-    return report(services.records.submit(uniqueid), uniqueid)
+    return report(uniqueid, "submit")
 
 
-def report(moved: Row | None, uniqueid: str) -> dict:
+def report(uniqueid: str, step: str) -> dict:
     """Return psiTurk's answer: whether the participant has completed the study, now or before."""
-    row = moved or services.records.find(uniqueid)
+    row = services.records.advance(uniqueid, step)
     return {"status": "success" if row and row.status in FINISHED else "bad request"}

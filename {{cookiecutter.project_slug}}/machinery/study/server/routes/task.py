@@ -1,42 +1,40 @@
 """While the task runs: that it began, its record, and that its window was closed.
 
-psiTurk has these routes too (psiturk/experiment.py), and they keep its contract for
-psiturk.js. They differ where data are at stake: a record belongs to the browser that it was
-given to, saves are ordered, what is no record changes nothing, and a status never goes back.
+psiTurk has these routes too (psiturk/experiment.py), and psiturk.js can use them. They differ
+where data are at stake: a record belongs to one browser, saves are ordered, what is no record
+changes nothing, and a status never goes back.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, abort, request
 
-from study.database.participants import Saved, merge_entries
+from study.database.participants import SAVES_PER_WINDOW, Saved, merge_entries
 from study.server.ownership import require_owned_id, require_owner
 from study.server.services import services
 
 blueprint = Blueprint("task", __name__)
 
 MAX_WRITER = 2**30
+DRAINED = 4  # times the limit; no browser of a participant sends more
 # Checks the whole text but makes no objects of it, in a fifteenth of json's time.
 _outline = msgspec.json.Decoder(dict[str, msgspec.Raw])
-DRAINED = 4  # times the limit; no browser of a participant sends more
 
 
 @blueprint.post("/inexp")
 def begin() -> dict:
     """The task begins: from now on it cannot be started afresh."""
-    uniqueid = require_owned_id(request.form)
-    row = services.records.begin(uniqueid) or services.records.find(uniqueid)
+    row = services.records.advance(require_owned_id(request.form), "begin")
     return {"status": "success" if row else "error, uniqueId not found"}
 
 
 @blueprint.post("/quitter")
 def quit() -> dict:
     """The task's window was closed. Does not count in a test run."""
-    services.records.quit(require_owned_id(request.form))
+    services.records.advance(require_owned_id(request.form), "quit")
     return {"status": "marked as quitter"}
 
 
@@ -59,14 +57,12 @@ def save(uid: str) -> dict:
     with aborting_if_malformed():
         check_record(text)
         size = 0 if order else count_entries(text)
-    if order:
-        return confirm(services.records.save(uid, text, *order))
-    return confirm(services.records.save_by_size(uid, text, size))
+    return confirm(services.records.save(uid, text, order, size))
 
 
 @blueprint.post("/sync/<uid>/entries")
 def add_entries(uid: str) -> dict:
-    """Add entries to the record (database/entries.py), as a save of that number.
+    """Add entries to the record, as a save of that number.
 
     For the last request of a window, in which browsers send no more than 64 kB.
     """
@@ -79,18 +75,27 @@ def add_entries(uid: str) -> dict:
         text = merge_entries(stored, entries)
     if len(text) > services.options.max_record_bytes:
         abort(413)
-    return confirm(services.records.save(uid, text, *order))
+    return confirm(services.records.save(uid, text, order))
 
 
 def read_save() -> tuple[str, tuple[int, int] | None]:
-    """The body of the request, and its place in the order of saves."""
+    """The body of the request, and the numbers of its window and save; None without any."""
     if not request.is_json:
         abort(415)
-    if (request.content_length or 0) > services.options.max_record_bytes:
-        drain()
+    limit, args = services.options.max_record_bytes, request.args
+    if (size := request.content_length or 0) > limit:
+        left = min(size, DRAINED * limit)  # a browser that still sends reads no answer
+        while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 65_536))):
+            left -= len(chunk)
         abort(413)
     with aborting_if_malformed():
-        return request.get_data(cache=False).decode(), read_order(request.args)
+        text = request.get_data(cache=False).decode()
+        if "writer" not in args and "save" not in args:
+            return text, None
+        writer, save = int(args["writer"]), int(args["save"])
+    if not (0 < writer < MAX_WRITER and 0 < save < SAVES_PER_WINDOW):
+        abort(400)
+    return text, (writer, save)
 
 
 def confirm(saved: Saved) -> dict:
@@ -111,42 +116,19 @@ def aborting_if_malformed() -> Iterator[None]:
         abort(400)
 
 
-def drain() -> None:
-    """Receive more of a body without keeping it: a browser that still sends reads no answer."""
-    left = min(request.content_length, DRAINED * services.options.max_record_bytes)
-    while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 65_536))):
-        left -= len(chunk)
-
-
 def check_record(text: str) -> None:
     """Raise ValueError if this is not a JSON object, and RecursionError if it is nested too
     deeply (some thousand levels) to be read again."""
     try:
         _outline.decode(text)
     except msgspec.MsgspecError:
-        parse_record(text)  # halves of emoji, which JavaScript can cut, are no error
-
-
-def parse_record(text: str) -> dict[str, Any]:
-    """The record. Raises like ``check_record``."""
-    record = json.loads(text, parse_constant=int)  # which raises: NaN is not JSON
-    if not isinstance(record, dict):
-        raise ValueError("not an object")
-    return record
-
-
-def read_order(args: Mapping[str, str]) -> tuple[int, int] | None:
-    """The numbers of the window and the save; None without any. Raises ValueError."""
-    if "writer" not in args and "save" not in args:
-        return None
-    writer, save = int(args.get("writer", "")), int(args.get("save", ""))
-    if not (0 < writer < MAX_WRITER and 0 < save < 2**32):
-        raise ValueError("out of range")
-    return writer, save
+        count_entries(text)  # halves of emoji, which JavaScript can cut, are no error
 
 
 def count_entries(text: str) -> int:
-    """The number of entries in a record, which only grows."""
-    record = parse_record(text)
+    """The number of entries in a record, which only grows. Raises like ``check_record``."""
+    record = json.loads(text, parse_constant=int)  # which raises: NaN is not JSON
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
     parts = (record.get(name) for name in ("data", "eventdata", "questiondata"))
     return sum(len(part) for part in parts if isinstance(part, list | dict))

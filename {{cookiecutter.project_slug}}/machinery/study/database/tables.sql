@@ -1,0 +1,31 @@
+-- The study's own tables and indexes, in SQL that PostgreSQL and SQLite share. Times are UTC.
+
+CREATE TABLE IF NOT EXISTS study_keys (
+  name VARCHAR(32) PRIMARY KEY,
+  value VARCHAR(128) NOT NULL
+);
+CREATE TABLE IF NOT EXISTS study_incidents (
+  kind VARCHAR(32) NOT NULL,
+  day DATE NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (kind, day)
+);
+CREATE TABLE IF NOT EXISTS study_bonuses (
+  uniqueid VARCHAR(128) PRIMARY KEY,
+  amount FLOAT NOT NULL,
+  currency VARCHAR(8) NOT NULL,
+  exported TIMESTAMP NOT NULL
+);
+-- What a window, with the number writer, sent after a newer one had taken over.
+CREATE TABLE IF NOT EXISTS study_superseded_records (
+  uniqueid VARCHAR(128) NOT NULL,
+  writer INTEGER NOT NULL,
+  received TIMESTAMP NOT NULL,
+  reason VARCHAR(32) NOT NULL,
+  datastring TEXT NOT NULL,
+  PRIMARY KEY (uniqueid, writer)
+);
+-- psiTurk looks up a worker's rows on every visit and has no index for it.
+CREATE INDEX IF NOT EXISTS "{name}_workerid" ON {table} (workerid);
+-- Recent arrivals may still finish. Their number does not grow with the study.
+CREATE INDEX IF NOT EXISTS "{name}_beginhit" ON {table} (beginhit)
