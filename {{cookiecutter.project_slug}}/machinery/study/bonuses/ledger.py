@@ -9,7 +9,7 @@ and removes the file or gives it its name.
 import csv
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,7 +37,7 @@ class Ledger:
 
     @classmethod
     def open(cls, participants: Participants, is_local: bool) -> "Ledger":
-        """Open the ledger of these participants. Raises StudyError if the database has none."""
+        """Return the ledger of these participants. Raises StudyError if the database has none."""
         table = participants.own_table("study_bonuses")
         if table is None:
             raise StudyError(
@@ -56,7 +56,7 @@ class Ledger:
                 what = f"{pluralize(count, 'bonus', 'bonuses')}, {amount:.2f} {currency}"
                 yield f"Written before, {exported:%Y-%m-%d %H:%M} UTC: {what}"
 
-    def read_finished(self, modes: list[str], again: bool) -> Iterator[Mapping]:
+    def read_finished(self, modes: Collection[str], again: bool) -> Iterator[Mapping]:
         """Yield the finished participants of these modes with the time of an earlier export.
 
         Without ``again``, leave out those who have one.
@@ -91,7 +91,6 @@ class Ledger:
         run = {"currency": currency, "exported": now}
         rows = [{"uniqueid": b.uniqueid, "amount": float(b.amount)} | run for b in bonuses]
         earlier = [{"of": bonus.uniqueid} for bonus in bonuses if bonus.exported]
-        column = [{"of": row["uniqueid"], "pay": row["amount"]} for row in rows]
         people = self.participants.table
         try:
             with self.participants.engine.begin() as connection:
@@ -101,7 +100,8 @@ class Ledger:
                 connection.execute(insert(self.table), rows)
                 if set_column:
                     own = update(people).where(people.c.uniqueid == bindparam("of"))
-                    connection.execute(own.values(bonus=bindparam("pay")), column)
+                    amounts = [{"of": row["uniqueid"], "pay": row["amount"]} for row in rows]
+                    connection.execute(own.values(bonus=bindparam("pay")), amounts)
         except IntegrityError as error:
             for path in paths:
                 temporary_path(path).unlink()
@@ -143,5 +143,5 @@ def write_files(files: dict[str, list[list[str]]], out: Path, name: str) -> list
 
 
 def temporary_path(path: Path) -> Path:
-    """Return the path of a file until its bonuses are remembered."""
+    """Return the path of a file until its bonuses are in the ledger."""
     return path.with_name(f"{path.name}.part")

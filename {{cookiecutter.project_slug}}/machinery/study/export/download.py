@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 
+import click
 import sqlalchemy as sa
 
 from study.database.reader import Participants
@@ -138,8 +139,11 @@ class Download:
         query = sa.select(*map(select_value, table.c))
         query = query.where(*(each.condition for each in self.filters))
         rows = read_rows(self.connection, query.order_by(table.c.beginhit, table.c.uniqueid))
-        with json_lines(self.folder / UNREADABLE) as keep:
-            self._write_rows(track(rows, expected), report, keep)
+        bar = click.progressbar(
+            rows, length=expected, file=sys.stderr, hidden=not sys.stderr.isatty()
+        )
+        with json_lines(self.folder / UNREADABLE) as keep, bar as rows:
+            self._write_rows(rows, report, keep)
         report.rows = self._save(report.tables, expected)
         self._write_superseded(report)
         about = [f"Downloaded on {datetime.now(UTC):%Y-%m-%d at %H:%M} UTC.", *report.notes]
@@ -287,16 +291,6 @@ def read_rows(connection: sa.Connection, query: sa.Select) -> Iterator[sa.Row]:
 def size(row: sa.Row) -> int:
     """Return about how many characters a row has."""
     return 1000 + len(row.datastring or "")
-
-
-def track(rows: Iterable[sa.Row], number: int) -> Iterable[sa.Row]:
-    """Yield the same rows; in a terminal, a bar shows how many of them have been read."""
-    if not sys.stderr.isatty():
-        return rows
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(rows, "", number, console=Console(stderr=True))
 
 
 @contextmanager
