@@ -80,10 +80,12 @@ class Ledger:
             return Counter(dict(connection.execute(query).all()))
 
     def record(
-        self, bonuses: list[Bonus], currency: str, now: datetime, paths: list[Path],
+        self, bonuses: list[Bonus], currency: str, now: datetime, parts: list[Path],
         set_column: bool,
-    ) -> None:  # fmt: skip
-        """Record whom the files contain, then give the files their names. Raises StudyError.
+    ) -> list[Path]:  # fmt: skip
+        """Record whom the files contain, then give the files their names; return their paths.
+
+        Raises StudyError, and removes the files if somebody else has recorded a participant.
 
         ``set_column`` also writes the amounts to psiTurk's own column `bonus`, which only
         `worker bonus --auto` in its MTurk shell reads (psiturk/amt_services_wrapper.py).
@@ -103,16 +105,15 @@ class Ledger:
                     amounts = [{"of": row["uniqueid"], "pay": row["amount"]} for row in rows]
                     connection.execute(own.values(bonus=bindparam("pay")), amounts)
         except IntegrityError as error:
-            for path in paths:
-                temporary_path(path).unlink()
+            for part in parts:
+                part.unlink()
             raise StudyError(
                 "Somebody else wrote bonuses of this study at the same moment.",
                 "Nothing was written here. Run this again: it leaves out whom they have written.",
             ) from error
         except SQLAlchemyError as error:
             raise unreadable(error) from error
-        for path in paths:
-            temporary_path(path).replace(path)
+        return list(map(complete, parts))
 
     def recover(self, out: Path) -> None:
         """Complete or remove the files that an interrupted run has left in the folder."""
@@ -124,24 +125,23 @@ class Ledger:
             with self.participants.snapshot() as connection:
                 is_recorded = connection.scalar(query)
             if is_recorded:
-                path = part.replace(part.with_suffix(""))
-                print(f"An earlier run was interrupted, but its file is complete: {path}")
+                print(f"An earlier run was interrupted, but its file is complete: {complete(part)}")
             else:
                 part.unlink()
 
 
 def write_files(files: dict[str, list[list[str]]], out: Path, name: str) -> list[Path]:
-    """Write each file under its temporary path, readable only by its owner; returns the paths."""
+    """Write each file as NAME.part, readable only by its owner; return the paths."""
     out.mkdir(parents=True, exist_ok=True)
-    paths = [out / f"{name}{end}" for end in files]
-    for path, lines in zip(paths, files.values(), strict=True):
-        with open(temporary_path(path), "w", encoding="utf-8", newline="", opener=private) as file:
+    parts = [out / f"{name}{end}.part" for end in files]
+    for part, lines in zip(parts, files.values(), strict=True):
+        with open(part, "w", encoding="utf-8", newline="", opener=private) as file:
             csv.writer(file, lineterminator="\n").writerows(lines)
             file.flush()
             os.fsync(file.fileno())
-    return paths
+    return parts
 
 
-def temporary_path(path: Path) -> Path:
-    """Return the path of a file until its bonuses are in the ledger."""
-    return path.with_name(f"{path.name}.part")
+def complete(part: Path) -> Path:
+    """Give a file its name, now that its bonuses are in the ledger; return the path."""
+    return part.replace(part.with_suffix(""))

@@ -56,8 +56,8 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
         files = recruiter.bonus_files(paid, currency, again, key)
         now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         name = f"{now:{STAMP}}-{'local-' * local}{'again-' * again}{recruiter.name}"
-        paths = write_files(files, out, name)
-        ledger.record(paid, currency, now, paths, recruiter.makes_hits)
+        parts = write_files(files, out, name)
+        paths = ledger.record(paid, currency, now, parts, recruiter.makes_hits)
         print_totals(paid, currency)
         for path, lines in zip(paths, files.values(), strict=True):
             print(f"  {len(lines) - (path.suffix == '.csv'):>5} lines  {path}")
