@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import click
@@ -81,6 +81,12 @@ class Report:
             for column, stats in zip(table.columns, table.stats, strict=True)
             if stats.has_formula
         )
+
+    def keep_problems(self, name: str, problems: list[str], raw: str, keep: Callable) -> None:
+        """Take up what could not be understood of a record, and keep the record as it is."""
+        self.problems += (f"{name}: {problem}" for problem in problems)
+        if problems:
+            keep(participant=name, problem="; ".join(problems), raw=raw)
 
     def __str__(self) -> str:
         lines = [f"{count:>9,} rows  {self.folder / name}.csv" for name, count in self.rows.items()]
@@ -164,10 +170,7 @@ class Download:
                 add_key_columns(tables["trialdata"], reader.keys)
                 for name, some in found.items():
                     tables[name].add(participant, some)
-                if problems:
-                    report.problems += (f"{participant}: {problem}" for problem in problems)
-                    reason = "; ".join(problems)
-                    keep(participant=participant, problem=reason, raw=row.datastring)
+                report.keep_problems(participant, problems, row.datastring, keep)
             else:
                 report.without_data += 1
             waiting += size(row)
@@ -223,13 +226,13 @@ def add_key_columns(trials: Table, keys: Iterable[str | None]) -> None:
 def download_as_psiturk(participants: Participants, out: Path) -> Report:
     """Write psiTurk's three files as `psiturk download_datafiles` does, byte for byte.
 
-    They have no headers, and hold everybody with real ids in the table's own order. Where a
-    record lacks something, psiTurk stops or omits it; here it is omitted from that one file, and
-    reported. Raises StudyError as `download` does.
+    They have no headers, and hold everybody with real ids in the table's own order. What cannot
+    be understood, at which psiTurk stops, is reported; half of a character is written as \\ufffd.
+    Raises StudyError as `download` does.
     """
     people, report = participants.table.c, Report(out, rows=dict.fromkeys(PARTS, 0))
     query = sa.select(people.uniqueid, people.datastring).where(people.datastring != "")
-    load = lru_cache(maxsize=1)(json.loads)
+    reader = RecordReader(whole=True)
     with (
         replace_files(out) as folder,
         open_snapshot(participants) as connection,
@@ -239,30 +242,20 @@ def download_as_psiturk(participants: Participants, out: Path) -> Report:
         paths = {name: folder / f"{name}.csv" for name in PARTS}
         files = {n: stack.enter_context(open(p, "wb", opener=private)) for n, p in paths.items()}
         for row in read_rows(connection, query):
-            problems = []
-            for name, file in files.items():
+            found, problems = reader.read(row.datastring)
+            for name, rows in found.items():
+                text = io.StringIO()
                 try:
-                    rows, text = psiturk_rows(name, load(row.datastring)), io.StringIO()
+                    if name == "trialdata":
+                        rows = [(*cells, json.dumps(trialdata)) for *cells, trialdata in rows]
                     csv.writer(text).writerows((row.uniqueid, *cells) for cells in rows)
-                    file.write(text.getvalue().encode())
-                    report.rows[name] += len(rows)
-                except Exception as error:  # what a browser sent can be anything
-                    reason = f"no {error}" if isinstance(error, KeyError) else f"{error}"
-                    problems.append(f"{name}: {reason}")
-            if problems:
-                report.problems += (f"{row.uniqueid}, {problem}" for problem in problems)
-                keep(participant=row.uniqueid, problem="; ".join(problems), raw=row.datastring)
+                except RecursionError as error:
+                    problems.append(f"{name}: {error}")
+                    continue
+                files[name].write(text.getvalue().encode())
+                report.rows[name] += len(rows)
+            report.keep_problems(row.uniqueid, problems, row.datastring, keep)
     return report
-
-
-def psiturk_rows(name: str, record: dict) -> list[tuple]:
-    """Return the rows of one of psiTurk's files, without the id (`psiturk/models.py`)."""
-    found = record[PARTS[name]]
-    if name == "questiondata":
-        return list(found.items())
-    if name == "eventdata":
-        return [tuple(event[column] for column in COLUMNS[name]) for event in found]
-    return [(t["current_trial"], t["dateTime"], json.dumps(t["trialdata"])) for t in found]
 
 
 @contextmanager

@@ -58,13 +58,13 @@ class RecordReader:
     def __init__(self, whole: bool = False):
         self.keys: dict[str | None, None] = {WHOLE: None} if whole else {}
         self._whole = whole
-        self._decode = find_decoder(self.keys)
+        self._decode = decode_record if whole else find_decoder(self.keys)
 
     def read(self, text: str) -> tuple[dict[str, list[tuple]], list[str]]:
         """Return the rows for each file, and what could not be understood. Raises TooManyKeys."""
         problems: list[str] = []
         try:
-            record, cells = self._decode(text), astuple
+            record, cells = self._decode(text), self._cells if self._whole else astuple
         except UNDECODABLE:
             record, problems = read_record(text)
             self._learn_keys(record, problems)
