@@ -1,8 +1,8 @@
 """Tables whose cells keep their type: as CSV files, and as Parquet.
 
-In CSV, a string is always quoted; a number, true and false never are; a list or an object is
-its JSON, quoted; missing and null are an empty cell. So ``"12"`` is a string and ``12`` a
-number, ``""`` is an empty string and an empty cell no value. Nothing is shortened, rounded or
+In CSV, text is always quoted; a number, true and false never are; a list or an object is
+its JSON, quoted; missing and null are an empty cell. So ``"12"`` is text and ``12`` a
+number, ``""`` is empty text and an empty cell no value. Nothing is shortened, rounded or
 masked. (`csv.QUOTE_STRINGS` is the same format, but needs Python 3.12.)
 """
 
@@ -27,7 +27,7 @@ NUMBERS, NESTED = {int, float}, {list, dict}
 BARE = {"integer", "number", "true/false"}
 ODD = "NaN, Infinity or beyond 64 bits"
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
-FORMULA = tuple("=+-@")  # the first characters of strings that a spreadsheet calculates
+FORMULA = tuple("=+-@")  # the first characters of text that a spreadsheet calculates
 MOST_VALUES, LONGEST_VALUE = 12, 40
 ROW_END = b"\xff\r\n"  # until a table is complete; UTF-8 has no such byte
 TIMES = ("beginhit", "beginexp", "endhit")

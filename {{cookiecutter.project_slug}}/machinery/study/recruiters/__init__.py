@@ -247,12 +247,12 @@ for _module in pkgutil.iter_modules(__path__):
 
 
 def find_recruiter(name: str) -> Recruiter:
-    """Return the recruiter of that name, or one that has no codes, placeholders or modes."""
+    """Return the recruiter of that name, or one without any codes, placeholders or modes."""
     return RECRUITERS.get(name) or Recruiter()
 
 
 def recruiter_of(mode: str) -> Recruiter:
-    """Return the recruiter whose participants have that mode; for test runs, one without any."""
+    """Return the recruiter whose participants have that mode; for test runs, one without codes."""
     return next((each for each in RECRUITERS.values() if mode in each.modes), Recruiter())
 
 
