@@ -178,3 +178,13 @@ def test_the_simulation_tells_what_a_design_gives(study):
     assert wrong.returncode == 1
     assert "condition_targets" in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize(("text", "problem"), [("{", "line 1 column 2"), ("{}", "it is empty")])
+def test_a_broken_conditions_json_is_explained(study, text, problem):
+    file = study.path / "conditions.json"
+    file.write_text(text)
+    wrong = study.run("study", "conditions")
+    file.unlink()
+    assert wrong.returncode == 1 and "Traceback" not in wrong.stderr
+    assert "conditions.json must be a JSON object" in wrong.stderr and problem in wrong.stderr

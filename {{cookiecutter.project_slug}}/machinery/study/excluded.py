@@ -11,7 +11,7 @@ from study import signing
 from study.messages import StudyError
 
 FILE = "excluded.txt"
-PSEUDONYM = re.compile(r"[0-9a-f]{32}")
+PSEUDONYM = re.compile(r"^[0-9a-f]{32}$", re.MULTILINE)
 MADE_WITH = "# Key: "
 
 
@@ -33,22 +33,18 @@ def read_excluded(folder: Path) -> Excluded:
             f"{FILE}, line {wrong[0]}, is not a pseudonym.",
             "Take that line out: ids go through `uv run study exclude`, so git never has them.",
         )
-    lines = path.read_text(encoding="utf-8").splitlines()
-    marks = [line.removeprefix(MADE_WITH) for line in lines if line.startswith(MADE_WITH)]
-    names = frozenset(line for line in lines if PSEUDONYM.fullmatch(line))
-    return Excluded(names, marks[0] if marks else "")
+    text = path.read_text(encoding="utf-8")
+    mark = re.search(f"^{MADE_WITH}(.*)", text, re.MULTILINE)
+    return Excluded(frozenset(PSEUDONYM.findall(text)), mark[1] if mark else "")
 
 
 def find_wrong_lines(path: Path) -> list[int]:
-    """The numbers of the lines that are neither pseudonyms nor comments nor empty."""
+    """Return the numbers of the lines that are neither pseudonyms nor comments nor empty."""
     lines = enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
-    return [
-        number
-        for number, line in lines
-        if line.strip() and not line.startswith("#") and not PSEUDONYM.fullmatch(line)
-    ]
+    harmless = re.compile(rf"\s*|#.*|{PSEUDONYM.pattern}")
+    return [number for number, line in lines if not harmless.fullmatch(line)]
 
 
 def fingerprint(key: str) -> str:
-    """16 hexadecimal digits that differ between keys and do not reveal them."""
+    """Return 16 hexadecimal digits that differ between keys and do not reveal them."""
     return signing.proof(key, "fingerprint", FILE).hex()[:16]

@@ -8,8 +8,7 @@ and removes the file or gives it its name.
 
 import csv
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,7 +36,7 @@ class Ledger:
 
     @classmethod
     def open(cls, participants: Participants, is_local: bool) -> "Ledger":
-        """Open the ledger of these participants. Raises StudyError if the database has none."""
+        """Return the ledger of these participants. Raises StudyError if the database has none."""
         table = participants.own_table("study_bonuses")
         if table is None:
             raise StudyError(
@@ -56,7 +55,7 @@ class Ledger:
                 what = f"{pluralize(count, 'bonus', 'bonuses')}, {amount:.2f} {currency}"
                 yield f"Written before, {exported:%Y-%m-%d %H:%M} UTC: {what}"
 
-    def read_finished(self, modes: list[str], again: bool) -> Iterator[Mapping]:
+    def read_finished(self, modes: Collection[str], again: bool) -> Iterator[Mapping]:
         """Yield the finished participants of these modes with the time of an earlier export.
 
         Without ``again``, leave out those who have one.
@@ -72,18 +71,13 @@ class Ledger:
             connection = connection.execution_options(yield_per=ROWS_AT_ONCE)
             yield from connection.execute(query).mappings()
 
-    def count_finished(self) -> Counter[str]:
-        """Count the finished participants by mode."""
-        c = self.participants.table.c
-        query = select(c.mode, func.count()).where(c.status.in_(FINISHED)).group_by(c.mode)
-        with self.participants.snapshot() as connection:
-            return Counter(dict(connection.execute(query).all()))
-
     def record(
-        self, bonuses: list[Bonus], currency: str, now: datetime, paths: list[Path],
+        self, bonuses: list[Bonus], currency: str, now: datetime, parts: list[Path],
         set_column: bool,
-    ) -> None:  # fmt: skip
-        """Record whom the files contain, then give the files their names. Raises StudyError.
+    ) -> list[Path]:  # fmt: skip
+        """Record whom the files contain, then give the files their names; return their paths.
+
+        Raises StudyError, and removes the files if somebody else has recorded a participant.
 
         ``set_column`` also writes the amounts to psiTurk's own column `bonus`, which only
         `worker bonus --auto` in its MTurk shell reads (psiturk/amt_services_wrapper.py).
@@ -91,7 +85,6 @@ class Ledger:
         run = {"currency": currency, "exported": now}
         rows = [{"uniqueid": b.uniqueid, "amount": float(b.amount)} | run for b in bonuses]
         earlier = [{"of": bonus.uniqueid} for bonus in bonuses if bonus.exported]
-        column = [{"of": row["uniqueid"], "pay": row["amount"]} for row in rows]
         people = self.participants.table
         try:
             with self.participants.engine.begin() as connection:
@@ -101,18 +94,18 @@ class Ledger:
                 connection.execute(insert(self.table), rows)
                 if set_column:
                     own = update(people).where(people.c.uniqueid == bindparam("of"))
-                    connection.execute(own.values(bonus=bindparam("pay")), column)
+                    amounts = [{"of": row["uniqueid"], "pay": row["amount"]} for row in rows]
+                    connection.execute(own.values(bonus=bindparam("pay")), amounts)
         except IntegrityError as error:
-            for path in paths:
-                temporary_path(path).unlink()
+            for part in parts:
+                part.unlink()
             raise StudyError(
                 "Somebody else wrote bonuses of this study at the same moment.",
                 "Nothing was written here. Run this again: it leaves out whom they have written.",
             ) from error
         except SQLAlchemyError as error:
             raise unreadable(error) from error
-        for path in paths:
-            temporary_path(path).replace(path)
+        return list(map(complete, parts))
 
     def recover(self, out: Path) -> None:
         """Complete or remove the files that an interrupted run has left in the folder."""
@@ -124,24 +117,23 @@ class Ledger:
             with self.participants.snapshot() as connection:
                 is_recorded = connection.scalar(query)
             if is_recorded:
-                path = part.replace(part.with_suffix(""))
-                print(f"An earlier run was interrupted, but its file is complete: {path}")
+                print(f"An earlier run was interrupted, but its file is complete: {complete(part)}")
             else:
                 part.unlink()
 
 
 def write_files(files: dict[str, list[list[str]]], out: Path, name: str) -> list[Path]:
-    """Write each file under its temporary path, readable only by its owner; returns the paths."""
+    """Write each file as NAME.part, readable only by its owner; return the paths."""
     out.mkdir(parents=True, exist_ok=True)
-    paths = [out / f"{name}{end}" for end in files]
-    for path, lines in zip(paths, files.values(), strict=True):
-        with open(temporary_path(path), "w", encoding="utf-8", newline="", opener=private) as file:
+    parts = [out / f"{name}{end}.part" for end in files]
+    for part, lines in zip(parts, files.values(), strict=True):
+        with open(part, "w", encoding="utf-8", newline="", opener=private) as file:
             csv.writer(file, lineterminator="\n").writerows(lines)
             file.flush()
             os.fsync(file.fileno())
-    return paths
+    return parts
 
 
-def temporary_path(path: Path) -> Path:
-    """Return the path of a file until its bonuses are remembered."""
-    return path.with_name(f"{path.name}.part")
+def complete(part: Path) -> Path:
+    """Give a file its name, now that its bonuses are in the ledger; return the path."""
+    return part.replace(part.with_suffix(""))

@@ -6,37 +6,23 @@ to one before.
 
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from study.bonuses import Rule, find_rule, read_participant
-from study.bonuses.ledger import STAMP, Ledger
+from study.bonuses.ledger import STAMP, Ledger, write_files
 from study.commands import find_study
 from study.heroku.app import read_spec
 from study.messages import pluralize
-from study.recruiters import Bonus, Recruiter, add_up, group_by
+from study.recruiters import Bonus, add_up, group_by
 from study.signing import pseudonym, read_pseudonym_key
-from study.statuses import TEST_MODES, UNPAID_MODES
-
-if TYPE_CHECKING:
-    from study.bonuses.ledger import Ledger
+from study.statuses import FINISHED, TEST_MODES, UNPAID_MODES
 
 PATH = click.Path(path_type=Path)
-
-
-@dataclass
-class RuleResults:
-    """Bonuses, how many participants get none, and why the rule gave no amount for others."""
-
-    bonuses: list[Bonus] = field(default_factory=list)
-    without: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 @click.command(context_settings={"show_default": True})
@@ -48,7 +34,6 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
 
     Asks the rule in custom.py. Exits with 1 if it gives no amount for some participant.
     """
-    from study.bonuses.ledger import Ledger, write_files
     from study.server.__main__ import read_study
 
     folder = Path.cwd()
@@ -62,56 +47,64 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
     for line in ledger.describe():
         print(line)
     read_study()  # imports custom.py, which registers its rule
-    rule, pseudonym_key = find_rule(), read_pseudonym_key(folder)
+    rule, names = find_rule(), read_pseudonym_key(folder)
     modes = [mode for mode in recruiter.modes if mode not in UNPAID_MODES]
-    results = ask_rule(rule, ledger.read_finished(modes, again), pseudonym_key)
-    if results.bonuses:
+    judged, problems = ask_rule(rule, ledger.read_finished(modes, again), names)
+    if paid := [bonus for bonus in judged if bonus.amount]:
         key = participants.find_key(settings) if recruiter.is_anonymous else ""
-        files = recruiter.bonus_files(results.bonuses, currency, again, key)
+        files = recruiter.bonus_files(paid, currency, again, key)
         now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
         name = f"{now:{STAMP}}-{'local-' * local}{'again-' * again}{recruiter.name}"
-        paths = write_files(files, out, name)
-        ledger.record(results.bonuses, currency, now, paths, recruiter.makes_hits)
-        print_totals(results.bonuses, currency)
+        parts = write_files(files, out, name)
+        paths = ledger.record(paid, currency, now, parts, recruiter.makes_hits)
+        print_totals(paid, currency)
         for path, lines in zip(paths, files.values(), strict=True):
             print(f"  {len(lines) - (path.suffix == '.csv'):>5} lines  {path}")
         print(recruiter.describe(recruiter.to_pay, app=read_spec(folder).app))
     else:
         print("Nobody new gets a bonus, so no file was written.")
-    if results.without:
-        print(f"Without a bonus: {pluralize(results.without, 'finished participant')}.")
-    print_left_out(ledger, modes, recruiter)
+    if without := len(judged) - len(paid):
+        print(f"Without a bonus: {pluralize(without, 'finished participant')}.")
+    for mode, number in participants.count_by("mode", FINISHED).items():
+        if mode not in (*modes, *UNPAID_MODES):
+            people = f"{pluralize(number, 'finished participant')} of mode {mode}"
+            print(f"Left out: {people}, who did not come through {recruiter.label}.")
     if local:
-        results.problems += try_rule(ledger, rule, pseudonym_key, currency)
-    print_problems(results.problems)
-    return not results.problems
+        problems += try_rule(ledger, rule, names, currency)
+    if problems:
+        print(
+            f"For {pluralize(len(problems), 'participant')} the rule in custom.py gave no amount, "
+            "so they are in no file.\nTo identify them: data/identifiers.csv, by `study data`."
+        )
+        print("\n".join(f"  {problem}" for problem in problems))
+    return not problems
 
 
-def ask_rule(rule: Rule, rows: Iterable[Mapping], pseudonym_key: bytes) -> RuleResults:
-    """Ask the rule about each participant. Problems name participants by pseudonym."""
-    results = RuleResults()
+def ask_rule(
+    rule: Rule, rows: Iterable[Mapping], pseudonym_key: bytes
+) -> tuple[list[Bonus], list[str]]:
+    """Return what the rule gives each participant, and why it gave some of them no amount."""
+    judged, problems = [], []
     for row in rows:
         try:
             amount = read_amount(rule(read_participant(row)))
         except Exception as error:  # the rule is the researcher's, the record a browser's
-            name = pseudonym(pseudonym_key, row["uniqueid"])
-            results.problems.append(f"{name}: {describe(error)}")
-            continue
-        if amount:
-            ids = (row[name] for name in ("uniqueid", "workerid", "assignmentid", "hitid"))
-            results.bonuses.append(Bonus(*ids, amount, row["exported"]))
+            problems.append(f"{pseudonym(pseudonym_key, row['uniqueid'])}: {describe(error)}")
         else:
-            results.without += 1
-    return results
+            ids = (row[name] for name in ("uniqueid", "workerid", "assignmentid", "hitid"))
+            judged.append(Bonus(*ids, amount, row["exported"]))
+    return judged, problems
 
 
-def try_rule(ledger: "Ledger", rule: Rule, pseudonym_key: bytes, currency: str) -> list[str]:
+def try_rule(ledger: Ledger, rule: Rule, pseudonym_key: bytes, currency: str) -> list[str]:
     """Print what the rule gives for the researcher's own test runs; return its problems."""
-    results = ask_rule(rule, ledger.read_finished(list(TEST_MODES), again=True), pseudonym_key)
-    for bonus in results.bonuses:
-        name = pseudonym(pseudonym_key, bonus.uniqueid)
-        print(f"Test run {name}, in no file: {bonus.amount} {currency}")
-    return results.problems
+    test_runs = ledger.read_finished(TEST_MODES, again=True)
+    judged, problems = ask_rule(rule, test_runs, pseudonym_key)
+    for bonus in judged:
+        if bonus.amount:
+            name = pseudonym(pseudonym_key, bonus.uniqueid)
+            print(f"Test run {name}, in no file: {bonus.amount} {currency}")
+    return problems
 
 
 def read_amount(value: object) -> Decimal:
@@ -151,23 +144,3 @@ def print_totals(bonuses: list[Bonus], currency: str) -> None:
             f"Written to a file before: {len(before)} of them ({add_up(before)} {currency}). "
             "Do not pay again whom you have paid from it."
         )
-
-
-def print_left_out(ledger: "Ledger", modes: list[str], recruiter: Recruiter) -> None:
-    """Print how many finished who came neither through this recruiter nor for a test run."""
-    for mode, count in ledger.count_finished().items():
-        if mode not in (*modes, *UNPAID_MODES):
-            print(
-                f"Left out: {pluralize(count, 'finished participant')} of mode {mode}, who did "
-                f"not come through {recruiter.label}."
-            )
-
-
-def print_problems(problems: list[str]) -> None:
-    """Print for whom the rule gave no amount."""
-    if problems:
-        print(
-            f"For {pluralize(len(problems), 'participant')} the rule in custom.py gave no amount, "
-            "so they are in no file.\nTo identify them: data/identifiers.csv, by `study data`."
-        )
-        print("\n".join(f"  {problem}" for problem in problems))

@@ -33,6 +33,12 @@ class Scenario:
     per_hour: float
     cutoff: float
 
+    def __str__(self) -> str:
+        return f"""\
+{self.participants} participants begin, {self.per_hour:g} an hour; {self.drop_out:.0%} drop out, \
+the others need about {self.duration:g} minutes.
+After {self.cutoff:g} minutes (cutoff_time), those who have not finished no longer count."""
+
 
 @click.command(context_settings={"show_default": True})
 @click.option("--simulate", is_flag=True, help="Simulate how many will finish in each condition.")
@@ -53,7 +59,7 @@ def conditions(
         count = participants or sum(design.targets) or 30 * len(design.cells)
         scenario = Scenario(count, drop_out, minutes, per_hour, options.cutoff_minutes)
         runs = [run_once(design, scenario, seed) for seed in range(RUNS)]
-        print(f"{describe_scenario(scenario)}\n\n{describe_cells(design, runs)}\n")
+        print(f"{scenario}\n\n{describe_cells(design, runs)}\n")
         print(describe_success(design, scenario, runs))
     else:
         print(describe_cells(design))
@@ -84,14 +90,6 @@ def run_once(design: Design, scenario: Scenario, seed: int) -> Counter[Cell]:
     return finished
 
 
-def describe_scenario(scenario: Scenario) -> str:
-    """Return the assumptions in words."""
-    return f"""\
-{scenario.participants} participants begin, {scenario.per_hour:g} an hour; \
-{scenario.drop_out:.0%} drop out, the others need about {scenario.duration:g} minutes.
-After {scenario.cutoff:g} minutes (cutoff_time), those who have not finished no longer count."""
-
-
 def describe_cells(design: Design, runs: Sequence[Counter[Cell]] = ()) -> str:
     """Return a table of the cells and, after a simulation, of how many finish in each."""
     heading = "Condition  counterbalance  target  weight"
@@ -99,10 +97,9 @@ def describe_cells(design: Design, runs: Sequence[Counter[Cell]] = ()) -> str:
     for index, cell in enumerate(design.cells):
         target = design.targets[index] if design.targets else "-"
         weight = design.weights[index] if design.weights else 1
-        line = f"{cell[0]:>9}  {cell[1]:>14}  {target:>6}  {weight:>6g}"
+        lines.append(f"{cell[0]:>9}  {cell[1]:>14}  {target:>6}  {weight:>6g}")
         if numbers := [run[cell] for run in runs]:
-            line += f"  {mean(numbers):>14.1f}  {min(numbers):>6}  {max(numbers):>4}"
-        lines.append(line)
+            lines[-1] += f"  {mean(numbers):>14.1f}  {min(numbers):>6}  {max(numbers):>4}"
     return "\n".join(lines)
 
 
@@ -111,9 +108,8 @@ def describe_success(design: Design, scenario: Scenario, runs: Sequence[Counter[
     totals = [run.total() for run in runs]
     lines = [f"In all, {min(totals)} to {max(totals)} finish, in {RUNS} simulated runs."]
     if scenario.duration * 1.5 > scenario.cutoff:
-        lines.append(
-            "Many need longer than cutoff_time, so their places are given twice: raise it."
-        )
+        late = "Many need longer than cutoff_time, so their places are given twice: raise it."
+        lines.append(late)
     if design.targets:
         targets = dict(zip(design.cells, design.targets, strict=True))
         reached = mean(all(run[cell] >= targets[cell] for cell in targets) for run in runs)

@@ -127,11 +127,10 @@ class _Layers:
         self.parser, self.sources = ConfigParser(), {}
 
     def add_file(self, label: str, path: Path) -> None:
-        """Add a file; psiTurk, too, ignores one that it cannot open."""
         try:
             self.add_text(label, path.read_text(encoding="utf-8"))
         except OSError:
-            return
+            return  # psiTurk, too, ignores a file that it cannot open
         except UnicodeDecodeError as error:
             raise StudyError(f"{label} is not text in UTF-8.", "Save it as UTF-8.") from error
 
@@ -177,7 +176,6 @@ class _Layers:
                     self.sources[section, name] = origin(variable)
 
     def source(self, section: str, name: str) -> str:
-        """Return where a setting was set."""
         in_default = self.sources.get((self.parser.default_section, name), DEFAULT)
         return self.sources.get((section, name), in_default)
 
@@ -219,8 +217,10 @@ def _escape(environment: Mapping[str, str]) -> dict[str, str]:
     - psiTurk chooses the column type for data by looking for ``postgres://``
       (`psiturk/models.py`): other spellings of a PostgreSQL address become this one.
     """
-    given = {f"PSITURK_{name}": environment[name] for name in UNPREFIXED if environment.get(name)}
-    changed = {name: value.replace("%", "%%") for name, value in given.items()} | environment
+    changed = dict(environment)
+    for name in UNPREFIXED:
+        if environment.get(name):
+            changed.setdefault(f"PSITURK_{name}", environment[name].replace("%", "%%"))
     for name, value in changed.items():
         if name.startswith("PSITURK_") and "%" in re.sub(r"%%|%\([^)]+\)s", "", value):
             changed[name] = value.replace("%", "%%")

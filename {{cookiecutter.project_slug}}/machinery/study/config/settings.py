@@ -7,6 +7,7 @@ import json
 import re
 from configparser import RawConfigParser
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from study.messages import StudyError, mask_passwords
@@ -106,9 +107,22 @@ def validate(config: "Config") -> StudySettings:
             raise setting.error(str(error)) from error
         values[attribute.name] = value
         if name == "num_counters" and conditions.exists():  # as in psiturk/experiment.py
-            found = json.loads(conditions.read_text(encoding="utf-8"))
-            values |= {"num_conds": len(found), "num_counters": 1}
+            values |= {"num_conds": count_conditions(conditions), "num_counters": 1}
     return StudySettings(**values)
+
+
+def count_conditions(path: Path) -> int:
+    """Return the number of conditions in conditions.json. Raises StudyError if there are none."""
+    problem: object = "it is empty"
+    try:
+        if number := len(json.loads(path.read_text(encoding="utf-8")).keys()):
+            return number
+    except (ValueError, AttributeError) as error:
+        problem = error
+    raise StudyError(
+        f"{path.name} must be a JSON object with a key for each condition: {problem}.",
+        "Correct it, or delete it: then num_conds in config.txt counts.",
+    )
 
 
 def parse(kind: Any, text: str | None, least: int = 0) -> Any:

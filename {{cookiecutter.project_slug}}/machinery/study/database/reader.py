@@ -1,7 +1,7 @@
 """psiTurk's table of participants for the commands, which only read it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,13 +51,14 @@ class Participants:
         except SQLAlchemyError as error:
             raise unreadable(error) from error
 
-    def count_by(self, column: str, *conditions: sa.ColumnElement[bool]) -> Counter:
-        """Count the participants by the value of a column. Raises StudyError like the others."""
+    def count_by(self, column: str, statuses: Collection[int] = ()) -> Counter:
+        """Count the participants, perhaps of some statuses only, by the value of a column."""
         if self.table is None:
             return Counter()
-        value = self.table.c[column]
+        columns = self.table.c
+        query = sa.select(columns[column], sa.func.count()).group_by(columns[column])
         with self.snapshot() as connection:
-            query = sa.select(value, sa.func.count()).where(*conditions).group_by(value)
+            query = query.where(columns.status.in_(statuses)) if statuses else query
             return Counter(dict(connection.execute(query).all()))
 
     def find_key(self, settings: Config) -> str:

@@ -1,8 +1,8 @@
 """Tables whose cells keep their type: as CSV files, and as Parquet.
 
-In CSV, a text is always quoted; a number, true and false never are; a list or an object is
-its JSON, quoted; missing and null are an empty cell. So ``"12"`` is a text and ``12`` a
-number, ``""`` is an empty text and an empty cell no value. Nothing is shortened, rounded or
+In CSV, text is always quoted; a number, true and false never are; a list or an object is
+its JSON, quoted; missing and null are an empty cell. So ``"12"`` is text and ``12`` a
+number, ``""`` is empty text and an empty cell no value. Nothing is shortened, rounded or
 masked. (`csv.QUOTE_STRINGS` is the same format, but needs Python 3.12.)
 """
 
@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
@@ -26,7 +27,7 @@ NUMBERS, NESTED = {int, float}, {list, dict}
 BARE = {"integer", "number", "true/false"}
 ODD = "NaN, Infinity or beyond 64 bits"
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
-FORMULA = tuple("=+-@")  # the first characters of texts that a spreadsheet calculates
+FORMULA = tuple("=+-@")  # the first characters of text that a spreadsheet calculates
 MOST_VALUES, LONGEST_VALUE = 12, 40
 ROW_END = b"\xff\r\n"  # until a table is complete; UTF-8 has no such byte
 TIMES = ("beginhit", "beginexp", "endhit")
@@ -35,19 +36,19 @@ EXACT = 2**53  # up to here, a floating-point number can be every integer
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+@dataclass
 class ColumnStats:
     """What a column holds. ``values`` is None if there are too many to list."""
 
-    def __init__(self, values: set[str] | None = None):
-        self.kinds: set[str] = set()
-        self.present = 0
-        self.least: int | float | None = None
-        self.most: int | float | None = None
-        self.values = values
-        self.has_formula = False
+    kinds: set[str] = field(default_factory=set)
+    present: int = 0
+    least: int | float | None = None
+    most: int | float | None = None
+    values: set[str] | None = field(default_factory=set)
+    has_formula: bool = False
 
     def add(self, cells: tuple) -> Collection:
-        """Take cells into account. Returns the different ones or, if a set cannot hold or tell
+        """Take cells into account. Return the different ones or, if a set cannot hold or tell
         them apart, all."""
         types = set(map(type, cells))
         self.present += len(cells) - (cells.count(None) if NoneType in types else 0)
@@ -95,9 +96,8 @@ class Table:
 
     def __init__(self, folder: Path, columns: Iterable[str]):
         self.columns = ["participant", *columns]
-        self.stats = [ColumnStats(values=set()) for _ in self.columns]
-        self.stats[0] = ColumnStats()
-        self.stats[0].kinds = {KINDS[str]}
+        self.stats = [ColumnStats() for _ in self.columns]
+        self.stats[0] = ColumnStats({KINDS[str]}, values=None)
         self.rows = self.longest = 0
         # Open for as long as the table lives, so not in a `with`; it has no name to be left behind.
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
@@ -114,7 +114,7 @@ class Table:
         """Add a column to the right. All further rows must have it."""
         self.flush()
         self.columns.append(name)
-        self.stats.append(ColumnStats(values=set()))
+        self.stats.append(ColumnStats())
         self._widths.append((self._file.tell(), len(self.columns)))
 
     def flush(self) -> None:
@@ -133,13 +133,12 @@ class Table:
         self._participants, self._waiting = [], []
 
     def save(self, path: Path) -> int:
-        """Write the CSV file; returns how many rows it has, counted anew."""
+        """Write the CSV file; return how many rows it has, counted anew."""
         self.flush()
-        starts = [start for start, _ in self._widths]
-        ends = [*starts[1:], self._file.tell()]
+        ends = [*(start for start, _ in self._widths[1:]), self._file.tell()]
         written = 0
         self._file.seek(0)
-        with open(path, "wb", opener=private) as file:
+        with self._file, open(path, "wb", opener=private) as file:
             file.write(b",".join(map(to_cell, self.columns)) + b"\r\n")
             for (start, width), end in zip(self._widths, ends, strict=True):
                 lacking = b"," * (len(self.columns) - width)
@@ -147,7 +146,6 @@ class Table:
                     start += len(block)
                     written += block.count(ROW_END[:1])
                     file.write(block.replace(ROW_END[:1], lacking))
-        self._file.close()
         return written
 
 
@@ -161,7 +159,7 @@ def _to_cells(values: tuple, different: Collection, kinds: set[str]) -> Iterable
 
 
 def to_cell(value: object) -> bytes:
-    """A value that JSON can hold, as a cell."""
+    """Write a value that JSON can hold as a cell."""
     if value is None:
         return b""
     text = value if isinstance(value, str) else _to_json(value)
@@ -190,9 +188,8 @@ def write_parquet(path: Path, table: Table) -> None:
         column_types=schema, null_values=[""], strings_can_be_null=True,
         quoted_strings_can_be_null=False, true_values=["true"], false_values=["false"],
     )  # fmt: skip
-    # A block must hold at least one row.
-    block_size = max(table.longest + len(table.columns), 1 << 20)
-    read = csv.ReadOptions(block_size=block_size, use_threads=False)
+    longest = table.longest + len(table.columns)  # a block must hold at least one row
+    read = csv.ReadOptions(block_size=max(longest, 1 << 20), use_threads=False)
     parse = csv.ParseOptions(newlines_in_values=True)
     parquet = path.with_suffix(".parquet")
     parquet.touch(0o600)
@@ -205,7 +202,7 @@ def write_parquet(path: Path, table: Table) -> None:
 
 
 def import_pyarrow():
-    """The package pyarrow. Raises StudyError if it is not installed."""
+    """Return the package pyarrow. Raises StudyError if it is not installed."""
     try:
         import pyarrow.csv
         import pyarrow.parquet
@@ -218,11 +215,10 @@ def import_pyarrow():
 
 
 def _parquet_type(name: str, stats: ColumnStats) -> str:
-    """The narrowest type that holds every value exactly; text if none does."""
+    """Return the narrowest type that holds every value exactly; string if none does."""
     if name in TIMES:
         return "timestamp[us]"
-    if stats.kinds == {"integer", "number"}:
-        is_exact = max(-stats.least, stats.most) <= EXACT
-        return "float64" if is_exact else "string"
-    types = {"true/false": "bool", "integer": "int64", "number": "float64"}
-    return types.get(*stats.kinds, "string") if len(stats.kinds) == 1 else "string"
+    types = {("true/false",): "bool", ("integer",): "int64", ("number",): "float64"}
+    if stats.kinds == {"integer", "number"} and max(-stats.least, stats.most) <= EXACT:
+        return "float64"
+    return types.get(tuple(stats.kinds), "string")

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
+import click
 import sqlalchemy as sa
 
 from study.database.reader import Participants
@@ -59,17 +60,15 @@ class Report:
             people = pluralize(self.without_data, "participant")
             notes.append(f"{people} came but never saved anything.")
         if self.superseded:
-            notes.append(
-                f"In {SUPERSEDED}: {pluralize(self.superseded, 'record')} that an older window "
-                "sent when a newer one had taken over."
-            )
+            records = pluralize(self.superseded, "record")
+            when = "an older window sent when a newer one had taken over"
+            notes.append(f"In {SUPERSEDED}: {records} that {when}.")
         if self.whole:
             notes.append(f"Each trial is JSON in one column, {self.whole}.")
         if self.problems:
-            times = pluralize(len(self.problems), "time")
             notes.append(
-                f"{times} something could not be understood. Those records are unchanged in "
-                f"{UNREADABLE}, and what was understood is in the files."
+                f"{pluralize(len(self.problems), 'time')} something could not be understood. Those "
+                f"records are unchanged in {UNREADABLE}, and what was understood is in the files."
             )
         return notes
 
@@ -82,6 +81,12 @@ class Report:
             for column, stats in zip(table.columns, table.stats, strict=True)
             if stats.has_formula
         )
+
+    def keep_problems(self, name: str, problems: list[str], raw: str, keep: Callable) -> None:
+        """Take up what could not be understood of a record, and keep the record as it is."""
+        self.problems += (f"{name}: {problem}" for problem in problems)
+        if problems:
+            keep(participant=name, problem="; ".join(problems), raw=raw)
 
     def __str__(self) -> str:
         lines = [f"{count:>9,} rows  {self.folder / name}.csv" for name, count in self.rows.items()]
@@ -131,17 +136,22 @@ class Download:
         """Write all files. Raises TooManyKeys, and StudyError if anything is missing."""
         table, names = self.participants.table, self.participants.table.c.keys()
         expected, report.left_out = count(self.connection, table, self.filters)
-        columns = {"participants": ("worker", *(name for name in names if name not in NOT_PUBLIC))}
-        columns |= COLUMNS
-        columns["identifiers"] = ("worker", *(name for name in IDENTIFIERS if name in names))
+        columns = {
+            "participants": ("worker", *(name for name in names if name not in NOT_PUBLIC)),
+            **COLUMNS,
+            "identifiers": ("worker", *(name for name in IDENTIFIERS if name in names)),
+        }
         report.tables = {name: Table(self.folder, columns[name]) for name in columns}
         query = sa.select(*map(select_value, table.c))
         query = query.where(*(each.condition for each in self.filters))
         rows = read_rows(self.connection, query.order_by(table.c.beginhit, table.c.uniqueid))
-        with json_lines(self.folder / UNREADABLE) as keep:
-            self._write_rows(track(rows, expected), report, keep)
+        bar = click.progressbar(
+            rows, length=expected, file=sys.stderr, hidden=not sys.stderr.isatty()
+        )
+        with json_lines(self.folder / UNREADABLE) as keep, bar as rows:
+            self._write_rows(rows, report, keep)
         report.rows = self._save(report.tables, expected)
-        report.superseded = self._write_superseded()
+        self._write_superseded(report)
         about = [f"Downloaded on {datetime.now(UTC):%Y-%m-%d at %H:%M} UTC.", *report.notes]
         with open(self.folder / "codebook.md", "wb", opener=private) as file:
             file.write(codebook(report.tables, about).encode())
@@ -160,10 +170,7 @@ class Download:
                 add_key_columns(tables["trialdata"], reader.keys)
                 for name, some in found.items():
                     tables[name].add(participant, some)
-                if problems:
-                    report.problems += (f"{participant}: {problem}" for problem in problems)
-                    reason = "; ".join(problems)
-                    keep(participant=participant, problem=reason, raw=row.datastring)
+                report.keep_problems(participant, problems, row.datastring, keep)
             else:
                 report.without_data += 1
             waiting += size(row)
@@ -183,26 +190,25 @@ class Download:
             )
         return written
 
-    def _write_superseded(self) -> int:
+    def _write_superseded(self, report: Report) -> None:
         records = self.participants.own_table("study_superseded_records")
         if records is None:
-            return 0
-        uniqueid, number = self.participants.table.c.uniqueid, 0
+            return
+        uniqueid = self.participants.table.c.uniqueid
         taken = sa.select(uniqueid).where(*(each.condition for each in self.filters))
         query = sa.select(*map(select_value, records.c)).where(records.c.uniqueid.in_(taken))
         query = query.order_by(records.c.received, records.c.uniqueid, records.c.writer)
         with json_lines(self.folder / SUPERSEDED) as keep:
             for row in read_rows(self.connection, query):
-                number += 1
+                report.superseded += 1
                 keep(
                     participant=self.pseudonym(row.uniqueid), writer=row.writer,
                     received=row.received, reason=row.reason, raw=row.datastring,
                 )  # fmt: skip
-        return number
 
 
 def select_value(column: sa.Column) -> sa.ColumnElement:
-    """A number as it is, anything else as text."""
+    """Select a number as it is, and anything else as text."""
     is_number = isinstance(column.type, sa.Integer | sa.Float)
     return column if is_number else sa.cast(column, sa.Text).label(column.name)
 
@@ -220,56 +226,41 @@ def add_key_columns(trials: Table, keys: Iterable[str | None]) -> None:
 def download_as_psiturk(participants: Participants, out: Path) -> Report:
     """Write psiTurk's three files as `psiturk download_datafiles` does, byte for byte.
 
-    They have no headers, and hold everybody with real ids in the table's own order. Where a
-    record lacks something, psiTurk stops or omits it; here it is omitted from that one file, and
-    reported. Raises StudyError as `download` does.
+    They have no headers, and hold everybody with real ids in the table's own order. What cannot
+    be understood, at which psiTurk stops, is reported; half of a character is written as \\ufffd.
+    Raises StudyError as `download` does.
     """
     people, report = participants.table.c, Report(out, rows=dict.fromkeys(PARTS, 0))
     query = sa.select(people.uniqueid, people.datastring).where(people.datastring != "")
+    reader = RecordReader(whole=True)
     with (
         replace_files(out) as folder,
         open_snapshot(participants) as connection,
         json_lines(folder / UNREADABLE) as keep,
         ExitStack() as stack,
     ):
-        files = {
-            name: stack.enter_context(open(folder / f"{name}.csv", "wb", opener=private))
-            for name in PARTS
-        }
-        load = lru_cache(maxsize=1)(json.loads)
+        paths = {name: folder / f"{name}.csv" for name in PARTS}
+        files = {n: stack.enter_context(open(p, "wb", opener=private)) for n, p in paths.items()}
         for row in read_rows(connection, query):
-            problems = []
-            for name, file in files.items():
+            found, problems = reader.read(row.datastring)
+            for name, rows in found.items():
+                text = io.StringIO()
                 try:
-                    text, record = io.StringIO(), load(row.datastring)
-                    rows = [(row.uniqueid, *cells) for cells in psiturk_rows(name, record)]
-                    csv.writer(text).writerows(rows)
-                    file.write(text.getvalue().encode())
-                    report.rows[name] += len(rows)
-                except Exception as error:  # what a browser sent can be anything
-                    reason = f"no {error}" if isinstance(error, KeyError) else f"{error}"
-                    problems.append(f"{name}: {reason}")
-            if problems:
-                report.problems += (f"{row.uniqueid}, {problem}" for problem in problems)
-                keep(participant=row.uniqueid, problem="; ".join(problems), raw=row.datastring)
+                    if name == "trialdata":
+                        rows = [(*cells, json.dumps(trialdata)) for *cells, trialdata in rows]
+                    csv.writer(text).writerows((row.uniqueid, *cells) for cells in rows)
+                except RecursionError as error:
+                    problems.append(f"{name}: {error}")
+                    continue
+                files[name].write(text.getvalue().encode())
+                report.rows[name] += len(rows)
+            report.keep_problems(row.uniqueid, problems, row.datastring, keep)
     return report
-
-
-def psiturk_rows(name: str, record: dict) -> Iterator[tuple]:
-    """The rows of one of psiTurk's files, without the id (`psiturk/models.py`)."""
-    found = record[PARTS[name]]
-    if name == "questiondata":
-        yield from found.items()
-    elif name == "trialdata":
-        for trial in found:
-            yield trial["current_trial"], trial["dateTime"], json.dumps(trial["trialdata"])
-    else:
-        yield from (tuple(event[column] for column in COLUMNS[name]) for event in found)
 
 
 @contextmanager
 def open_snapshot(participants: Participants) -> Iterator[sa.Connection]:
-    """The database as it is now. Raises StudyError if it cannot be read to the end."""
+    """Connect to the database as it is now. Raises StudyError if it cannot be read to the end."""
     with participants.snapshot() as connection:
         if connection.dialect.name == "postgresql":  # whatever its defaults are
             connection.exec_driver_sql("set local datestyle to ISO")
@@ -282,7 +273,7 @@ def open_snapshot(participants: Participants) -> Iterator[sa.Connection]:
 
 
 def read_rows(connection: sa.Connection, query: sa.Select) -> Iterator[sa.Row]:
-    """Rows with a datastring, some at a time: as many as have FETCHED characters."""
+    """Yield rows with a datastring; fetch as many at a time as have FETCHED characters."""
     options, number = {"stream_results": True}, 10
     with connection.execute(query, execution_options=options) as result:
         while rows := result.fetchmany(number):
@@ -291,23 +282,13 @@ def read_rows(connection: sa.Connection, query: sa.Select) -> Iterator[sa.Row]:
 
 
 def size(row: sa.Row) -> int:
-    """About how many characters a row has."""
+    """Return about how many characters a row has."""
     return 1000 + len(row.datastring or "")
-
-
-def track(rows: Iterable[sa.Row], number: int) -> Iterable[sa.Row]:
-    """The same rows; in a terminal, a bar shows how many of them have been read."""
-    if not sys.stderr.isatty():
-        return rows
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(rows, "", number, console=Console(stderr=True))
 
 
 @contextmanager
 def replace_files(out: Path) -> Iterator[Path]:
-    """A folder whose files replace those in ``out`` when all are complete.
+    """Make a folder whose files replace those in ``out`` when all are complete.
 
     Raises StudyError if it is interrupted or the files cannot be written.
     """
@@ -335,7 +316,7 @@ def replace_files(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def json_lines(path: Path) -> Iterator[Callable[..., None]]:
-    """A function that writes a line of JSON. Without any, there will be no file."""
+    """Give a function that writes a line of JSON. Without any line, there will be no file."""
     with open(path, "wb", opener=private) as file:
         yield lambda **line: file.write(json.dumps(line).encode() + b"\n")
     if not path.stat().st_size:

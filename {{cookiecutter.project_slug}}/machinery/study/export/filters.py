@@ -1,6 +1,5 @@
 """Which participants a download takes, and how many it leaves out for which reason."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,16 +10,16 @@ from study.messages import StudyError
 from study.statuses import FINISHED, STATUS_NAMES, TEST_MODES
 
 ALL = "all"
-COLUMNS = {"mode": "mode", "version": "codeversion", "status": "status"}
+STATUSES = {str(number): name for number, name in STATUS_NAMES.items()}
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A condition on psiTurk's table, under the name of what it restricts."""
+    """A condition on psiTurk's table, and whom it leaves out: {} in the words is their value."""
 
-    name: str
     condition: sa.ColumnElement
-    remedy: str = ""
+    words: str
+    value: sa.ColumnElement
 
 
 def read_filters(
@@ -30,86 +29,86 @@ def read_filters(
 
     Raises StudyError.
     """
-    filters, modes, statuses = [], _words(mode), _words(status)
+    versions, modes, statuses = map(split, (version, mode, status))
+    by_mode, by_version, by_status = map(as_text, ("mode", "codeversion", "status"))
+    numbered = {number: f"{number}, {name}" for number, name in STATUSES.items()}
+    named = sa.case(numbered, value=by_status, else_=by_status)
+    filters = [
+        Filter(column.in_(values), words, value)
+        for column, values, words, value in (
+            (by_mode, modes, "of mode {}", by_mode),
+            (by_version, versions, "of version {}", by_version),
+            (by_status, read_statuses(statuses), "of status {}", named),
+        )
+        if values and ALL not in values
+    ]
     if not modes:
-        condition = sa.not_(_is_one_of("mode", TEST_MODES))
-        filters.append(Filter("mode", condition, " (to take all: --mode all)"))
-    elif ALL not in modes:
-        filters.append(Filter("mode", _is_one_of("mode", modes)))
-    if versions := _words(version):
-        filters.append(Filter("version", _is_one_of("codeversion", versions)))
-    if statuses and ALL not in statuses:
-        filters.append(Filter("status", _is_one_of("status", _numbers(statuses))))
-    begin = sa.column("beginhit")
+        words = "of mode {} (to take all: --mode all)"
+        filters.insert(0, Filter(by_mode.not_in(TEST_MODES), words, by_mode))
     # Untyped literals: PostgreSQL reads them as times, and SQLite compares texts.
+    begin, limits = sa.column("beginhit"), []
     if since:
-        earliest = sa.literal_column(f"'{_time('--since', since)}'")
-        filters.append(Filter("date", sa.and_(begin.is_not(None), begin >= earliest)))
+        limits.append(begin >= sa.literal_column(f"'{read_time('--since', since)}'"))
     if until:
-        end = sa.literal_column(f"'{_time('--until', until, whole_day=True)}'")
-        filters.append(Filter("date", sa.and_(begin.is_not(None), begin < end)))
+        limits.append(begin < sa.literal_column(f"'{read_time('--until', until, True)}'"))
+    if limits:
+        condition = sa.and_(begin.is_not(None), *limits)
+        filters.append(Filter(condition, "who came before or after the dates", sa.literal("")))
     return filters
 
 
 def count(
     connection: sa.Connection, table: sa.Table, filters: Iterable[Filter]
 ) -> tuple[int, list[str]]:
-    """How many participants the filters take, and descriptions of those they leave out."""
-    reasons = [(sa.not_(each.condition), each.name) for each in filters]
-    reason = sa.case(*reasons, else_="") if reasons else sa.literal("")
-    values = [sa.cast(table.c[column], sa.Text).label(name) for name, column in COLUMNS.items()]
-    everybody = sa.select(reason.label("reason"), *values).select_from(table).subquery()
-    groups = sa.select(everybody, sa.func.count()).group_by(*everybody.c)
-    counts: Counter = Counter()
-    for reason, *values, number in connection.execute(groups):
-        named = dict(zip(COLUMNS, values, strict=True))
-        counts[reason, named.get(reason) or "none"] += number
-    taken = counts.pop(("", "none"), 0)
-    remedies = {each.name: each.remedy for each in filters}
-    left_out = [
-        f"{number:,} {_describe(reason, value)}{remedies[reason]}"
-        for (reason, value), number in sorted(counts.items())
-    ]
+    """Return how many participants the filters take, and descriptions of those they leave out."""
+    filters = list(filters)
+    missed = [sa.not_(each.condition) for each in filters]
+    numbers, values = range(len(filters)), [each.value for each in filters]
+    first = sa.case((sa.false(), -1), *zip(missed, numbers, strict=True), else_=-1)
+    value = sa.case((sa.false(), ""), *zip(missed, values, strict=True), else_="")
+    everybody = sa.select(first.label("first"), value.label("value")).select_from(table).subquery()
+    groups = sa.select(everybody, sa.func.count()).group_by(*everybody.c).order_by(*everybody.c)
+    taken, left_out = 0, []
+    for number, found, people in connection.execute(groups):
+        if number < 0:
+            taken = people
+        else:
+            left_out.append(f"{people:,} {filters[number].words.format(found or 'none')}")
     return taken, left_out
 
 
-def _describe(reason: str, value: str) -> str:
-    if reason == "date":
-        return "who came before or after the dates"
-    if reason == "status" and value.isdigit():
-        value = f"{value}, {STATUS_NAMES.get(int(value), 'unknown')}"
-    return f"of {reason} {value}"
+def as_text(column: str) -> sa.ColumnElement:
+    """Return a column of psiTurk's table as text, empty where it has no value."""
+    return sa.func.coalesce(sa.cast(sa.column(column), sa.Text), "")
 
 
-def _is_one_of(column: str, values: Iterable[str]) -> sa.ColumnElement:
-    return sa.func.coalesce(sa.cast(sa.column(column), sa.Text), "").in_(list(values))
+def split(options: Iterable[str]) -> list[str]:
+    """Return the words between the commas of an option that can be repeated."""
+    return [word for text in options for word in map(str.strip, text.split(",")) if word]
 
 
-def _words(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(word for text in texts for word in map(str.strip, text.split(",")) if word)
+def read_statuses(words: Iterable[str]) -> list[str]:
+    """Return the numbers of these statuses, and `all` as it is. Raises StudyError."""
+    numbers = []
+    for word in words:
+        if word not in (*STATUSES, "finished", ALL):
+            known = ", ".join(map(" ".join, STATUSES.items()))
+            remedy = f"Use finished, all, or the numbers of: {known}"
+            raise StudyError(f"There is no status {word}.", remedy)
+        numbers += map(str, FINISHED) if word == "finished" else [word]
+    return numbers
 
 
-def _numbers(statuses: Iterable[str]) -> Iterable[str]:
-    for status in statuses:
-        if status == "finished":
-            yield from map(str, FINISHED)
-        elif status.isdigit() and int(status) in STATUS_NAMES:
-            yield str(int(status))
-        else:
-            known = ", ".join(f"{number} {name}" for number, name in STATUS_NAMES.items())
-            raise StudyError(
-                f"There is no status {status}.", f"Use finished, all, or the numbers of: {known}"
-            )
+def read_time(option: str, text: str, whole_day: bool = False) -> datetime:
+    """Return a time in UTC without a zone. A day means its beginning or, if whole, its end.
 
-
-def _time(option: str, text: str, whole_day: bool = False) -> datetime:
-    """A time in UTC without a zone. A day means its beginning or, if whole, its end."""
+    Raises StudyError.
+    """
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise StudyError(
-            f"{option} {text} is not a date.", "Write it as 2026-11-24 or 2026-11-24T15:30 (UTC)."
-        ) from error
+        remedy = "Write it as 2026-11-24 or 2026-11-24T15:30 (UTC)."
+        raise StudyError(f"{option} {text} is not a date.", remedy) from error
     if whole_day and len(text) <= len("2026-11-24"):
         time += timedelta(days=1)
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time

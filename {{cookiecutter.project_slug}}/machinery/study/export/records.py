@@ -36,23 +36,16 @@ class TooManyKeys(Exception):
     """The trials have more different keys than a table can have columns."""
 
 
-class Trial(msgspec.Struct, gc=False):
-    current_trial: Any
-    dateTime: Any
-    trialdata: Any
+def record_types(trialdata: Any) -> dict[str, Any]:
+    """Return the types of a record's parts, given that of what a trial recorded."""
+    trial = msgspec.defstruct("Trial", [*COLUMNS["trialdata"], ("trialdata", trialdata)], gc=False)
+    return {"data": list[trial], "eventdata": list[Event], "questiondata": dict[str, Any]}
 
 
-class Event(msgspec.Struct, gc=False):
-    eventtype: Any
-    interval: Any
-    value: Any
-    timestamp: Any
-
-
-class Record(msgspec.Struct, gc=False):
-    data: list[Trial]
-    eventdata: list[Event]
-    questiondata: dict[str, Any]
+Event = msgspec.defstruct("Event", COLUMNS["eventdata"], gc=False)
+TYPES = record_types(Any)
+Record = msgspec.defstruct("Record", TYPES.items(), gc=False)
+decode_record = msgspec.json.Decoder(Record).decode
 
 
 class RecordReader:
@@ -65,13 +58,13 @@ class RecordReader:
     def __init__(self, whole: bool = False):
         self.keys: dict[str | None, None] = {WHOLE: None} if whole else {}
         self._whole = whole
-        self._decode = _decoder_for(self.keys)
+        self._decode = decode_record if whole else find_decoder(self.keys)
 
     def read(self, text: str) -> tuple[dict[str, list[tuple]], list[str]]:
-        """The rows for each file, and what could not be understood. Raises TooManyKeys."""
+        """Return the rows for each file, and what could not be understood. Raises TooManyKeys."""
         problems: list[str] = []
         try:
-            record, cells = self._decode(text), astuple
+            record, cells = self._decode(text), self._cells if self._whole else astuple
         except UNDECODABLE:
             record, problems = read_record(text)
             self._learn_keys(record, problems)
@@ -93,7 +86,7 @@ class RecordReader:
     def _cells(self, trialdata: Any) -> Iterable:
         return map(self._split(trialdata).get, self.keys)
 
-    def _learn_keys(self, record: Record, problems: list[str]) -> None:
+    def _learn_keys(self, record: Any, problems: list[str]) -> None:
         keys = dict.fromkeys(key for trial in record.data for key in self._split(trial.trialdata))
         if len(keys) > MOST_KEYS:
             problems.append(f"trialdata: {len(keys)} different keys")
@@ -102,42 +95,36 @@ class RecordReader:
             self.keys |= keys
             if len(self.keys) > MOST_KEYS:
                 raise TooManyKeys
-            self._decode = _decoder_for(self.keys)
+            self._decode = find_decoder(self.keys)
 
 
-def _decoder_for(keys: Iterable[str | None]) -> Callable[[str], Any]:
-    """Decodes records of psiTurk's form whose trials have no other keys than these.
+def find_decoder(keys: Iterable[str | None]) -> Callable[[str], Any]:
+    """Return a decoder for records of psiTurk's form whose trials have no keys but these.
 
     It fills a struct for each trial, which takes two thirds of the time of dictionaries.
     """
     names = {f"f{number}": key for number, key in enumerate(keys)}
-    fields = [(name, Any, None) for name in names]
     try:
         if WHOLE in names.values():
-            return _decode_nothing
+            return decode_nothing
+        fields = [(name, Any, None) for name in names]
         cells = msgspec.defstruct(
             "Cells", fields, rename=names, forbid_unknown_fields=True, gc=False
         )
     except (TypeError, ValueError):  # a key that msgspec does not accept
-        return _decode_nothing
-    columns = [*((name, Any) for name in COLUMNS["trialdata"]), ("trialdata", cells)]
-    trial = msgspec.defstruct("KnownTrial", columns, gc=False)
-    parts = TYPES | {"data": list[trial]}
-    return msgspec.json.Decoder(msgspec.defstruct("KnownRecord", parts.items(), gc=False)).decode
+        return decode_nothing
+    record = msgspec.defstruct("KnownRecord", record_types(cells).items(), gc=False)
+    return msgspec.json.Decoder(record).decode
 
 
-def _decode_nothing(text: str) -> NoReturn:
+def decode_nothing(text: str) -> NoReturn:
     raise msgspec.DecodeError
 
 
-TYPES = {"data": list[Trial], "eventdata": list[Event], "questiondata": dict[str, Any]}
-_decode_record = msgspec.json.Decoder(Record).decode
-
-
-def read_record(text: str) -> tuple[Record, list[str]]:
-    """Whatever can be understood of a record, and what cannot."""
+def read_record(text: str) -> tuple[Any, list[str]]:
+    """Return whatever can be understood of a record, and what cannot."""
     with suppress(*UNDECODABLE):
-        return _decode_record(text), []
+        return decode_record(text), []
     record, problems = Record([], [], {}), []
     mended = ESCAPE.sub(lambda match: r"\ufffd" if match["half"] else match[0], text)
     try:

@@ -63,20 +63,18 @@ class Ids:
 
 def read_ids(args: Mapping[str, str]) -> Ids:
     """Read the ids from the query of psiTurk's own pages (/pub, /consent, /exp). Raises BadLink."""
-    worker, assignment, hit = (require_id(args, n) for n in ("workerId", "assignmentId", "hitId"))
+    ids = [require_id(args, name) for name in ("workerId", "assignmentId", "hitId")]
     mode = args.get("mode", "")
     if not MODE.fullmatch(mode):
         raise BadLink("mode is missing or malformed")
-    return Ids(worker, assignment, hit, mode)
+    return Ids(*ids, mode)
 
 
 def require_id(args: Mapping[str, str], name: str) -> str:
     """Return the id of that name. Raises BadLink if it is missing, too long or malformed."""
     value = args.get(name, "")
-    if not value:
-        raise BadLink(f"{name} is missing")
     if not ID.fullmatch(value):
-        raise BadLink(f"{name} is malformed")
+        raise BadLink(f"{name} is {'malformed' if value else 'missing'}")
     return value
 
 
@@ -222,8 +220,7 @@ class Recruiter:
         lines = [[*self.bonus_header, *["written before"] * again]]
         for group in group_by(self.bonus_unit, bonuses).values():
             dates = [f"{bonus.exported:%Y-%m-%d}" for bonus in group if bonus.exported]
-            last = max(dates, default="")
-            lines.append([*self.bonus_line(group, currency, key), *[last] * again])
+            lines.append(self.bonus_line(group, currency, key) + [max(dates, default="")] * again)
         return {".csv": lines}
 
     def bonus_line(self, group: list[Bonus], currency: str, key: str) -> list[str]:
@@ -250,12 +247,12 @@ for _module in pkgutil.iter_modules(__path__):
 
 
 def find_recruiter(name: str) -> Recruiter:
-    """Return the recruiter of that name, or one that has no codes, placeholders or modes."""
+    """Return the recruiter of that name, or one without any codes, placeholders or modes."""
     return RECRUITERS.get(name) or Recruiter()
 
 
 def recruiter_of(mode: str) -> Recruiter:
-    """Return the recruiter whose participants have that mode; for test runs, one without any."""
+    """Return the recruiter whose participants have that mode; for test runs, one without codes."""
     return next((each for each in RECRUITERS.values() if mode in each.modes), Recruiter())
 
 
