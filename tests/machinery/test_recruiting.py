@@ -28,6 +28,7 @@ participants = open_participants(here)
 for line in sys.stdin:
     case = json.loads(line)
     addons = [{"addon_service": {"name": "heroku-postgresql"}, "config_vars": ["DATABASE_URL"],
+               "name": "postgresql-round-1", "state": "provisioned",
                "plan": {"name": f"heroku-postgresql:{case['plan']}"}}]
     dynos = [{"type": "web", "size": size, "state": "up"} for size in case["dynos"]]
     app = AppState({"app": {"web_url": "https://a.example/"}, "addons": addons, "dynos": dynos},

@@ -9,7 +9,6 @@ from study.config import is_on_cloud
 from study.heroku.app import PLANS
 from study.heroku.git import Repository
 from study.messages import StudyError, pluralize
-from study.recruiters import find_recruiter
 from study.statuses import TEST_MODES
 
 OUR_CONNECTIONS = 2  # of `study data` and the release phase
@@ -81,7 +80,7 @@ def database(context: CheckContext) -> Iterator[Finding]:
     if test_runs := sum(modes[mode] for mode in TEST_MODES):
         yield "yellow", f"{pluralize(test_runs, 'test run')} in it, which `study data` leaves out"
     for extra in context.app.databases[1:]:
-        remedy = context.heroku(f"addons:destroy {extra['name']}")
+        remedy = context.heroku(f"addons:destroy {extra.name}")
         yield "yellow", f"a second database costs money. If you do not need it: {remedy}"
 
 
@@ -132,8 +131,7 @@ def ad(context: CheckContext) -> Iterator[Finding]:
         yield "green", f"recruiters are sent to {domain}"
     else:
         # psiTurk reads this setting only for HITs, and a domain of one's own is no mistake.
-        makes_hits = find_recruiter(context.recruitment).makes_hits
-        colour = "red" if makes_hits or not domain else "yellow"
+        colour = "red" if context.recruiter.makes_hits or not domain else "yellow"
         yield colour, f"ad_url_domain is {domain or 'empty'}, the app's is {context.app.domain}"
 
 
@@ -165,36 +163,34 @@ def find_deployed_commit(releases: list[dict]) -> str:
 
 def codes(context: CheckContext) -> Iterator[Finding]:
     """Check the code with which participants are sent back."""
-    known, app = find_recruiter(context.recruitment), context.spec.app
-    if not (name := known.code_var):
+    if not (name := context.recruiter.code_var):
         return
-    value = context.app.config.get(name)
-    try:
-        known.read_code(value or "")
-        yield "green", f"{name} is set. To see it: heroku config:get {name} --app {app}"
-    except ValueError as problem:
-        wrong = f"{name} cannot be right. {problem} heroku config:set {name}=… --app {app}"
-        unset = f"{name} is not set, so nobody is sent back to {known.label} at the end"
+    if not (value := context.app.config.get(name)):
+        cause = f"{name} is not set, so nobody is sent back to {context.recruiter} at the end"
         # Before the first deploy, nobody can have taken part.
-        colour = "red" if value or context.app.web_dynos else "yellow"
-        yield colour, wrong if value else f"{unset}: uv run study up asks for it"
+        colour = "red" if context.app.web_dynos else "yellow"
+        yield colour, f"{cause}: uv run study up asks for it"
+        return
+    try:
+        context.recruiter.read_code(value)
+        yield "green", f"{name} is set. To see it: {context.heroku(f'config:get {name}')}"
+    except ValueError as problem:
+        remedy = context.heroku(f"config:set {name}=…")
+        yield "red", f"{name} cannot be right. {problem} {remedy}"
 
 
 def happened(context: CheckContext) -> Iterator[Finding]:
     """Report what did not go as planned, as far as something can be done about it."""
     if context.participants is None:
         return
-    known, app = find_recruiter(context.recruitment), context.spec.app
+    shell = "make HITs with psiTurk's shell, which writes the right one"
+    remedies = {"wrong-mode": f"so their data have it too: {shell}"}
+    for kind, name in context.recruiter.codes.items():
+        if kind != "completed" and not context.app.config.get(name):
+            command = context.heroku(f"config:set {name}=…")
+            without = f"without a code of {context.recruiter}'s"
+            remedies[kind] = f"{without}. If it gave you one: {command}"
     counts = count_incidents(context.participants, DAYS)
-    remedies = {
-        kind: f"without a code of {known.label}'s. If it gave you one: "
-        f"heroku config:set {name}=… --app {app}"
-        for kind, name in known.codes.items()
-        if kind != "completed" and not context.app.config.get(name)
-    }
-    remedies["wrong-mode"] = (
-        "so their data have it too: make HITs with psiTurk's shell, which writes the right one"
-    )
     for kind, remedy in remedies.items():
         if count := counts[kind]:
             yield "yellow", f"{count} {INCIDENTS[kind]} in the last {DAYS} days, {remedy}"

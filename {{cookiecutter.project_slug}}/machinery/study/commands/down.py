@@ -99,7 +99,7 @@ def save(heroku: Heroku, app: AppState, participants: Participants, out: Path, k
 def describe_cost(verb: str, app: AppState, with_dynos: bool) -> str:
     """List the prices of the app's databases and, if asked for, of its dynos."""
     dynos = [dyno["size"] for dyno in app.web_dynos] if with_dynos else []
-    plans = [addon["plan"]["name"] for addon in app.databases]
+    plans = [database.plan for database in app.databases]
     items = [(f"{size} dyno", size) for size in dynos] + [(plan, plan) for plan in plans]
     lines = [f"  {words}, {find_price(item) or '?'} USD a month" for words, item in items]
     return "\n".join([f"{verb} (prices of {PLANS['checked']}):", *(lines or ["  nothing"])])

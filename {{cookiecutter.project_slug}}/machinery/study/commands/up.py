@@ -8,14 +8,11 @@ Standard library only: see study/heroku.
 """
 
 import json
-import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from study.heroku.app import IN_PYPROJECT, PLANS, describe_price, find_price
+from study.heroku.app import PLANS, describe_price, find_price
 from study.heroku.git import is_heroku_domain
 from study.heroku.resources import Provisioning
 from study.messages import StudyError
@@ -39,15 +36,14 @@ def run_up(dry_run: bool, agreed: bool, as_json: bool) -> bool:
     try:
         run.repository.check(run.spec.remote)
         run.look()
-        notes = check_before_buying(run)
+        notes = run.database.check(run)
         before = run.state.config
-        missing = [step for step in run.steps if not step.is_done(run)]
-        show_plan(run, missing)
-        for step in missing if dry_run else ():
-            say(f"  would run: {step.describe(run)}")
+        show_plan(run)
         if not dry_run:
             make_missing(run, agreed, ask)
-            missing = [step for step in run.steps if not step.is_done(run)]
+        missing = run.missing
+        for step in missing if dry_run else ():
+            say(f"  would run: {step.describe(run)}")
     except StudyError as error:
         remedy = f"{error.remedy}\nThen run again: uv run study up"
         raise StudyError(error.cause, remedy, run.leftovers()) from error
@@ -79,76 +75,20 @@ def make_missing(run: Provisioning, agreed: bool, ask: Ask | None) -> None:
             step.make(run)
 
 
-def check_before_buying(run: Provisioning) -> list[str]:
-    """Raise StudyError if what is about to be bought or set could not be used; return notes."""
-    url = run.state.config.get("DATABASE_URL")
-    if url and run.spec.database != "existing" and not run.state.databases:
-        cause = "The app's config var DATABASE_URL was set by hand"
-        raise StudyError(
-            f"{cause}, so a new database would not be used.",
-            f'To keep yours, write database = "existing" {IN_PYPROJECT}\n'
-            f"To buy one: heroku config:unset DATABASE_URL --app {run.spec.app}",
-        )
-    return check_database_url() if run.spec.database == "existing" and not url else []
-
-
-def check_database_url() -> list[str]:
-    """Raise StudyError if DATABASE_URL cannot keep a study's data; return notes.
-
-    psiTurk refuses an address that contains ``localhost`` or ``sqlite`` anywhere
-    (psiturk/psiturk_config.py). A server that does not answer here may still answer Heroku.
-    """
-    url = os.environ.get("DATABASE_URL", "")
-    try:
-        scheme, host, port = urlsplit(url).scheme, urlsplit(url).hostname, urlsplit(url).port
-    except ValueError:
-        scheme, host, port = "", "", None
-    if not url:
-        cause = '`database` is "existing", but the variable DATABASE_URL is not set here.'
-    elif "sqlite" in url:
-        cause = "DATABASE_URL leads to SQLite, a file that Heroku deletes every day."
-    elif scheme not in ("postgres", "postgresql") or not host:
-        cause = "DATABASE_URL is not the address of a Postgres."
-    elif "localhost" in url or host == "::1" or host.startswith("127."):
-        cause = "DATABASE_URL leads to this machine, which Heroku cannot reach."
-    else:
-        try:
-            socket.create_connection((host, port or 5432), timeout=5).close()
-            return []
-        except OSError:
-            return [
-                f"The database at {host} does not answer from here. If it does not answer "
-                "Heroku either, the first push will say so."
-            ]
-    example = 'export DATABASE_URL="postgres://user:password@host:5432/name"'
-    raise StudyError(cause, f"Set it to a Postgres server that keeps your data: {example}")
-
-
-def show_plan(run: Provisioning, missing: list) -> None:
+def show_plan(run: Provisioning) -> None:
     """Say what will be made and what it will cost, before anything is made."""
-    if not missing:
+    if not (missing := run.missing):
         return run.say(f"The app {run.spec.app} has everything; nothing to do.")
     owner = f"team {run.spec.team}" if run.spec.team else run.account
     run.say(f"Heroku app {run.spec.app} of {owner}. To be made:")
     for step in missing:
-        price = database_price(run) if step is run.database else "no cost"
+        price = step.price(run) if step is run.database else "no cost"
         run.say(f"  {step.name:<12} {price}")
     if costs_more(run):
         if not run.state.is_deployed:
             run.say(f"  {'server':<12} {describe_price()}, from the first deploy on")
         price = f"{monthly_price(run)} USD a month (prices of {PLANS['checked']})"
         run.say(f"In all about {price}, by the second, until `study down`.")
-
-
-def database_price(run: Provisioning) -> str:
-    """What the missing database will cost."""
-    if run.spec.database == "existing":
-        return "your own, by its address in DATABASE_URL"
-    if run.state.databases:
-        return "bought before; Heroku is making it"
-    if price := describe_price(run.spec.database):
-        return f"{price}, from now on"
-    return "see the plans: heroku addons:plans heroku-postgresql"
 
 
 def costs_more(run: Provisioning) -> bool:
@@ -161,10 +101,9 @@ def costs_more(run: Provisioning) -> bool:
 
 def agrees(run: Provisioning, ask: Ask | None) -> bool:
     """Whether somebody types yes; anything else, and having nobody to ask, is a no."""
-    what = "Connect" if run.spec.database == "existing" else "Buy"
     server = "" if run.state.is_deployed else ", and let the first deploy start the server"
     try:
-        answer = ask(f"{what} the database{server}? [y/N] ") if ask else ""
+        answer = ask(f"{run.database.question}{server}? [y/N] ") if ask else ""
     except EOFError:
         answer = ""
     return answer.strip().lower() in ("y", "yes")
@@ -172,7 +111,7 @@ def agrees(run: Provisioning, ask: Ask | None) -> bool:
 
 def monthly_price(run: Provisioning) -> int:
     """The price of everything, a database that was bought twice included."""
-    plans = [addon["plan"]["name"] for addon in run.state.databases] or [run.spec.database]
+    plans = [database.plan for database in run.state.databases] or [run.spec.database]
     return find_price() + sum(find_price(plan) or 0 for plan in plans)
 
 
@@ -181,15 +120,14 @@ def find_differences(run: Provisioning) -> list[str]:
     spec, state, notes = run.spec, run.state, []
     if not state.exists:
         return notes
-    for addon in state.databases:
-        name, plan = addon["name"], addon["plan"]["name"]
-        if "DATABASE_URL" not in addon["config_vars"]:
+    for database in state.databases:
+        if not database.is_used:
             notes.append(
-                f"There is a second database, {name}, which costs money and is not in use. "
-                f"To remove it: heroku addons:destroy {name} --app {spec.app}"
+                f"There is a second database, {database.name}, which costs money and is not in "
+                f"use. To remove it: heroku addons:destroy {database.name} --app {spec.app}"
             )
-        elif plan != spec.database:
-            notes.append(f"The database is {plan}; pyproject.toml says {spec.database}.")
+        elif database.plan != spec.database:
+            notes.append(f"The database is {database.plan}; pyproject.toml says {spec.database}.")
     region = state.info["app"]["region"]["name"]
     if region != spec.region:
         notes.append(
@@ -217,8 +155,8 @@ def describe(run: Provisioning, missing: list, notes: list[str]) -> dict:
         "app": run.spec.app,
         "address": f"https://{run.state.domain}" if run.state.exists else None,
         "databases": [
-            {"name": a["name"], "plan": a["plan"]["name"], "state": a["state"]}
-            for a in run.state.databases
+            {"name": each.name, "plan": each.plan, "state": each.state}
+            for each in run.state.databases
         ],
         "config_vars": sorted(run.state.config),
         "missing": [step.name for step in missing],

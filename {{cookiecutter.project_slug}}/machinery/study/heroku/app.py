@@ -37,7 +37,17 @@ class AppSpec:
         return f"https://git.heroku.com/{self.app}.git"
 
 
-@dataclass
+@dataclass(frozen=True)
+class Database:
+    """A Postgres add-on of the app."""
+
+    name: str
+    plan: str
+    state: str  # in Heroku's words
+    is_used: bool  # has the address in DATABASE_URL
+
+
+@dataclass(frozen=True)
 class AppState:
     """The output of ``apps:info --json`` and the config vars; both empty without an app."""
 
@@ -54,16 +64,19 @@ class AppState:
         return urlsplit(self.info["app"]["web_url"]).hostname if self.exists else ""
 
     @property
-    def databases(self) -> list[dict]:
+    def databases(self) -> list[Database]:
         """The Postgres add-ons, the one in use first."""
-        postgres = "heroku-postgresql"
-        addons = [a for a in self.info.get("addons", ()) if a["addon_service"]["name"] == postgres]
-        return sorted(addons, key=lambda addon: "DATABASE_URL" not in addon["config_vars"])
+        databases = [
+            Database(a["name"], a["plan"]["name"], a["state"], "DATABASE_URL" in a["config_vars"])
+            for a in self.info.get("addons", ())
+            if a["addon_service"]["name"] == "heroku-postgresql"
+        ]
+        return sorted(databases, key=lambda database: not database.is_used)
 
     @property
     def plan(self) -> str:
         """The plan of the database in use; empty without one of Heroku's."""
-        return self.databases[0]["plan"]["name"] if self.databases else ""
+        return self.databases[0].plan if self.databases else ""
 
     @property
     def web_dynos(self) -> list[dict]:
@@ -115,20 +128,21 @@ def fetch_app(
     """
     results = heroku.read_all(QUERIES | commands)
     try:
-        info, config = (parse_query(heroku.app, name, results[name]) for name in QUERIES)
+        app = parse_app(heroku.app, results)
     except StudyError:
         check_login(heroku.read("auth:whoami"))  # without a login, other commands fail oddly
         raise
-    return (AppState(info, config) if info else None), results
+    return (app if app.exists else None), results
 
 
-def parse_query(app: str, name: str, result: CommandResult) -> dict:
-    """Parse the result of one of QUERIES; empty if there is no such app. Raises StudyError."""
-    if result.error_id == "not_found":
-        return {}
-    if result.error_id == "forbidden":
-        cause = f"Somebody else on Heroku already has an app named {app}."
-        raise StudyError(cause, f"Choose another `app` {IN_PYPROJECT}")
-    if result.exit_code:
-        raise problem(result, PURPOSES[name])
-    return result.json()
+def parse_app(name: str, results: dict[str, CommandResult]) -> AppState:
+    """Return the app that the results of QUERIES describe. Raises StudyError if they failed."""
+    for query, purpose in PURPOSES.items():
+        if results[query].error_id == "not_found":
+            return AppState({}, {})
+        if results[query].error_id == "forbidden":
+            cause = f"Somebody else on Heroku already has an app named {name}."
+            raise StudyError(cause, f"Choose another `app` {IN_PYPROJECT}")
+        if results[query].exit_code:
+            raise problem(results[query], purpose)
+    return AppState(*(results[query].json() for query in QUERIES))

@@ -9,14 +9,15 @@ believed only if its result is missing afterwards.
 import os
 import re
 import secrets
+import socket
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from study import config
 from study.heroku import cli
-from study.heroku.app import IN_PYPROJECT, QUERIES, AppState, describe_price, parse_query, read_spec
+from study.heroku.app import IN_PYPROJECT, QUERIES, AppState, describe_price, parse_app, read_spec
 from study.heroku.cli import CommandResult, Heroku, problem
 from study.heroku.git import ADDRESS_MESSAGE, COMMIT, Repository, is_heroku_domain
 from study.messages import StudyError
@@ -37,14 +38,16 @@ class Provisioning:
         self.state: AppState | None = None  # unknown before the first look
         self.typed_codes: dict[str, str] = {}
         self.unconfirmed = ""  # what was asked for and could not be read back
-        self.database = DatabaseStep()
-        if self.spec.database == "existing":
-            url = {"DATABASE_URL": os.environ.get("DATABASE_URL", "")}
-            self.database = ConfigStep("database", lambda _: url)
+        self.database = OwnDatabaseStep() if self.spec.database == "existing" else DatabaseStep()
         self.code = ConfigStep("code", lambda run: run.recruiter.needed_codes() | run.typed_codes)
         free = [AppStep(), RemoteStep(), AddressStep(), ConfigStep("config vars", needed_config)]
         # The rest waits for a yes: a database costs money and, once there is one, so does a deploy.
         self.steps = [*free, self.database, self.code]
+
+    @property
+    def missing(self) -> list:
+        """The steps that are not done yet."""
+        return [step for step in self.steps if not step.is_done(self)]
 
     @property
     def has_remote(self) -> bool:
@@ -59,28 +62,18 @@ class Provisioning:
 
     def look(self) -> None:
         """Find out what exists. Raises StudyError if it belongs to somebody or something else."""
-        queries = {"version": ("--version",), "account": ("auth:whoami",), "info": QUERIES["info"]}
-        if self.has_remote:  # so the app probably exists
-            queries["config"] = QUERIES["config"]
-        results = self.heroku.read_all(queries)
+        queries = {"version": ("--version",), "account": ("auth:whoami",)}
+        results = self.heroku.read_all(queries | QUERIES)
         cli.check_version(results["version"])
         self.account = cli.check_login(results["account"])
-        self.read_app(results["info"])
-        self.read_config(results.get("config"))
+        self.update(results)
 
-    def read_app(self, result: CommandResult | None = None) -> None:
-        """Read the app and its add-ons, from ``result`` or anew."""
-        result = result or self.heroku.read(*QUERIES["info"])
-        state = AppState(parse_query(self.spec.app, "info", result), {})
+    def update(self, results: dict[str, CommandResult]) -> None:
+        """Note what exists by the results of QUERIES. Raises StudyError as `look` does."""
+        state = parse_app(self.spec.app, results)
         if state.exists:
             self.refuse_foreign(state)
-        self.state = replace(self.state or state, info=state.info)
-
-    def read_config(self, result: CommandResult | None = None) -> None:
-        """Read the config vars, from ``result`` or anew; none without an app."""
-        if self.state.exists:
-            result = result or self.heroku.read(*QUERIES["config"])
-            self.state.config = parse_query(self.spec.app, "config", result)
+        self.state = state
 
     def refuse_foreign(self, state: AppState) -> None:
         """Raise StudyError if the app belongs to somebody else, or to another study."""
@@ -109,9 +102,9 @@ class Provisioning:
             free = "nothing until the first deploy"
             costs = describe_price() if self.state.is_deployed else free
             lines.append(f"The app {self.spec.app} exists; it costs {costs}.")
-        for addon in self.state.databases:
-            costs = describe_price(addon["plan"]["name"]) or "money"
-            lines.append(f"The database {addon['name']} exists and costs {costs}.")
+        for database in self.state.databases:
+            costs = describe_price(database.plan) or "money"
+            lines.append(f"The database {database.name} exists and costs {costs}.")
         if what := self.unconfirmed:
             lines.append(f"Whether Heroku made {what} could not be seen; the next run looks first.")
         if self.state.exists:
@@ -171,7 +164,7 @@ class HerokuStep:
         for pause in (*cli.PAUSES_BEFORE_RETRY, None):
             run.unconfirmed = what
             result = run.heroku.run(*self.command(run), seconds=self.seconds, tick=tick)
-            self.read_back(run, result)
+            run.update(run.heroku.read_all(QUERIES))
             run.unconfirmed = ""
             if self.is_done(run):
                 return
@@ -201,43 +194,45 @@ class AppStep(HerokuStep):
         options = ["--region", run.spec.region, *team, "--no-remote", "--json"]
         return ["apps:create", run.spec.app, *options]
 
-    def read_back(self, run: Provisioning, result: CommandResult) -> None:
-        if result.exit_code == 0:
-            run.state = AppState({"app": result.json(), "addons": [], "dynos": []}, {})
-        else:
-            run.read_app()
-            run.read_config()
-
 
 class DatabaseStep(HerokuStep):
     """The database: bought or, if it was bought before, waited for."""
 
-    name, seconds = "database", 600
-    remedy = (
-        "See the plans: heroku addons:plans heroku-postgresql\n"
-        f"Then correct `database` {IN_PYPROJECT}"
-    )
+    name, question, seconds = "database", "Buy the database", 600
+    plans = "the plans: heroku addons:plans heroku-postgresql"
+    remedy = f"See {plans}\nThen correct `database` {IN_PYPROJECT}"
+
+    def check(self, run: Provisioning) -> list[str]:
+        """Raise StudyError if a new database would not be used; there is nothing to note."""
+        if run.state.config.get("DATABASE_URL") and not run.state.databases:
+            cause = "The app's config var DATABASE_URL was set by hand"
+            raise StudyError(
+                f"{cause}, so a new database would not be used.",
+                f'To keep yours, write database = "existing" {IN_PYPROJECT}\n'
+                f"To buy one: heroku config:unset DATABASE_URL --app {run.spec.app}",
+            )
+        return []
+
+    def price(self, run: Provisioning) -> str:
+        if run.state.databases:
+            return "bought before; Heroku is making it"
+        price = describe_price(run.spec.database)
+        return f"{price}, from now on" if price else f"see {self.plans}"
 
     def title(self, run: Provisioning) -> str:
         return f"the database {run.spec.database}"
 
     def is_done(self, run: Provisioning) -> bool:
-        return any(
-            addon["state"] == "provisioned" and "DATABASE_URL" in addon["config_vars"]
-            for addon in run.state.databases
-        )
+        return any(each.is_used and each.state == "provisioned" for each in run.state.databases)
 
     def command(self, run: Provisioning) -> list[str]:
         buy = ["addons:create", run.spec.database, "--wait"]
         return ["addons:wait"] if run.state.databases else buy
 
-    def read_back(self, run: Provisioning, result: CommandResult) -> None:
-        run.read_app()
-
     def explain(self, run: Provisioning, refusal: StudyError) -> StudyError:
         if not run.state.databases:
             return refusal
-        name, state = run.state.databases[0]["name"], run.state.databases[0]["state"]
+        name, state = run.state.databases[0].name, run.state.databases[0].state
         remedy = {
             "provisioning": "Wait for it: heroku addons:wait",
             "provisioned": f"Put it to use: heroku pg:promote {name}",
@@ -270,8 +265,51 @@ class ConfigStep(HerokuStep):
     def command(self, run: Provisioning) -> list[str]:
         return ["config:set", *(f"{name}={value}" for name, value in self.unset(run).items())]
 
-    def read_back(self, run: Provisioning, result: CommandResult) -> None:
-        run.read_config()
+
+class OwnDatabaseStep(ConfigStep):
+    """A database outside Heroku, whose address is in DATABASE_URL here."""
+
+    question = "Connect the database"
+
+    def __init__(self) -> None:
+        self.url = os.environ.get("DATABASE_URL", "")
+        super().__init__("database", lambda _: {"DATABASE_URL": self.url})
+
+    def price(self, run: Provisioning) -> str:
+        return "your own, by its address in DATABASE_URL"
+
+    def check(self, run: Provisioning) -> list[str]:
+        """Raise StudyError if the address cannot keep a study's data; return notes.
+
+        psiTurk refuses an address that contains ``localhost`` or ``sqlite`` anywhere
+        (psiturk/psiturk_config.py). A server that does not answer here may still answer Heroku.
+        """
+        if run.state.config.get("DATABASE_URL"):
+            return []
+        try:
+            parts = urlsplit(self.url)
+            scheme, host, port = parts.scheme, parts.hostname, parts.port
+        except ValueError:
+            scheme, host, port = "", "", None
+        if not self.url:
+            cause = '`database` is "existing", but the variable DATABASE_URL is not set here.'
+        elif "sqlite" in self.url:
+            cause = "DATABASE_URL leads to SQLite, a file that Heroku deletes every day."
+        elif scheme not in ("postgres", "postgresql") or not host:
+            cause = "DATABASE_URL is not the address of a Postgres."
+        elif "localhost" in self.url or host == "::1" or host.startswith("127."):
+            cause = "DATABASE_URL leads to this machine, which Heroku cannot reach."
+        else:
+            try:
+                socket.create_connection((host, port or 5432), timeout=5).close()
+                return []
+            except OSError:
+                silent = f"The database at {host} does not answer from here."
+                return [
+                    f"{silent} If it does not answer Heroku either, the first push will say so."
+                ]
+        example = 'export DATABASE_URL="postgres://user:password@host:5432/name"'
+        raise StudyError(cause, f"Set it to a Postgres server that keeps your data: {example}")
 
 
 def needed_config(run: Provisioning) -> dict[str, str]:
