@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from study.heroku.cli import CommandResult, Heroku
 from study.heroku.git import Repository
 from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted
 from study.messages import StudyError, pluralize
-from study.recruiters import RECRUITERS
+from study.recruiters import RECRUITERS, Recruiter, find_recruiter
 
 if TYPE_CHECKING:
     from study.database.reader import Participants
@@ -54,9 +55,9 @@ class CheckContext:
     lines: list[Line] = field(default_factory=list)
 
     @property
-    def recruitment(self) -> str:
-        """The recruiter's name as the server reads it."""
-        return self.settings.value("Study", "recruitment")
+    def recruiter(self) -> Recruiter:
+        """The recruiter that the server works with; one without a name if it knows none."""
+        return find_recruiter(self.settings.value("Study", "recruitment"))
 
     def heroku(self, command: str) -> str:
         """Return a command for the reader to type."""
@@ -64,11 +65,6 @@ class CheckContext:
 
 
 Check = Callable[[CheckContext], Iterator[Finding]]  # its name begins its lines
-# These are made even if the settings cannot be read.
-WITHOUT_SETTINGS = (
-    *("machinery", "files", "pages", "mode", "dynos", "address"),
-    *("connected", "backups", "version"),
-)
 
 
 @click.command()
@@ -80,8 +76,7 @@ def check(as_json: bool) -> bool:
     """
     context = build_context(Path.cwd())
     for find in list_checks(context):
-        if context.settings or find.__name__ in WITHOUT_SETTINGS:
-            context.lines += [(find.__name__, *finding) for finding in find(context)]
+        context.lines += [(find.__name__, *finding) for finding in find(context)]
     listed = context.settings.settings.values() if context.settings else ()
     settings = [asdict(each) | {"value": each.shown} for each in listed]
     if as_json:
@@ -120,23 +115,22 @@ def build_context(folder: Path) -> CheckContext:
 
 
 def list_checks(context: CheckContext) -> list[Check]:
-    """Return the checks in the order of their lines."""
+    """Return the checks that can be made, in the order of their lines."""
     from study.commands import check_app as app
 
-    checks = [machinery, files, pages, contact, recruiter, excluded]
+    checks = [machinery, files, pages]
+    if context.settings:
+        checks += [contact, recruiter, excluded]
     if context.app:
-        checks += [app.mode, app.key, app.codes, app.dynos, app.address, app.database]
-        checks += [app.connected, app.happened, app.backups, app.ad, app.version]
+        checks += [app.version, app.mode, app.dynos, app.address, app.connected, app.backups]
+    if context.app and context.settings:
+        checks += [app.ad, app.key, app.codes, app.database, app.happened]
     return checks
 
 
 def machinery(context: CheckContext) -> Iterator[Finding]:
     """Name the files in machinery/ that differ from the commit that last set its version."""
-    repository = Repository(context.folder)
-
-    def git(*command: str) -> str:
-        return repository.git("-c", "core.quotePath=false", *command).stdout.strip()
-
+    git = partial(Repository(context.folder).read, "-c", "core.quotePath=false")
     project = context.folder / "machinery" / "pyproject.toml"
     number = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
     line = "-G^version *="  # a commit whose changes contain this line
@@ -186,12 +180,12 @@ def contact(context: CheckContext) -> Iterator[Finding]:
 
 def recruiter(context: CheckContext) -> Iterator[Finding]:
     """Check what the recruiter itself asks for."""
-    if known := RECRUITERS.get(context.recruitment):
+    if context.recruiter.name:
         address = f"https://{context.app.domain}" if context.app else ""
-        yield from known.check(context.settings.value, address)
+        yield from context.recruiter.check(context.settings.value, address)
     else:
-        names = ", ".join(RECRUITERS)
-        yield "red", f"recruitment is {context.recruitment or 'empty'}; it must be one of {names}"
+        written = context.settings.value("Study", "recruitment") or "empty"
+        yield "red", f"recruitment is {written}; it must be one of {', '.join(RECRUITERS)}"
 
 
 def excluded(context: CheckContext) -> Iterator[Finding]:

@@ -79,9 +79,13 @@ def count_participants(participants: Participants, cutoff: int) -> tuple[list[Ro
     """
     columns = participants.table.c
     now = datetime.now(UTC).replace(tzinfo=None)
-    is_late = case((columns.beginhit > now - timedelta(minutes=cutoff), 0), else_=1)
-    keys = [columns.mode, columns.status, columns.cond, columns.counterbalance]
-    keys += [is_late.label("is_late")]
+    progress = case(
+        (columns.status.in_(FINISHED), "finished"),
+        (columns.status == QUIT, "gone"),
+        (columns.beginhit > now - timedelta(minutes=cutoff), "in progress"),
+        else_="gone",
+    ).label("progress")
+    keys = [columns.mode, columns.status, columns.cond, columns.counterbalance, progress]
     keys += [columns.ending] if "ending" in columns else []  # newer than the table
     recently = now - timedelta(minutes=RECENT_MINUTES)
     counts = (
@@ -114,7 +118,7 @@ def describe_participants(groups: list[Row], durations: list[float], cutoff: int
     lines += [f"  apart: {pluralize(n, f'{mode} run')}" for mode, n in sorted(apart.items())]
     if not real:
         return lines
-    cells = tally(real, lambda group: (group.cond, group.counterbalance, progress_of(group)))
+    cells = tally(real, lambda group: (group.cond, group.counterbalance, group.progress))
     lines.append(f"Condition  counterbalance  finished  in progress  gone (or over {cutoff} min)")
     for cond, counterbalance in sorted({cell[:2] for cell in cells}, key=str):
         numbers = (cells[cond, counterbalance, p] for p in ("finished", "in progress", "gone"))
@@ -133,13 +137,6 @@ def describe_participants(groups: list[Row], durations: list[float], cutoff: int
         "(psiTurk does not note when a record was saved)"
     )
     return lines
-
-
-def progress_of(group: Row) -> str:
-    """Whether its participants have finished, may still finish, or are gone."""
-    if group.status in FINISHED:
-        return "finished"
-    return "gone" if group.status == QUIT or group.is_late else "in progress"
 
 
 def tally(groups: Iterable[Row], key: Callable[[Row], object]) -> Counter:

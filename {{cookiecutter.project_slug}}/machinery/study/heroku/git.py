@@ -58,32 +58,35 @@ class Repository:
         self.git(*settings, "add", "--all")
         return not self.git(*settings, *COMMIT, message, "--no-verify").returncode
 
+    def read(self, *command: str) -> str:
+        """What git answers; empty if it fails."""
+        done = self.git(*command)
+        return "" if done.returncode else done.stdout.strip()
+
     @property
     def outer(self) -> str:
         """The repository that contains this one; empty if there is none."""
-        return self.git("-C", "..", "rev-parse", "--show-toplevel").stdout.strip()
+        return self.read("-C", "..", "rev-parse", "--show-toplevel")
 
     @property
     def head(self) -> str:
         """The hash of the last commit; empty if there is none."""
-        done = self.git("rev-parse", "HEAD")
-        return "" if done.returncode else done.stdout.strip()
+        return self.read("rev-parse", "HEAD")
 
     @property
-    def has_branch(self) -> bool:
-        """Whether a branch is checked out, which a push needs."""
-        return not self.git("symbolic-ref", "--quiet", "HEAD").returncode
+    def branch(self) -> str:
+        """The branch that is checked out, which a push needs; empty if there is none."""
+        return self.read("symbolic-ref", "--quiet", "HEAD")
 
     @property
     def remote(self) -> str:
         """The URL of the remote `heroku` as it was set; empty without that remote."""
-        return self.git("config", "--get", "remote.heroku.url").stdout.strip()
+        return self.read("config", "--get", "remote.heroku.url")
 
     @property
-    def committed_config(self) -> str | None:
-        """config.txt as it was last committed."""
-        shown = self.git("show", "HEAD:config.txt")
-        return None if shown.returncode else shown.stdout
+    def committed_config(self) -> str:
+        """config.txt as it was last committed; empty if it never was."""
+        return self.read("show", "HEAD:config.txt")
 
     @property
     def committed_domain(self) -> str:
@@ -91,20 +94,17 @@ class Repository:
         return domain_in(self.committed_config)
 
     def push(self) -> bool:
-        """Push the branch to Heroku's `main`, which shows its progress; return whether it worked.
-
-        git fails if it would have to ask for a password.
-        """
-        environment = self.environment | {"GIT_TERMINAL_PROMPT": "0"}
-        push = ("push", "heroku", "HEAD:main")
-        return not self.git(*push, env=environment, capture_output=False).returncode
+        """Push the branch to Heroku's `main`, with git's own lines; return whether it worked."""
+        no_questions = self.environment | {"GIT_TERMINAL_PROMPT": "0"}  # for a password
+        options = {"env": no_questions, "capture_output": False}
+        return not self.git("push", "heroku", "HEAD:main", **options).returncode
 
     def check(self, remote: str) -> None:
         """Raise StudyError if the remote or the address could not be set here."""
         inside = self.git("rev-parse", "--show-cdup")
         if inside.returncode == NOT_FOUND:
             raise StudyError("git is not installed.", "Get it from https://git-scm.com/downloads")
-        if inside.returncode or inside.stdout.strip() or self.committed_config is None:
+        if inside.returncode or inside.stdout.strip() or not self.committed_config:
             raise StudyError(
                 "This folder is not a git repository of its own with config.txt committed.",
                 "Run: git init -b main\n     git add --all\n     git commit -m Start",
@@ -121,17 +121,17 @@ class Repository:
 
     def check_commit(self) -> None:
         """Raise StudyError if the address cannot have a commit of its own."""
-        if not self.has_branch:
+        if not self.branch:
+            cause = "No branch is checked out (git calls it a detached HEAD)"
             raise StudyError(
-                "No branch is checked out (git calls it a detached HEAD), so the study's address "
-                "could not be committed.",
+                f"{cause}, so the study's address could not be committed.",
                 "Check out your branch: git switch main",
             )
         written = self.config.read_text(encoding="utf-8")
         if _without_address(written) != _without_address(self.committed_config):
+            cause = "config.txt has changes that are not committed"
             raise StudyError(
-                "config.txt has changes that are not committed, and the study's address needs "
-                "a commit of its own there.",
+                f"{cause}, and the study's address needs a commit of its own there.",
                 'Commit them: git commit -m "Change settings" config.txt',
             )
 
@@ -178,4 +178,4 @@ def _without_address(text: str) -> list[str]:
     domain = domain_in(text)
     if not domain or is_heroku_domain(domain):
         text = ADDRESS_LINE.sub("ad_url_domain =", text)
-    return text.splitlines()
+    return text.strip().splitlines()

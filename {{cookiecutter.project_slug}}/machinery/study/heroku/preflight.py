@@ -79,7 +79,7 @@ def find_uncommitted(folder: Path) -> str:
 def find_no_branch(folder: Path) -> str:
     """Why there is nothing to push."""
     why = "an old commit is checked out, or there is no repository"
-    return "" if Repository(folder).has_branch else why
+    return "" if Repository(folder).branch else why
 
 
 def find_old_lock(folder: Path) -> str:
