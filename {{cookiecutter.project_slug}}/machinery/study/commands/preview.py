@@ -29,14 +29,12 @@ LOCAL_SERVER = r"(localhost|127\.0\.0\.1|\[::1\])?([:/?]|$)"  # empty: by a sock
 @click.option("--browser/--no-browser", default=True, help="Open the link in the browser.")
 def preview(port: int | None, browser: bool) -> None:
     """Try the study on this computer. Needs no setup; data go to participants.db."""
-    refuse_cloud_settings(config.read(Path.cwd()))
+    refuse_what_is_online(config.read(Path.cwd()))
     if port:
         os.environ["PSITURK_PORT"] = str(port)
     os.environ |= {"STUDY_PREVIEW": "1", "PSITURK_THREADS": "1", "PSITURK_ERRORLOG": "-"}
     os.environ["PYTHONUNBUFFERED"] = "1"  # the server's output appears at once, and only once
-    settings = config.load()
-    refuse_remote_database(settings)
-    with ending_quietly(), serving(settings) as address:
+    with ending_quietly(), serving(config.load()) as address:
         print(f'\nThe study:  {address}    (there, choose "Try the study")')
         print("Edits in templates/ and static/ appear when you reload the page. After an edit in")
         print("config.txt or custom.py, press Ctrl-C and start the preview again.\n", flush=True)
@@ -45,28 +43,22 @@ def preview(port: int | None, browser: bool) -> None:
         signal.pause()
 
 
-def refuse_cloud_settings(settings: Config) -> None:
-    """Raise StudyError if ON_CLOUD is set, which makes psiTurk behave as on Heroku."""
+def refuse_what_is_online(settings: Config) -> None:
+    """Raise StudyError if psiTurk would behave as on Heroku, or write to another computer."""
     for name in ("ON_CLOUD", "ON_HEROKU"):  # psiTurk reads either, whatever its value
         if name in settings.environment:
             raise StudyError(
                 f"psiTurk would use its settings for the cloud: {settings.origin(name)} is set.",
                 f"Remove it, then try again. In a terminal: unset {name}",
             )
-
-
-def refuse_remote_database(settings: Config) -> None:
-    """Raise StudyError if the preview would write to a database on another computer."""
     url = settings.value("Database Parameters", "database_url")
     server = url.partition("://")[2].rpartition("@")[2]
-    if url.startswith("sqlite") or re.match(LOCAL_SERVER, server):
-        return
-    source = settings.source("Database Parameters", "database_url")
-    raise StudyError(
-        f"The database is on another computer: {mask_passwords(url)} ({source}). "
-        "A preview would write test data to it.",
-        "Remove that setting, then try again.",
-    )
+    if not url.startswith("sqlite") and not re.match(LOCAL_SERVER, server):
+        place = f"{mask_passwords(url)} ({settings.source('Database Parameters', 'database_url')})"
+        raise StudyError(
+            f"The database is on another computer: {place}. A preview would write test data to it.",
+            "Remove that setting, then try again.",
+        )
 
 
 @contextlib.contextmanager

@@ -37,21 +37,21 @@ def run_up(dry_run: bool, agreed: bool, as_json: bool) -> bool:
         run.repository.check(run.spec.remote)
         run.look()
         notes = run.database.check(run)
-        before = run.state.config
-        show_plan(run)
+        to_do = run.missing
+        show_plan(run, to_do)
+        for step in to_do if dry_run else ():
+            say(f"  would run: {step.describe(run)}")
         if not dry_run:
             make_missing(run, agreed, ask)
         missing = run.missing
-        for step in missing if dry_run else ():
-            say(f"  would run: {step.describe(run)}")
     except StudyError as error:
         remedy = f"{error.remedy}\nThen run again: uv run study up"
         raise StudyError(error.cause, remedy, run.leftovers()) from error
     except KeyboardInterrupt:
         raise StudyError("\nStopped.", "To go on: uv run study up", run.leftovers()) from None
     notes += find_differences(run)
-    if not dry_run and run.database not in missing:
-        notes += remind_of_code(run, before)
+    if run.code in to_do and run.code not in missing and not run.typed_codes:
+        notes.append(run.recruiter.describe(run.recruiter.code_note, app=run.spec.app))
     for note in notes:
         say(f"Note: {note}")
     facts = describe(run, missing, notes)
@@ -75,13 +75,13 @@ def make_missing(run: Provisioning, agreed: bool, ask: Ask | None) -> None:
             step.make(run)
 
 
-def show_plan(run: Provisioning) -> None:
+def show_plan(run: Provisioning, to_do: list) -> None:
     """Say what will be made and what it will cost, before anything is made."""
-    if not (missing := run.missing):
+    if not to_do:
         return run.say(f"The app {run.spec.app} has everything; nothing to do.")
     owner = f"team {run.spec.team}" if run.spec.team else run.account
     run.say(f"Heroku app {run.spec.app} of {owner}. To be made:")
-    for step in missing:
+    for step in to_do:
         price = step.price(run) if step is run.database else "no cost"
         run.say(f"  {step.name:<12} {price}")
     if costs_more(run):
@@ -122,31 +122,20 @@ def find_differences(run: Provisioning) -> list[str]:
         return notes
     for database in state.databases:
         if not database.is_used:
-            notes.append(
-                f"There is a second database, {database.name}, which costs money and is not in "
-                f"use. To remove it: heroku addons:destroy {database.name} --app {spec.app}"
-            )
+            second = f"a second database, {database.name}, which costs money and is not in use"
+            remove = f"heroku addons:destroy {database.name} --app {spec.app}"
+            notes.append(f"There is {second}. To remove it: {remove}")
         elif database.plan != spec.database:
             notes.append(f"The database is {database.plan}; pyproject.toml says {spec.database}.")
     region = state.info["app"]["region"]["name"]
     if region != spec.region:
-        notes.append(
-            f"The app is in the region {region}; pyproject.toml says {spec.region}. "
-            "An app cannot move: make another one to change that."
-        )
+        difference = f"The app is in the region {region}; pyproject.toml says {spec.region}."
+        notes.append(f"{difference} An app cannot move: make another one to change that.")
     written = run.repository.committed_domain
     if written and written != state.domain and not is_heroku_domain(written):
-        notes.append(
-            f"ad_url_domain in config.txt is {written}; the app's own address is {state.domain}."
-        )
+        own = f"the app's own address is {state.domain}."
+        notes.append(f"ad_url_domain in config.txt is {written}; {own}")
     return notes
-
-
-def remind_of_code(run: Provisioning, before: dict[str, str]) -> list[str]:
-    """What is left to do about the recruiter's code if it is new and nobody typed it."""
-    recruiter, name = run.recruiter, run.recruiter.code_var
-    is_known = not name or before.get(name) or name in run.typed_codes
-    return [] if is_known else [recruiter.describe(recruiter.code_note, app=run.spec.app)]
 
 
 def describe(run: Provisioning, missing: list, notes: list[str]) -> dict:

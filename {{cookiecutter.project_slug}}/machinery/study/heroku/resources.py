@@ -80,9 +80,9 @@ class Provisioning:
         spec, info = self.spec, state.info["app"]
         team, owner = (info.get("team") or {}).get("name", ""), info["owner"]["email"]
         if team != spec.team or (not team and owner != self.account):
+            cause = f"The app {spec.app} exists and belongs to {team or owner}"
             raise StudyError(
-                f"The app {spec.app} exists and belongs to {team or owner}; "
-                f"you are logged in as {self.account}.",
+                f"{cause}; you are logged in as {self.account}.",
                 f"Log in as its owner (heroku login), or correct `app` and `team` {IN_PYPROJECT}",
             )
         is_ours = self.has_remote or self.repository.committed_domain == state.domain
@@ -97,11 +97,8 @@ class Provisioning:
         """What exists and costs money now, for the end of an error message."""
         if not self.state:
             return "Nothing on Heroku was changed."
-        lines = []
-        if self.state.exists:
-            free = "nothing until the first deploy"
-            costs = describe_price() if self.state.is_deployed else free
-            lines.append(f"The app {self.spec.app} exists; it costs {costs}.")
+        costs = describe_price() if self.state.is_deployed else "nothing until the first deploy"
+        lines = [f"The app {self.spec.app} exists; it costs {costs}."] * self.state.exists
         for database in self.state.databases:
             costs = describe_price(database.plan) or "money"
             lines.append(f"The database {database.name} exists and costs {costs}.")
@@ -226,8 +223,9 @@ class DatabaseStep(HerokuStep):
         return any(each.is_used and each.state == "provisioned" for each in run.state.databases)
 
     def command(self, run: Provisioning) -> list[str]:
-        buy = ["addons:create", run.spec.database, "--wait"]
-        return ["addons:wait"] if run.state.databases else buy
+        if run.state.databases:
+            return ["addons:wait"]
+        return ["addons:create", run.spec.database, "--wait"]
 
     def explain(self, run: Provisioning, refusal: StudyError) -> StudyError:
         if not run.state.databases:
@@ -304,10 +302,8 @@ class OwnDatabaseStep(ConfigStep):
                 socket.create_connection((host, port or 5432), timeout=5).close()
                 return []
             except OSError:
-                silent = f"The database at {host} does not answer from here."
-                return [
-                    f"{silent} If it does not answer Heroku either, the first push will say so."
-                ]
+                then = "If it does not answer Heroku either, the first push will say so."
+                return [f"The database at {host} does not answer from here. {then}"]
         example = 'export DATABASE_URL="postgres://user:password@host:5432/name"'
         raise StudyError(cause, f"Set it to a Postgres server that keeps your data: {example}")
 
