@@ -40,18 +40,14 @@ Line = tuple[str, str, str]  # what it is about, and a finding
 
 @dataclass
 class CheckContext:
-    """What the checks look at.
-
-    ``app`` is None if there is none or Heroku cannot be asked, ``settings`` if they cannot be
-    read, ``participants`` until the check of the database has opened them.
-    """
+    """What the checks look at."""
 
     folder: Path
     spec: AppSpec
-    settings: Config | None
-    app: AppState | None = None
+    settings: Config | None  # None if they cannot be read
+    app: AppState | None = None  # also None if Heroku cannot be asked
     answers: dict[str, CommandResult] = field(default_factory=dict)
-    participants: "Participants | None" = None
+    participants: "Participants | None" = None  # opened by the check of the database
     lines: list[Line] = field(default_factory=list)
 
     @property
@@ -144,7 +140,7 @@ def machinery(context: CheckContext) -> Iterator[Finding]:
         yield "yellow", f"version {number}, which is not committed yet"
     elif changed:
         names = ", ".join(changed[:5]) + (", …" if changed[5:] else "")
-        differ = f"{pluralize(len(changed), 'file')} {'differs' if len(changed) == 1 else 'differ'}"
+        differ = pluralize(len(changed), "file differs", "files differ")
         remedy = f"An update would undo that. To see it: git diff {origin[:8]} -- machinery"
         yield "yellow", f"version {number}, but {differ}: {names}. {remedy}"
     else:

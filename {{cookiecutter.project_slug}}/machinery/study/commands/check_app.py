@@ -94,15 +94,16 @@ def connected(context: CheckContext) -> Iterator[Finding]:
         return
     # The buildpack leaves the variable alone if it is set.
     dynos = [{"WEB_CONCURRENCY": str(size["workers"])} | context.app.config for size in known]
+    number = most = 0
     try:
-        workers = [int(dyno.get("PSITURK_THREADS") or dyno["WEB_CONCURRENCY"]) for dyno in dynos]
-        needed = [connections_per_worker(dyno) for dyno in dynos]
+        for dyno in dynos:
+            workers = int(dyno.get("PSITURK_THREADS") or dyno["WEB_CONCURRENCY"])
+            number, most = number + workers, most + workers * connections_per_worker(dyno)
     except ValueError as error:
         yield "red", f"a config var must be a number and is not: {error}"
         return
-    most = sum(number * each for number, each in zip(workers, needed, strict=True))
-    number, uses = sum(workers), "process uses" if sum(workers) == 1 else "processes use"
-    described = f"{number} worker {uses} up to {most} of the plan's {limit}"
+    use = pluralize(number, "worker process uses", "worker processes use")
+    described = f"{use} up to {most} of the plan's {limit}"
     if most + OUR_CONNECTIONS <= limit:
         yield "green", described
         return

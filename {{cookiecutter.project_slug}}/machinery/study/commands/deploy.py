@@ -1,10 +1,7 @@
 """Put the committed study online: `study deploy`.
 
-Checks first, then pushes the current branch to the app's ``main`` and waits until the new
-version answers at its real address. A plain ``git push heroku main`` does the same, without
-the checks and the waiting.
-
-A push can succeed although the release phase failed; then the old version goes on running
+``git push heroku main`` does the same, without the checks before and the waiting after it. A push
+can succeed although the release phase failed; then the old version goes on running
 (devcenter.heroku.com/articles/release-phase). So Heroku's releases and dynos are read after
 each push, whatever git or the address says.
 """
@@ -91,8 +88,7 @@ def check_everything(folder: Path, spec: AppSpec, heroku: Heroku) -> AppState:
 
 
 def fetch_ready_app(spec: AppSpec, heroku: Heroku, remote: str) -> AppState:
-    """Fetch the app. Raises StudyError if it is missing, has no database (which `study up` buys
-    after a yes to the price of both), or is not where the remote `heroku` leads."""
+    """Fetch the app. Raises StudyError if a push would not lead to one with a database."""
     app, _ = fetch_app(heroku)
     if not app:
         raise StudyError(f"the app {spec.app} is not there", "Make it: uv run study up")
@@ -123,12 +119,10 @@ def wait_for_release(heroku: Heroku, commit: str, pushed: bool) -> int:
             break
     version = release["version"]
     if release["status"] != "succeeded":
-        output = heroku.read("releases:output", f"v{version}").out
-        raise StudyError(
-            f"The release phase of v{version} failed or did not end; the version before it, if "
-            f"there is one, goes on running. It said:\n{_quote(output.splitlines())}",
-            f"Correct that. {AGAIN}",
-        )
+        said = _quote(heroku.read("releases:output", f"v{version}").out.splitlines())
+        cause = f"The release phase of v{version} failed or did not end"
+        then = f"the version before it, if there is one, goes on running. It said:\n{said}"
+        raise StudyError(f"{cause}; {then}", f"Correct that. {AGAIN}")
     return version
 
 
@@ -152,11 +146,11 @@ def wait_for_ad(heroku: Heroku, link: str, version: int) -> None:
         if "up" in states and not (wrong := find_ad_problem(link)):
             return
     log = heroku.read("logs", "--num", "100").out.splitlines()
+    end = _quote([line.partition(" ")[2] for line in log if "[web." in line])
+    back = f"To go back to the version before: heroku rollback --app {heroku.app}"
     raise StudyError(
-        f"The new version does not serve: {wrong}. Its log ends:\n"
-        + _quote([line.partition(" ")[2] for line in log if "[web." in line]),
-        "Correct that, commit, and run the same command again. To go back to the version "
-        f"before: heroku rollback --app {heroku.app}",
+        f"The new version does not serve: {wrong}. Its log ends:\n{end}",
+        f"Correct that, commit, and run the same command again. {back}",
     )
 
 

@@ -61,9 +61,9 @@ def find_owners(participants: "Participants", key: str) -> dict[str, "Row"]:
     """Return every participant by completion code."""
     if participants.table is None:
         return {}
+    table = participants.table
     columns = ("uniqueid", "workerid", "hitid", "mode", "status", "endhit")
-    query = participants.table.select()
-    query = query.with_only_columns(*(participants.table.c[name] for name in columns))
+    query = table.select().with_only_columns(*(table.c[name] for name in columns))
     with participants.snapshot() as connection:
         rows = connection.execute(query).all()
     return {signing.participant_code(key, row.uniqueid): row for row in rows}
@@ -71,8 +71,8 @@ def find_owners(participants: "Participants", key: str) -> dict[str, "Row"]:
 
 def describe(row: "Row") -> str:
     """Describe a participant in the terms in which they were promised something."""
-    parts = [f"worker {row.workerid}", f"label {row.hitid}", f"mode {row.mode}"]
-    parts.append(STATUS_NAMES.get(row.status, f"status {row.status}"))
+    status = STATUS_NAMES.get(row.status, f"status {row.status}")
+    parts = [f"worker {row.workerid}", f"label {row.hitid}", f"mode {row.mode}", status]
     if row.endhit:
         parts.append(f"finished {row.endhit:%Y-%m-%d %H:%M} UTC")
     if row.mode in TEST_MODES:

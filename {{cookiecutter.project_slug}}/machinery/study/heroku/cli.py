@@ -63,9 +63,8 @@ class CommandResult:
         try:
             return json.loads(self.out)
         except ValueError as error:
-            raise StudyError(
-                "The heroku command gave an answer that is not JSON.", "Update it: heroku update"
-            ) from error
+            cause = "The heroku command gave an answer that is not JSON."
+            raise StudyError(cause, "Update it: heroku update") from error
 
 
 class Heroku:
@@ -98,9 +97,9 @@ class Heroku:
                 "The heroku command is not installed.",
                 f"Get it from {INSTALL}\nand log in: heroku login",
             )
+        # Windows runs batch files in its own shell, which would change these characters.
         is_batch_file = self.program.lower().endswith((".cmd", ".bat"))
         if is_batch_file and re.search(r'[&|<>^%"]', "".join(command)):
-            # Windows runs such files in its own shell, which would change these characters.
             raise StudyError(
                 'A value contains one of the characters & | < > ^ % ", which Windows would change.',
                 f"Set it in the browser: https://dashboard.heroku.com/apps/{self.app}/settings",

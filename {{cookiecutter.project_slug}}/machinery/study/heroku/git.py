@@ -43,15 +43,16 @@ class Repository:
         self.config = folder / "config.txt"
         self.folder = folder
         self.environment = {k: v for k, v in os.environ.items() if k not in MISLEADING}
+        self.environment |= {"GIT_TERMINAL_PROMPT": "0"}  # fail rather than ask for a password
 
     def git(self, *command: str, **options) -> subprocess.CompletedProcess:
         """Run git in the folder."""
-        return run("git", *command, cwd=self.folder, **{"env": self.environment, **options})
+        return run("git", *command, cwd=self.folder, env=self.environment, **options)
 
     def start(self, message: str, contact: str) -> bool:
-        """Make the folder a repository with one commit; return whether that succeeded.
+        """Make the folder a repository with one commit, whatever the user's git settings.
 
-        It depends on none of the user's git settings.
+        Returns whether that succeeded.
         """
         self.git("init", "--quiet", "--initial-branch=main")
         settings = [*self._commit_settings(contact), "-c", "core.excludesFile="]
@@ -95,9 +96,7 @@ class Repository:
 
     def push(self) -> bool:
         """Push the branch to Heroku's `main`, with git's own lines; return whether it worked."""
-        no_questions = self.environment | {"GIT_TERMINAL_PROMPT": "0"}  # for a password
-        options = {"env": no_questions, "capture_output": False}
-        return not self.git("push", "heroku", "HEAD:main", **options).returncode
+        return not self.git("push", "heroku", "HEAD:main", capture_output=False).returncode
 
     def check(self, remote: str) -> None:
         """Raise StudyError if the remote or the address could not be set here."""
@@ -110,9 +109,9 @@ class Repository:
                 "Run: git init -b main\n     git add --all\n     git commit -m Start",
             )
         if self.remote not in ("", remote):
+            cause = f"The git remote `heroku` leads to {self.remote}, not to this study's app"
             raise StudyError(
-                f"The git remote `heroku` leads to {self.remote}, not to this study's app. "
-                "It was left alone.",
+                f"{cause}. It was left alone.",
                 "Rename it, and this study gets its own: git remote rename heroku other\n"
                 f"Or, if it is a leftover: git remote set-url heroku {remote}",
             )

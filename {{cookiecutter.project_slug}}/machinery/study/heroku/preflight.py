@@ -17,7 +17,8 @@ from study.recruiters import RECRUITERS
 PYTHONS = ("3.13", "3.12", "3.11")  # those that Heroku builds and studies were tried on
 UV = os.environ.get("UV") or "uv"  # set by `uvx` and `uv run`
 FIND_PYTHON = (UV, "python", "find", "--system", "--no-python-downloads", "--no-project")
-CLOUD_DEFAULT = r"(?i)\s*(host|port|threads|errorlog|accesslog|database_url)\s*[=:]"
+CLOUD_DEFAULT = re.compile(r"(?i)\s*(host|port|threads|errorlog|accesslog|database_url)\s*[=:]")
+NO_BRANCH = "an old commit is checked out, or there is no repository"
 LARGEST_TEXT = 2**20  # bytes; larger files are media, not settings
 CODE_VARS = [name for recruiter in RECRUITERS.values() for name in recruiter.codes.values()]
 CODE_ADDRESSES = [found for recruiter in RECRUITERS.values() if (found := recruiter.secret_pattern)]
@@ -71,27 +72,16 @@ def lock(folder: Path) -> str:
 
 
 def find_uncommitted(folder: Path) -> str:
-    """Names of changed and new files."""
+    """Some of the changed and new files."""
     changes = Repository(folder).git("status", "--porcelain").stdout.splitlines()
     return ", ".join(line[3:] for line in changes[:3]) + (", …" if changes[3:] else "")
 
 
-def find_no_branch(folder: Path) -> str:
-    """Why there is nothing to push."""
-    why = "an old commit is checked out, or there is no repository"
-    return "" if Repository(folder).branch else why
-
-
-def find_old_lock(folder: Path) -> str:
-    """What uv says if uv.lock is missing or older than pyproject.toml; Heroku refuses both."""
-    return reason_of(run(UV, "lock", "--check", cwd=folder))
-
-
 def find_cloud_defaults(folder: Path) -> str:
     """Settings in config.txt that override the host's, so that the study would not start."""
-    lines = (folder / "config.txt").read_text(encoding="utf-8").splitlines()
-    found = [(n, re.match(CLOUD_DEFAULT, line)) for n, line in enumerate(lines, 1)]
-    return ", ".join(f"line {n} sets {match[1]}" for n, match in found if match)
+    lines = enumerate((folder / "config.txt").read_text(encoding="utf-8").splitlines(), 1)
+    found = [f"line {n} sets {set_[1]}" for n, line in lines if (set_ := CLOUD_DEFAULT.match(line))]
+    return ", ".join(found)
 
 
 def find_secrets(folder: Path) -> str:
@@ -125,8 +115,11 @@ def find_todo_spots(folder: Path) -> dict[str, list[str]]:
 CHECKS = (
     ("everything is committed", find_uncommitted,
      'Commit: git add --all, then git commit -m "What is new"'),
-    ("a branch is checked out", find_no_branch, "Go back to your branch: git switch main"),
-    ("uv.lock fits pyproject.toml", find_old_lock,
+    ("a branch is checked out",
+     lambda folder: "" if Repository(folder).branch else NO_BRANCH,
+     "Go back to your branch: git switch main"),
+    ("uv.lock fits pyproject.toml",  # Heroku refuses one that is missing or older
+     lambda folder: reason_of(run(UV, "lock", "--check", cwd=folder)),
      'Lock and commit: uv lock, then git commit -m "Lock" uv.lock'),
     ("config.txt leaves to Heroku what Heroku decides", find_cloud_defaults,
      "Put a ; before that line of config.txt. For your own machine, use .env (see .env.example)."),
