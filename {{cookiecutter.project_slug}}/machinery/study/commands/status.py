@@ -5,7 +5,7 @@ The database does the counting. Times are UTC, as psiTurk stores them on Heroku.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -66,8 +66,9 @@ def describe_server(app: AppState, size: CommandResult) -> list[str]:
     lines = [f"Server     {', '.join(dynos) or 'off: nobody can take part'}"]
     if app.plan:
         full = re.search(r"Data Size:\s*(.+)", size.out)
-        size_now = full[1].strip() if full else "its size is not known"
-        lines.append(f"Database   {app.plan}, {size_now}")
+        lines.append(
+            f"Database   {app.plan}, {full[1].strip() if full else 'its size is not known'}"
+        )
     return lines
 
 
@@ -107,24 +108,23 @@ def count_participants(participants: Participants, cutoff: int) -> tuple[list[Ro
 def describe_participants(groups: list[Row], durations: list[float], cutoff: int) -> list[str]:
     """Counts by status and condition, and times; test runs apart."""
     real = [group for group in groups if group.mode not in UNPAID_MODES]
-    statuses = tally(real, lambda group: group.status)
-    endings = tally(real, lambda group: getattr(group, "ending", None))
-    apart = tally(groups, lambda group: group.mode if group.mode in UNPAID_MODES else None)
+    statuses = tally(real, "status")
     lines = [f"Participants: {statuses.total()}"]
-    for status in sorted(statuses, key=str):
-        lines.append(f"  {STATUS_NAMES.get(status, status)!s:<14}{statuses[status]:>7}")
-    for ending, number in sorted(endings.items()):
+    for (status,), number in sorted(statuses.items(), key=str):
+        lines.append(f"  {STATUS_NAMES.get(status, status)!s:<14}{number:>7}")
+    ended_early = [group for group in real if getattr(group, "ending", None)]
+    for (ending,), number in sorted(tally(ended_early, "ending").items()):
         lines.append(f"    {ending.replace('-', ' '):<12}{number:>7}")
-    lines += [f"  apart: {pluralize(n, f'{mode} run')}" for mode, n in sorted(apart.items())]
+    apart = [group for group in groups if group.mode in UNPAID_MODES]
+    for (mode,), number in sorted(tally(apart, "mode").items()):
+        lines.append(f"  apart: {pluralize(number, f'{mode} run')}")
     if not real:
         return lines
-    cells = tally(real, lambda group: (group.cond, group.counterbalance, group.progress))
+    cells = tally(real, "cond", "counterbalance", "progress")
     lines.append(f"Condition  counterbalance  finished  in progress  gone (or over {cutoff} min)")
-    for cond, counterbalance in sorted({cell[:2] for cell in cells}, key=str):
-        numbers = (cells[cond, counterbalance, p] for p in ("finished", "in progress", "gone"))
-        lines.append(
-            "{!s:>9}  {!s:>14}  {:>8}  {:>11}  {:>4}".format(cond, counterbalance, *numbers)
-        )
+    for cell in sorted({cell[:2] for cell in cells}, key=str):
+        numbers = (cells[*cell, progress] for progress in ("finished", "in progress", "gone"))
+        lines.append("{!s:>9}  {!s:>14}  {:>8}  {:>11}  {:>4}".format(*cell, *numbers))
     first = min(group.first for group in real if group.first)
     last = max(group.last for group in real if group.last)
     lines.append(f"Arrived    first {first:%Y-%m-%d %H:%M}, last {last:%Y-%m-%d %H:%M} UTC")
@@ -139,12 +139,11 @@ def describe_participants(groups: list[Row], durations: list[float], cutoff: int
     return lines
 
 
-def tally(groups: Iterable[Row], key: Callable[[Row], object]) -> Counter:
-    """The number of participants by a key; those whose key is None are left out."""
+def tally(groups: Iterable[Row], *columns: str) -> Counter[tuple]:
+    """The number of participants by the values of some columns."""
     counts = Counter()
     for group in groups:
-        counts[key(group)] += group.number
-    del counts[None]
+        counts[tuple(getattr(group, column) for column in columns)] += group.number
     return counts
 
 

@@ -42,14 +42,11 @@ def choose_python(folder: Path) -> str:
     uv and pyenv read that file too: with an installed Python nothing is downloaded, and a uv
     that belongs to pyenv still runs. Returns a note for the user if there is no such Python.
     """
-    newest = ""
-    for version in PYTHONS:
-        if run(*FIND_PYTHON, version, cwd=folder.parent).returncode == 0:
-            if uv_runs_with(version, folder):
-                return ""
-            newest = newest or version
-    uv_runs_with(newest or PYTHONS[0], folder)
-    if newest or not shutil.which(UV):
+    found = [v for v in PYTHONS if not run(*FIND_PYTHON, v, cwd=folder.parent).returncode]
+    if any(uv_runs_with(version, folder) for version in found):
+        return ""
+    uv_runs_with((found or PYTHONS)[0], folder)
+    if found or not shutil.which(UV):
         return "`uv` does not run in the study's folder: see the end of its README.md"
     return f"no Python from 3.11 to 3.13 is here, so uv fetches {PYTHONS[0]}"
 
