@@ -27,10 +27,8 @@ def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:
         spec = read_spec(folder)
         app, _ = fetch_app(Heroku(spec.app))
         if not app:
-            raise StudyError(
-                f"There is no app {spec.app} on Heroku yet.",
-                "For data on this machine, add --local. To make the app: uv run study up",
-            )
+            remedy = "For data on this machine, add --local. To make the app: uv run study up"
+            raise StudyError(f"There is no app {spec.app} on Heroku yet.", remedy)
     settings = config.read(folder, app.config if app else None)
     return open_participants(settings), settings
 

@@ -96,10 +96,9 @@ def fetch_ready_app(spec: AppSpec, heroku: Heroku, remote: str) -> AppState:
         raise StudyError(f"the app {spec.app} has no database yet", "Get one: uv run study up")
     if remote != spec.remote:
         leads_to = mask_passwords(remote) or "nothing"
-        raise StudyError(
-            f"the git remote `heroku` leads to {leads_to}, not to {spec.remote}",
-            "If it is not yours to keep: git remote remove heroku. Then: uv run study up",
-        )
+        cause = f"the git remote `heroku` leads to {leads_to}, not to {spec.remote}"
+        remedy = "If it is not yours to keep: git remote remove heroku. Then: uv run study up"
+        raise StudyError(cause, remedy)
     return app
 
 
@@ -136,10 +135,8 @@ def wait_for_ad(heroku: Heroku, link: str, version: int) -> None:
         web = [dyno for dyno in heroku.read_json("ps") if dyno["type"] == "web"]
         states = [dyno["state"] for dyno in web if dyno["release"]["version"] >= version]
         if not web and waited > SECONDS_WITHOUT_DYNO:
-            raise StudyError(
-                "The new version is on Heroku, but no web process runs it.",
-                f"Start one: heroku ps:scale web=1 --app {heroku.app}",
-            )
+            remedy = f"Start one: heroku ps:scale web=1 --app {heroku.app}"
+            raise StudyError("The new version is on Heroku, but no web process runs it.", remedy)
         if "crashed" in states:
             wrong = "the server did not start"
             break
@@ -148,10 +145,8 @@ def wait_for_ad(heroku: Heroku, link: str, version: int) -> None:
     log = heroku.read("logs", "--num", "100").out.splitlines()
     end = _quote([line.partition(" ")[2] for line in log if "[web." in line])
     back = f"To go back to the version before: heroku rollback --app {heroku.app}"
-    raise StudyError(
-        f"The new version does not serve: {wrong}. Its log ends:\n{end}",
-        f"Correct that, commit, and run the same command again. {back}",
-    )
+    remedy = f"Correct that, commit, and run the same command again. {back}"
+    raise StudyError(f"The new version does not serve: {wrong}. Its log ends:\n{end}", remedy)
 
 
 def find_ad_problem(link: str) -> str:

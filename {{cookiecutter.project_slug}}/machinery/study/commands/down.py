@@ -38,10 +38,9 @@ def down(pause: bool, confirmed: str | None) -> None:
     if pause:
         return pause_app(heroku, app)
     if not confirmed and not sys.stdin.isatty():
-        raise StudyError(
-            "This would destroy the app, and there is no terminal to confirm it in.",
-            f"To confirm it: uv run study down --app {name}",
-        )
+        cause = "This would destroy the app, and there is no terminal to confirm it in."
+        remedy = f"To confirm it: uv run study down --app {name}"
+        raise StudyError(cause, remedy)
     refuse_other_name(confirmed or name, name)
     out = folder / "data" / f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
     participants = open_participants(config.read(folder, app.config))

@@ -47,10 +47,9 @@ def refuse_what_is_online(settings: Config) -> None:
     """Raise StudyError if psiTurk would behave as on Heroku, or write to another computer."""
     for name in ("ON_CLOUD", "ON_HEROKU"):  # psiTurk reads either, whatever its value
         if name in settings.environment:
-            raise StudyError(
-                f"psiTurk would use its settings for the cloud: {settings.origin(name)} is set.",
-                f"Remove it, then try again. In a terminal: unset {name}",
-            )
+            cause = f"psiTurk would use its settings for the cloud: {settings.origin(name)} is set."
+            remedy = f"Remove it, then try again. In a terminal: unset {name}"
+            raise StudyError(cause, remedy)
     url = settings.value("Database Parameters", "database_url")
     server = url.partition("://")[2].rpartition("@")[2]
     if not url.startswith("sqlite") and not re.match(LOCAL_SERVER, server):
@@ -69,10 +68,9 @@ def serving(settings: Config) -> Iterator[str]:
     """
     host, port = settings.study.host, settings.study.port
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
-        raise StudyError(
-            f"Port {port} on {host} is busy: perhaps another preview is still running.",
-            f"Stop it, or use another port: `uv run study preview --port {port + 1}`.",
-        )
+        cause = f"Port {port} on {host} is busy: perhaps another preview is still running."
+        remedy = f"Stop it, or use another port: `uv run study preview --port {port + 1}`."
+        raise StudyError(cause, remedy)
     address = f"http://{host}:{port}"
     # Out of reach of Ctrl-C, which it would get beside the SIGTERM below and print a traceback.
     server = subprocess.Popen([sys.executable, "-m", "study.server"], start_new_session=True)

@@ -106,10 +106,9 @@ def read_spec(folder: Path) -> AppSpec:
         table = tomllib.loads(text)["tool"]["psiturk-heroku"]
         spec = AppSpec(*(table[name] for name in ("app", "region", "team", "database")))
     except (OSError, ValueError, KeyError) as error:
-        raise StudyError(
-            f"This folder holds no study that can be read ({error}).",
-            "Go to the study's own folder, where pyproject.toml and config.txt are.",
-        ) from error
+        cause = f"This folder holds no study that can be read ({error})."
+        remedy = "Go to the study's own folder, where pyproject.toml and config.txt are."
+        raise StudyError(cause, remedy) from error
     if not re.fullmatch(APP_NAME, spec.app):
         raise StudyError(
             f"{spec.app!r} cannot be the name of an app. Heroku takes 3 to 30 lower-case "

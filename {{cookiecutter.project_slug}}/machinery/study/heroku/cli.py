@@ -93,10 +93,8 @@ class Heroku:
         command cannot be run at all; any other failure is in the result.
         """
         if not self.program:
-            raise StudyError(
-                "The heroku command is not installed.",
-                f"Get it from {INSTALL}\nand log in: heroku login",
-            )
+            remedy = f"Get it from {INSTALL}\nand log in: heroku login"
+            raise StudyError("The heroku command is not installed.", remedy)
         # Windows runs batch files in its own shell, which would change these characters.
         is_batch_file = self.program.lower().endswith((".cmd", ".bat"))
         if is_batch_file and re.search(r'[&|<>^%"]', "".join(command)):
@@ -150,10 +148,8 @@ def check_version(result: CommandResult) -> None:
     found = re.search(r"heroku/(\d+)\.(\d+)", result.out)
     if not found or tuple(map(int, found.groups())) < OLDEST_VERSION:
         version = result.out.strip() or "it names no version"
-        raise StudyError(
-            f"The heroku command is too old ({version}).",
-            f"Update it: heroku update\nIf that does not help, install it anew: {INSTALL}",
-        )
+        remedy = f"Update it: heroku update\nIf that does not help, install it anew: {INSTALL}"
+        raise StudyError(f"The heroku command is too old ({version}).", remedy)
 
 
 def check_login(result: CommandResult) -> str:

@@ -104,10 +104,9 @@ class Repository:
         if inside.returncode == NOT_FOUND:
             raise StudyError("git is not installed.", "Get it from https://git-scm.com/downloads")
         if inside.returncode or inside.stdout.strip() or not self.committed_config:
-            raise StudyError(
-                "This folder is not a git repository of its own with config.txt committed.",
-                "Run: git init -b main\n     git add --all\n     git commit -m Start",
-            )
+            cause = "This folder is not a git repository of its own with config.txt committed."
+            remedy = "Run: git init -b main\n     git add --all\n     git commit -m Start"
+            raise StudyError(cause, remedy)
         if self.remote not in ("", remote):
             cause = f"The git remote `heroku` leads to {self.remote}, not to this study's app"
             raise StudyError(
@@ -122,10 +121,8 @@ class Repository:
         """Raise StudyError if the address cannot have a commit of its own."""
         if not self.branch:
             cause = "No branch is checked out (git calls it a detached HEAD)"
-            raise StudyError(
-                f"{cause}, so the study's address could not be committed.",
-                "Check out your branch: git switch main",
-            )
+            remedy = "Check out your branch: git switch main"
+            raise StudyError(f"{cause}, so the study's address could not be committed.", remedy)
         written = self.config.read_text(encoding="utf-8")
         if _without_address(written) != _without_address(self.committed_config):
             cause = "config.txt has changes that are not committed"
@@ -141,18 +138,14 @@ class Repository:
         # Bytes, to keep the file's line endings.
         text, found = ADDRESS_LINE.subn(line, self.config.read_bytes().decode("utf-8"), count=1)
         if not found:
-            raise StudyError(
-                "config.txt has no line for the study's address.",
-                f"Write into its part [HIT Configuration], and commit: {line}",
-            )
+            remedy = f"Write into its part [HIT Configuration], and commit: {line}"
+            raise StudyError("config.txt has no line for the study's address.", remedy)
         self.config.write_bytes(text.encode("utf-8"))
         contact = value_in(text, "Task Parameters", "contact_email_on_error") or ""
         commit = (*COMMIT, ADDRESS_MESSAGE, "--no-verify", "--", "config.txt")
         if reason := reason_of(self.git(*self._commit_settings(contact), *commit)):
-            raise StudyError(
-                f"git could not commit the study's address: {reason}",
-                "Commit it yourself: git commit -m Address config.txt",
-            )
+            remedy = "Commit it yourself: git commit -m Address config.txt"
+            raise StudyError(f"git could not commit the study's address: {reason}", remedy)
 
     def _commit_settings(self, contact: str) -> list[str]:
         """Options of git with which a commit succeeds, in its user's name if git knows it."""
