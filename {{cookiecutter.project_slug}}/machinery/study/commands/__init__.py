@@ -25,7 +25,7 @@ def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:
     app = None
     if not local:
         spec = read_spec(folder)
-        app, _ = fetch_app(Heroku(spec.app))
+        app = fetch_app(Heroku(spec.app))
         if not app:
             remedy = "For data on this machine, add --local. To make the app: uv run study up"
             raise StudyError(f"There is no app {spec.app} on Heroku yet.", remedy)

@@ -20,7 +20,7 @@ from study import config
 from study.config import Config
 from study.excluded import FILE, fingerprint, read_excluded
 from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
-from study.heroku.cli import CommandResult, Heroku
+from study.heroku.cli import Heroku
 from study.heroku.git import Repository
 from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted
 from study.messages import StudyError, pluralize
@@ -46,7 +46,6 @@ class CheckContext:
     spec: AppSpec
     settings: Config | None  # None if they cannot be read
     app: AppState | None = None  # also None if Heroku cannot be asked
-    answers: dict[str, CommandResult] = field(default_factory=dict)
     participants: "Participants | None" = None  # opened by the check of the database
     lines: list[Line] = field(default_factory=list)
 
@@ -95,13 +94,11 @@ def build_context(folder: Path) -> CheckContext:
     """Read the app, if possible, and the settings; the lines say what could not be read."""
     context = CheckContext(folder, read_spec(folder), None)
     try:
-        context.app, context.answers = fetch_app(Heroku(context.spec.app), **QUERIES)
-        if not context.app:
-            problem = f"there is no app {context.spec.app}: uv run study up"
-            context.lines.append(("app", "yellow", problem))
+        context.app = fetch_app(Heroku(context.spec.app), **QUERIES)
+        problem = "" if context.app else f"there is no app {context.spec.app}: uv run study up"
     except StudyError as error:
         problem = f"not checked. {error.cause} {error.remedy}".replace("\n", " ")
-        context.lines.append(("app", "yellow", problem))
+    context.lines += [("app", "yellow", problem)] if problem else []
     try:
         context.settings = config.read(folder, context.app.config if context.app else None)
         _ = context.settings.study  # raises StudyError

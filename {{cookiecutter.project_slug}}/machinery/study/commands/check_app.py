@@ -116,7 +116,7 @@ def connected(context: CheckContext) -> Iterator[Finding]:
 
 def backups(context: CheckContext) -> Iterator[Finding]:
     """Heroku should back up the database every day."""
-    if daily := re.search(r"daily at .+", context.answers["schedules"].out):
+    if daily := re.search(r"daily at .+", context.app.answers["schedules"].out):
         yield "green", daily[0]
     elif context.app.databases:
         command = context.heroku("pg:backups:schedule DATABASE_URL --at '02:00 UTC'")
@@ -138,7 +138,7 @@ def ad(context: CheckContext) -> Iterator[Finding]:
 
 def version(context: CheckContext) -> Iterator[Finding]:
     """The app should run the commit in this folder."""
-    answer = context.answers["releases"]
+    answer = context.app.answers["releases"]
     running = "" if answer.exit_code else find_deployed_commit(answer.json())
     here = Repository(context.folder).head
     if not running:

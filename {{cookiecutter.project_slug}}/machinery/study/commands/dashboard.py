@@ -5,7 +5,7 @@ import signal
 
 import click
 
-from study.commands.preview import ending_quietly, serving
+from study.commands.preview import serving
 
 
 @click.command()
@@ -21,7 +21,7 @@ def dashboard(port: int, scheduler: bool) -> None:
 
     password = prepare_environment(port, scheduler)
     os.environ["PSITURK_ERRORLOG"] = "-"
-    with ending_quietly(), serving(config.load()) as address:
+    with serving(config.load()) as address:
         print(f"\nDashboard:  {address}/dashboard/   name: researcher   password: {password}")
         print("Press Ctrl-C to stop it.", flush=True)
         signal.pause()

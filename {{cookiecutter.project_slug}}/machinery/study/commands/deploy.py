@@ -89,7 +89,7 @@ def check_everything(folder: Path, spec: AppSpec, heroku: Heroku) -> AppState:
 
 def fetch_ready_app(spec: AppSpec, heroku: Heroku, remote: str) -> AppState:
     """Fetch the app. Raises StudyError if a push would not lead to one with a database."""
-    app, _ = fetch_app(heroku)
+    app = fetch_app(heroku)
     if not app:
         raise StudyError(f"the app {spec.app} is not there", "Make it: uv run study up")
     if not app.config.get("DATABASE_URL"):

@@ -32,7 +32,7 @@ def down(pause: bool, confirmed: str | None) -> None:
     folder = Path.cwd()
     name = read_spec(folder).app
     heroku = Heroku(name)
-    app, _ = fetch_app(heroku)
+    app = fetch_app(heroku)
     if not app:
         raise StudyError(f"There is no app {name} on Heroku.", "Nothing is left to take down.")
     if pause:
@@ -61,7 +61,7 @@ def down(pause: bool, confirmed: str | None) -> None:
         )
     participants.engine.dispose()
     result = heroku.run("apps:destroy", "--confirm", name)
-    if fetch_app(heroku)[0]:
+    if fetch_app(heroku):
         raise problem(result, f"destroying {name}")
     print(f"The app {name} is gone. The data are in {out}")
 
@@ -97,9 +97,8 @@ def save(heroku: Heroku, app: AppState, participants: Participants, out: Path, k
 
 def describe_cost(verb: str, app: AppState, with_dynos: bool) -> str:
     """List the prices of the app's databases and, if asked for, of its dynos."""
-    dynos = [dyno["size"] for dyno in app.web_dynos] if with_dynos else []
-    plans = [database.plan for database in app.databases]
-    items = [(f"{size} dyno", size) for size in dynos] + [(plan, plan) for plan in plans]
+    items = [(f"{dyno['size']} dyno", dyno["size"]) for dyno in app.web_dynos if with_dynos]
+    items += [(database.plan, database.plan) for database in app.databases]
     lines = [f"  {words}, {find_price(item) or '?'} USD a month" for words, item in items]
     return "\n".join([f"{verb} (prices of {PLANS['checked']}):", *(lines or ["  nothing"])])
 

@@ -34,7 +34,7 @@ def preview(port: int | None, browser: bool) -> None:
         os.environ["PSITURK_PORT"] = str(port)
     os.environ |= {"STUDY_PREVIEW": "1", "PSITURK_THREADS": "1", "PSITURK_ERRORLOG": "-"}
     os.environ["PYTHONUNBUFFERED"] = "1"  # the server's output appears at once, and only once
-    with ending_quietly(), serving(config.load()) as address:
+    with serving(config.load()) as address:
         print(f'\nThe study:  {address}    (there, choose "Try the study")')
         print("Edits in templates/ and static/ appear when you reload the page. After an edit in")
         print("config.txt or custom.py, press Ctrl-C and start the preview again.\n", flush=True)
@@ -64,8 +64,11 @@ def refuse_what_is_online(settings: Config) -> None:
 def serving(settings: Config) -> Iterator[str]:
     """Run the server in a process of its own; yield its address once it answers.
 
-    Raises StudyError if the port is busy or the server does not start.
+    Ctrl-C and a closed terminal end the body without a traceback. Raises StudyError if the port
+    is busy or the server does not start.
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # raises KeyboardInterrupt
     host, port = settings.study.host, settings.study.port
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         cause = f"Port {port} on {host} is busy: perhaps another preview is still running."
@@ -75,14 +78,16 @@ def serving(settings: Config) -> Iterator[str]:
     # Out of reach of Ctrl-C, which it would get beside the SIGTERM below and print a traceback.
     server = subprocess.Popen([sys.executable, "-m", "study.server"], start_new_session=True)
     try:
-        wait_until_it_answers(server, address)
-        yield address
+        with contextlib.suppress(KeyboardInterrupt):
+            wait_until_it_answers(server, address)
+            yield address
     finally:
         server.terminate()
         try:
             server.wait(SECONDS_TO_STOP)  # it finishes its running requests
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             server.kill()
+    print("\nStopped.", flush=True)
 
 
 def wait_until_it_answers(server: subprocess.Popen, address: str) -> None:
@@ -94,14 +99,3 @@ def wait_until_it_answers(server: subprocess.Popen, address: str) -> None:
             return
         time.sleep(0.05)
     raise StudyError("The server did not start.", "The lines above say why.")
-
-
-@contextlib.contextmanager
-def ending_quietly() -> Iterator[None]:
-    """End the body without a traceback on Ctrl-C or when the terminal is closed."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)  # raises KeyboardInterrupt
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("\nStopped.", flush=True)

@@ -16,7 +16,7 @@ from sqlalchemy import Row, case, func, select
 from study import config
 from study.database.reader import Participants, open_participants
 from study.heroku.app import AppState, fetch_app, read_spec
-from study.heroku.cli import CommandResult, Heroku
+from study.heroku.cli import Heroku
 from study.messages import pluralize
 from study.statuses import FINISHED, QUIT, STATUS_NAMES, UNPAID_MODES
 
@@ -44,10 +44,10 @@ def status(local: bool) -> None:
     folder, app = Path.cwd(), None
     if not local:
         name = read_spec(folder).app
-        app, results = fetch_app(Heroku(name), size=("pg:info",))
+        app = fetch_app(Heroku(name), size=("pg:info",))
         print(f"App {name}" if app else f"There is no app {name} yet. On this machine:")
     settings = config.read(folder, app.config if app else None)
-    lines = describe_server(app, results["size"]) if app else []
+    lines = describe_server(app) if app else []
     participants = open_participants(settings)
     if participants.table is None:
         lines.append(f"Nobody has opened the study yet ({participants.place}).")
@@ -60,12 +60,12 @@ def status(local: bool) -> None:
     print("\n".join(lines))
 
 
-def describe_server(app: AppState, size: CommandResult) -> list[str]:
+def describe_server(app: AppState) -> list[str]:
     """The dynos, and in Heroku's own words how full the database is."""
     dynos = [f"{dyno['name']} {dyno['state']} ({dyno['size']})" for dyno in app.web_dynos]
     lines = [f"Server     {', '.join(dynos) or 'off: nobody can take part'}"]
     if app.plan:
-        full = re.search(r"Data Size:\s*(.+)", size.out)
+        full = re.search(r"Data Size:\s*(.+)", app.answers["size"].out)
         lines.append(
             f"Database   {app.plan}, {full[1].strip() if full else 'its size is not known'}"
         )

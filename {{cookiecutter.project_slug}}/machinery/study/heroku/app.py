@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,7 +33,6 @@ class AppSpec:
 
     @property
     def remote(self) -> str:
-        """The URL of the git remote `heroku`."""
         return f"https://git.heroku.com/{self.app}.git"
 
 
@@ -53,6 +52,7 @@ class AppState:
 
     info: dict
     config: dict[str, str]
+    answers: dict[str, CommandResult] = field(default_factory=dict)  # to further queries
 
     @property
     def exists(self) -> bool:
@@ -118,12 +118,10 @@ def read_spec(folder: Path) -> AppSpec:
     return spec
 
 
-def fetch_app(
-    heroku: Heroku, **commands: tuple[str, ...]
-) -> tuple[AppState | None, dict[str, CommandResult]]:
-    """Fetch the app, None if there is none, and the results of further commands.
+def fetch_app(heroku: Heroku, **commands: tuple[str, ...]) -> AppState | None:
+    """Fetch the app, None if there is none, and the answers to further commands.
 
-    Raises StudyError if Heroku does not say; the further results may be failures.
+    Raises StudyError if Heroku does not say; the further answers may be failures.
     """
     results = heroku.read_all(QUERIES | commands)
     try:
@@ -131,7 +129,7 @@ def fetch_app(
     except StudyError:
         check_login(heroku.read("auth:whoami"))  # without a login, other commands fail oddly
         raise
-    return (app if app.exists else None), results
+    return app if app.exists else None
 
 
 def parse_app(name: str, results: dict[str, CommandResult]) -> AppState:
@@ -144,4 +142,4 @@ def parse_app(name: str, results: dict[str, CommandResult]) -> AppState:
             raise StudyError(cause, f"Choose another `app` {IN_PYPROJECT}")
         if results[query].exit_code:
             raise problem(results[query], purpose)
-    return AppState(*(results[query].json() for query in QUERIES))
+    return AppState(*(results[query].json() for query in QUERIES), results)

@@ -102,15 +102,10 @@ class Heroku:
                 'A value contains one of the characters & | < > ^ % ", which Windows would change.',
                 f"Set it in the browser: https://dashboard.heroku.com/apps/{self.app}/settings",
             )
-        process = subprocess.Popen(
-            [self.program, *self.arguments(*command)[1:]],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-        )
+        words = [self.program, *self.arguments(*command)[1:]]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        text = {"encoding": "utf-8", "errors": "replace"}
+        process = subprocess.Popen(words, env=self.environment, **pipes, **text)
         started = time.monotonic()
         while (waited := time.monotonic() - started) < seconds:
             try:
