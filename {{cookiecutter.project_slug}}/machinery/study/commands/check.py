@@ -35,7 +35,6 @@ QUERIES = {
     "schedules": ("pg:backups:schedules",),
 }
 Finding = tuple[str, str]  # red, yellow or green, and a sentence
-Line = tuple[str, str, str]  # what it is about, and a finding
 
 
 @dataclass
@@ -47,7 +46,7 @@ class CheckContext:
     settings: Config | None  # None if they cannot be read
     app: AppState | None = None  # also None if Heroku cannot be asked
     participants: "Participants | None" = None  # opened by the check of the database
-    lines: list[Line] = field(default_factory=list)
+    lines: list[tuple[str, str, str]] = field(default_factory=list)  # a check's name, a finding
 
     @property
     def recruiter(self) -> Recruiter:
@@ -57,9 +56,6 @@ class CheckContext:
     def heroku(self, command: str) -> str:
         """Return a command for the reader to type."""
         return f"heroku {command} --app {self.spec.app}"
-
-
-Check = Callable[[CheckContext], Iterator[Finding]]  # its name begins its lines
 
 
 @click.command()
@@ -107,7 +103,7 @@ def build_context(folder: Path) -> CheckContext:
     return context
 
 
-def list_checks(context: CheckContext) -> list[Check]:
+def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator[Finding]]]:
     """Return the checks that can be made, in the order of their lines."""
     from study.commands import check_app as app
 

@@ -62,16 +62,13 @@ def deploy() -> None:
 
 
 def check_everything(folder: Path, spec: AppSpec, heroku: Heroku) -> AppState:
-    """Print a line for each check; return the app.
-
-    Raises StudyError with all remedies if a check fails. Passages left to fill in do
-    not stop a deploy: a pilot needs no ethics board.
-    """
+    """Print a line for each check; return the app. Raises StudyError with all remedies."""
     remedies = []
     for what, find, remedy in CHECKS:
         found = find(folder)
         say(f"  NO   {what}: {found}" if found else f"  ok   {what}")
         remedies += [remedy] if found else []
+    # These do not stop a deploy: a pilot needs no ethics board.
     todo = "; ".join(f"{page}: {', '.join(n)}" for page, n in find_todo_spots(folder).items())
     say(f"  note left to fill in: {todo}" if todo else "  ok   nothing left to fill in")
     try:
@@ -103,10 +100,7 @@ def fetch_ready_app(spec: AppSpec, heroku: Heroku, remote: str) -> AppState:
 
 
 def wait_for_release(heroku: Heroku, commit: str, pushed: bool) -> int:
-    """Wait for the release phase; return the version that the commit was released as.
-
-    Raises StudyError if the push or the release phase failed.
-    """
+    """Wait for the release phase; return its version. Raises StudyError if that did not work."""
     for _ in poll(SECONDS_FOR_RELEASE, pause=2):
         releases = heroku.read_json("releases", "--num", "100")
         # Heroku describes what a push made as "Deploy" and the commit's first digits.
@@ -126,10 +120,7 @@ def wait_for_release(heroku: Heroku, commit: str, pushed: bool) -> int:
 
 
 def wait_for_ad(heroku: Heroku, link: str, version: int) -> None:
-    """Wait until a web dyno runs this version and psiTurk shows the ad.
-
-    Raises StudyError, with the last lines of the log, if that does not happen.
-    """
+    """Wait until a web dyno runs this version and shows the ad. Raises StudyError with the log."""
     wrong = "no answer"
     for waited in poll(SECONDS_FOR_BOOT, pause=1):
         web = [dyno for dyno in heroku.read_json("ps") if dyno["type"] == "web"]

@@ -68,17 +68,16 @@ def read_ids(file: Path) -> Iterator[str]:
     """
     lines = read_lines(file, "Nothing was changed.")
     try:
-        rows = list(csv.reader(lines))
+        rows = list(enumerate(csv.reader(lines), 1))
     except csv.Error as error:
         raise StudyError(f"{file} is no CSV file: {error}.", "Nothing was changed.") from error
-    header = [name.strip().lower() for name in rows[0]] if rows else []
+    header = [name.strip().lower() for name in rows[0][1]] if rows else []
     column = next((header.index(name) for name in ID_COLUMNS if name in header), None)
     if column is None and len(header) > 1:
-        raise StudyError(
-            f"{file} has several columns, and none is named {', '.join(ID_COLUMNS)}.",
-            "Use data/identifiers.csv of the earlier study, or a text file with one id per line.",
-        )
-    for number, row in enumerate(rows[column is not None :], 1 + (column is not None)):
+        cause = f"{file} has several columns, and none is named {', '.join(ID_COLUMNS)}."
+        remedy = "data/identifiers.csv of the earlier study, or a text file with one id per line."
+        raise StudyError(cause, f"Use {remedy}")
+    for number, row in rows if column is None else rows[1:]:
         worker = row[column or 0].strip() if len(row) > (column or 0) else ""
         if not worker or worker.startswith("#") or worker.startswith(TEST_MODES):
             continue

@@ -140,14 +140,12 @@ def find_differences(run: Provisioning) -> list[str]:
 
 def describe(run: Provisioning, missing: list, notes: list[str]) -> dict:
     """The state for scripts: names and addresses, no secrets."""
+    state = run.state
     return {
         "app": run.spec.app,
-        "address": f"https://{run.state.domain}" if run.state.exists else None,
-        "databases": [
-            {"name": each.name, "plan": each.plan, "state": each.state}
-            for each in run.state.databases
-        ],
-        "config_vars": sorted(run.state.config),
+        "address": f"https://{state.domain}" if state.exists else None,
+        "databases": [{"name": d.name, "plan": d.plan, "state": d.state} for d in state.databases],
+        "config_vars": sorted(state.config),
         "missing": [step.name for step in missing],
         "notes": notes,
         "monthly_usd": monthly_price(run),

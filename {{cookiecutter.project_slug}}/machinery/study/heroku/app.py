@@ -80,7 +80,6 @@ class AppState:
 
     @property
     def web_dynos(self) -> list[dict]:
-        """The dynos that serve participants."""
         return [dyno for dyno in self.info["dynos"] if dyno["type"] == "web"]
 
     @property

@@ -155,13 +155,9 @@ def check_login(result: CommandResult) -> str:
 
 
 def problem(result: CommandResult, doing: str, remedy: str = "") -> StudyError:
-    """Explain a command that failed while ``doing`` something.
-
-    ``remedy`` is for a refusal that only the caller can explain.
-    """
+    """Explain a failure while ``doing`` something, a refusal of another kind by ``remedy``."""
     no_login = result.exit_code == 100 or result.error_id == "unauthorized"
     attempts = len(PAUSES_BEFORE_RETRY) + 1
-    words = result.message or f"exit code {result.exit_code}"
     explanations = (
         (no_login and os.environ.get("HEROKU_API_KEY"),
          "Heroku does not accept the key in the variable HEROKU_API_KEY.",
@@ -180,7 +176,7 @@ def problem(result: CommandResult, doing: str, remedy: str = "") -> StudyError:
         (result.is_transient,
          f"Heroku is busy or has a fault; {doing} failed {attempts} times.",
          "See https://status.heroku.com and wait some minutes."),
-        (True, f"Heroku refused {doing}: {words}",
+        (True, f"Heroku refused {doing}: {result.message or f'exit code {result.exit_code}'}",
          remedy or "See what Heroku says: heroku auth:whoami"),
     )  # fmt: skip
     return next(StudyError(cause, then) for applies, cause, then in explanations if applies)

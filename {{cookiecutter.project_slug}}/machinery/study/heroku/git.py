@@ -46,14 +46,10 @@ class Repository:
         self.environment |= {"GIT_TERMINAL_PROMPT": "0"}  # fail rather than ask for a password
 
     def git(self, *command: str, **options) -> subprocess.CompletedProcess:
-        """Run git in the folder."""
         return run("git", *command, cwd=self.folder, env=self.environment, **options)
 
     def start(self, message: str, contact: str) -> bool:
-        """Make the folder a repository with one commit, whatever the user's git settings.
-
-        Returns whether that succeeded.
-        """
+        """Make one commit of the folder, whatever git's settings; return whether that worked."""
         self.git("init", "--quiet", "--initial-branch=main")
         settings = [*self._commit_settings(contact), "-c", "core.excludesFile="]
         self.git(*settings, "add", "--all")
@@ -92,7 +88,7 @@ class Repository:
     @property
     def committed_domain(self) -> str:
         """The study's address in it, without https://; empty if there is none yet."""
-        return domain_in(self.committed_config)
+        return value_in(self.committed_config, "HIT Configuration", "ad_url_domain") or ""
 
     def push(self) -> bool:
         """Push the branch to Heroku's `main`, with git's own lines; return whether it worked."""
@@ -126,10 +122,9 @@ class Repository:
         written = self.config.read_text(encoding="utf-8")
         if _without_address(written) != _without_address(self.committed_config):
             cause = "config.txt has changes that are not committed"
-            raise StudyError(
-                f"{cause}, and the study's address needs a commit of its own there.",
-                'Commit them: git commit -m "Change settings" config.txt',
-            )
+            need = "the study's address needs a commit of its own there."
+            remedy = 'Commit them: git commit -m "Change settings" config.txt'
+            raise StudyError(f"{cause}, and {need}", remedy)
 
     def write_domain(self, domain: str) -> None:
         """Write the address into config.txt and commit that line; raises StudyError."""
@@ -155,19 +150,12 @@ class Repository:
         return settings
 
 
-def domain_in(text: str) -> str:
-    """The study's address, without https://; empty if there is none yet."""
-    return value_in(text, "HIT Configuration", "ad_url_domain") or ""
-
-
 def is_heroku_domain(domain: str) -> bool:
     """Whether Heroku gave an app this address; any other is a custom domain."""
     return domain.endswith(".herokuapp.com")
 
 
 def _without_address(text: str) -> list[str]:
-    """The lines of config.txt without an address of Heroku, which may be new or gone."""
-    domain = domain_in(text)
-    if not domain or is_heroku_domain(domain):
-        text = ADDRESS_LINE.sub("ad_url_domain =", text)
-    return text.strip().splitlines()
+    """The lines of config.txt without an address of Heroku's, which may be new or gone."""
+    address = r"(?m)^ad_url_domain[ \t]*=[ \t]*(\S*\.herokuapp\.com)?[ \t]*$"
+    return re.sub(address, "", text).strip().splitlines()

@@ -46,7 +46,6 @@ class Provisioning:
 
     @property
     def missing(self) -> list:
-        """The steps that are not done yet."""
         return [step for step in self.steps if not step.is_done(self)]
 
     @property
@@ -81,10 +80,10 @@ class Provisioning:
         team, owner = (info.get("team") or {}).get("name", ""), info["owner"]["email"]
         if team != spec.team or (not team and owner != self.account):
             cause = f"The app {spec.app} exists and belongs to {team or owner}"
-            raise StudyError(
-                f"{cause}; you are logged in as {self.account}.",
-                f"Log in as its owner (heroku login), or correct `app` and `team` {IN_PYPROJECT}",
+            remedy = (
+                f"Log in as its owner (heroku login), or correct `app` and `team` {IN_PYPROJECT}"
             )
+            raise StudyError(f"{cause}; you are logged in as {self.account}.", remedy)
         is_ours = self.has_remote or self.repository.committed_domain == state.domain
         if state.is_deployed and not is_ours:
             raise StudyError(
