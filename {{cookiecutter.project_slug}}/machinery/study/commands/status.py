@@ -75,8 +75,7 @@ def describe_server(app: AppState) -> list[str]:
 def count_participants(participants: Participants, cutoff: int) -> tuple[list[Row], list[float]]:
     """Let the database count; also return the seconds that each who finished took.
 
-    ``cutoff`` is psiTurk's cutoff_time in minutes: whoever began earlier and has not finished
-    no longer counts as in progress.
+    Who has not finished ``cutoff`` minutes (psiTurk's cutoff_time) after the beginning is gone.
     """
     columns = participants.table.c
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -129,13 +128,11 @@ def describe_participants(groups: list[Row], durations: list[float], cutoff: int
     last = max(group.last for group in real if group.last)
     lines.append(f"Arrived    first {first:%Y-%m-%d %H:%M}, last {last:%Y-%m-%d %H:%M} UTC")
     if durations:
-        minutes = median(durations) / 60
-        lines.append(f"Duration   median {minutes:.1f} minutes of those who finished")
+        minutes = f"{median(durations) / 60:.1f} minutes"
+        lines.append(f"Duration   median {minutes} of those who finished")
     arrived, ended = sum(group.arrived for group in real), sum(group.ended for group in real)
-    lines.append(
-        f"Last {RECENT_MINUTES} minutes: {arrived} arrived, {ended} finished "
-        "(psiTurk does not note when a record was saved)"
-    )
+    note = "(psiTurk does not note when a record was saved)"
+    lines.append(f"Last {RECENT_MINUTES} minutes: {arrived} arrived, {ended} finished {note}")
     return lines
 
 

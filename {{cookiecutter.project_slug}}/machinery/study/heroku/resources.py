@@ -80,10 +80,8 @@ class Provisioning:
         team, owner = (info.get("team") or {}).get("name", ""), info["owner"]["email"]
         if team != spec.team or (not team and owner != self.account):
             cause = f"The app {spec.app} exists and belongs to {team or owner}"
-            remedy = (
-                f"Log in as its owner (heroku login), or correct `app` and `team` {IN_PYPROJECT}"
-            )
-            raise StudyError(f"{cause}; you are logged in as {self.account}.", remedy)
+            then = f"Log in as its owner (heroku login), or correct `app` and `team` {IN_PYPROJECT}"
+            raise StudyError(f"{cause}; you are logged in as {self.account}.", then)
         is_ours = self.has_remote or self.repository.committed_domain == state.domain
         if state.is_deployed and not is_ours:
             raise StudyError(
@@ -109,9 +107,7 @@ class Provisioning:
 
 
 class RemoteStep:
-    """The git remote, which ties the folder to the app."""
-
-    name = "git remote"
+    name = "git remote"  # it ties the folder to the app
 
     def is_done(self, run: Provisioning) -> bool:
         return run.has_remote
@@ -124,14 +120,11 @@ class RemoteStep:
 
 
 class AddressStep:
-    """The app's address, committed in config.txt."""
-
-    name = "address"
+    name = "address"  # the app's, committed in config.txt
 
     def is_done(self, run: Provisioning) -> bool:
         written = run.repository.committed_domain
-        is_custom = bool(written) and not is_heroku_domain(written)
-        return is_custom or written == run.state.domain != ""
+        return bool(written) and (written == run.state.domain or not is_heroku_domain(written))
 
     def describe(self, run: Provisioning) -> str:
         return f'git {" ".join(COMMIT)} "{ADDRESS_MESSAGE}" -- config.txt'
@@ -174,8 +167,6 @@ class HerokuStep:
 
 
 class AppStep(HerokuStep):
-    """The app itself."""
-
     name = "app"
     remedy = f"Correct `app`, `region` or `team` {IN_PYPROJECT}"
 
