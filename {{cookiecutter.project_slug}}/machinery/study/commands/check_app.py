@@ -4,11 +4,15 @@ import re
 from collections.abc import Iterator
 
 from study.commands.check import CheckContext, Finding
+from study.commands.deploy import find_ad_problem
 from study.commands.status import INCIDENTS, count_incidents
 from study.config import is_on_cloud
+from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
+from study.database.reader import open_participants
 from study.heroku.app import PLANS
 from study.heroku.git import Repository
 from study.messages import StudyError, pluralize
+from study.recruiters import debug_link
 from study.statuses import TEST_MODES
 
 OUR_CONNECTIONS = 2  # of `study data` and the release phase
@@ -49,9 +53,6 @@ def dynos(context: CheckContext) -> Iterator[Finding]:
 
 def address(context: CheckContext) -> Iterator[Finding]:
     """The app must show its invitation at its own address."""
-    from study.commands.deploy import find_ad_problem
-    from study.recruiters import debug_link
-
     url = f"https://{context.app.domain}"
     # A debug participant's first look at the invitation stores nothing (psiturk/experiment.py).
     if problem := find_ad_problem(url + debug_link()):
@@ -62,8 +63,6 @@ def address(context: CheckContext) -> Iterator[Finding]:
 
 def database(context: CheckContext) -> Iterator[Finding]:
     """The data must be in a Postgres that answers. Test runs and other databases are named."""
-    from study.database.reader import open_participants
-
     url = context.settings.value("Database Parameters", "database_url")
     # psiTurk refuses the other two on a cloud server (psiturk/psiturk_config.py).
     if not url.startswith("postgres") or "localhost" in url or "sqlite" in url:
@@ -86,8 +85,6 @@ def database(context: CheckContext) -> Iterator[Finding]:
 
 def connected(context: CheckContext) -> Iterator[Finding]:
     """All worker processes together must fit into the plan's connections."""
-    from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
-
     limit = PLANS["databases"].get(context.app.plan, {}).get("connections")
     known = [PLANS["dynos"].get(dyno["size"]) for dyno in context.app.web_dynos]
     if not limit or not known or not all(known):
