@@ -2,9 +2,8 @@
 
 Every step first looks whether its part exists, so the command can be stopped anywhere and run
 again: it ends in the same state and buys nothing twice. What costs nothing is made at once.
-What costs money waits until somebody has seen the price and said yes.
-
-Standard library only: see study/heroku.
+What costs money waits until somebody has seen the price and said yes. Standard library only:
+see study/heroku.
 """
 
 import json
@@ -92,10 +91,8 @@ def show_plan(run: Provisioning, to_do: list) -> None:
 
 
 def costs_more(run: Provisioning) -> bool:
-    """Whether money will be spent that nobody has agreed to yet.
-
-    Without a database no server starts (release phase), so the database decides for both.
-    """
+    """Whether money will be spent that nobody has agreed to yet."""
+    # Without a database no server starts (release phase), so the database decides for both.
     return not run.database.is_done(run) and not run.state.databases
 
 

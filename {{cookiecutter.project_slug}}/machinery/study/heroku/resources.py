@@ -158,12 +158,12 @@ class HerokuStep:
             if self.is_done(run):
                 return
             if pause is None or not result.is_transient:
-                raise self.explain(run, problem(result, f"{self.doing} {what}", self.remedy))
+                raise self.explain(run) or problem(result, f"{self.doing} {what}", self.remedy)
             time.sleep(pause)
 
-    def explain(self, run: Provisioning, refusal: StudyError) -> StudyError:
-        """The error to raise, after Heroku has given this reason or none."""
-        return refusal
+    def explain(self, run: Provisioning) -> StudyError | None:
+        """The error to raise if what exists explains more than Heroku's words."""
+        return None
 
 
 class AppStep(HerokuStep):
@@ -217,18 +217,16 @@ class DatabaseStep(HerokuStep):
             return ["addons:wait"]
         return ["addons:create", run.spec.database, "--wait"]
 
-    def explain(self, run: Provisioning, refusal: StudyError) -> StudyError:
+    def explain(self, run: Provisioning) -> StudyError | None:
         if not run.state.databases:
-            return refusal
+            return None
         name, state = run.state.databases[0].name, run.state.databases[0].state
         remedy = {
             "provisioning": "Wait for it: heroku addons:wait",
             "provisioned": f"Put it to use: heroku pg:promote {name}",
         }.get(state, f"Remove it: heroku addons:destroy {name}")
-        return StudyError(
-            f"The database {name} cannot be used yet; Heroku calls it {state}.",
-            f"{remedy} --app {run.spec.app}",
-        )
+        cause = f"The database {name} cannot be used yet; Heroku calls it {state}."
+        return StudyError(cause, f"{remedy} --app {run.spec.app}")
 
 
 class ConfigStep(HerokuStep):
