@@ -124,21 +124,20 @@ def fetch_app(heroku: Heroku, **commands: tuple[str, ...]) -> AppState | None:
     """
     results = heroku.read_all(QUERIES | commands)
     try:
-        app = parse_app(heroku.app, results)
+        app = AppState(*(parse_query(heroku.app, name, results[name]) for name in QUERIES), results)
     except StudyError:
         check_login(heroku.read("auth:whoami"))  # without a login, other commands fail oddly
         raise
     return app if app.exists else None
 
 
-def parse_app(name: str, results: dict[str, CommandResult]) -> AppState:
-    """Return the app that the results of QUERIES describe. Raises StudyError if they failed."""
-    for query, purpose in PURPOSES.items():
-        if results[query].error_id == "not_found":
-            return AppState({}, {})
-        if results[query].error_id == "forbidden":
-            cause = f"Somebody else on Heroku already has an app named {name}."
-            raise StudyError(cause, f"Choose another `app` {IN_PYPROJECT}")
-        if results[query].exit_code:
-            raise problem(results[query], purpose)
-    return AppState(*(results[query].json() for query in QUERIES), results)
+def parse_query(app: str, name: str, result: CommandResult) -> dict:
+    """Parse the result of one of QUERIES; empty if there is no such app. Raises StudyError."""
+    if result.error_id == "not_found":
+        return {}
+    if result.error_id == "forbidden":
+        cause = f"Somebody else on Heroku already has an app named {app}."
+        raise StudyError(cause, f"Choose another `app` {IN_PYPROJECT}")
+    if result.exit_code:
+        raise problem(result, PURPOSES[name])
+    return result.json()

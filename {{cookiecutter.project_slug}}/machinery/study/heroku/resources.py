@@ -12,12 +12,13 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from study import config
 from study.heroku import cli
-from study.heroku.app import IN_PYPROJECT, QUERIES, AppState, describe_price, parse_app, read_spec
+from study.heroku.app import IN_PYPROJECT, QUERIES, AppState, describe_price, parse_query, read_spec
 from study.heroku.cli import CommandResult, Heroku, problem
 from study.heroku.git import ADDRESS_MESSAGE, COMMIT, Repository, is_heroku_domain
 from study.messages import StudyError
@@ -61,15 +62,25 @@ class Provisioning:
 
     def look(self) -> None:
         """Find out what exists. Raises StudyError if it belongs to somebody or something else."""
-        queries = {"version": ("--version",), "account": ("auth:whoami",)}
-        results = self.heroku.read_all(queries | QUERIES)
+        queries = {"version": ("--version",), "account": ("auth:whoami",), "info": QUERIES["info"]}
+        if self.has_remote:  # so the app probably exists
+            queries["config"] = QUERIES["config"]
+        results = self.heroku.read_all(queries)
         cli.check_version(results["version"])
         self.account = cli.check_login(results["account"])
         self.update(results)
+        if self.state.exists and not self.has_remote:
+            self.read("config")
+
+    def read(self, *names: str) -> None:
+        """Read some of QUERIES anew."""
+        self.update(self.heroku.read_all({name: QUERIES[name] for name in names}))
 
     def update(self, results: dict[str, CommandResult]) -> None:
-        """Note what exists by the results of QUERIES. Raises StudyError as `look` does."""
-        state = parse_app(self.spec.app, results)
+        """Note what the results of QUERIES say. Raises StudyError as `look` does."""
+        names = [name for name in QUERIES if name in results]
+        found = {name: parse_query(self.spec.app, name, results[name]) for name in names}
+        state = replace(self.state or AppState({}, {}), **found)
         if state.exists:
             self.refuse_foreign(state)
         self.state = state
@@ -137,6 +148,7 @@ class HerokuStep:
     """What one Heroku command makes. It is read back, and retried while Heroku is busy."""
 
     doing, remedy, seconds = "making", "", cli.SECONDS_PER_COMMAND
+    changes = "config"  # one of QUERIES
 
     def describe(self, run: Provisioning) -> str:
         """The command, without the values of config vars."""
@@ -153,13 +165,16 @@ class HerokuStep:
         for pause in (*cli.PAUSES_BEFORE_RETRY, None):
             run.unconfirmed = what
             result = run.heroku.run(*self.command(run), seconds=self.seconds, tick=tick)
-            run.update(run.heroku.read_all(QUERIES))
+            self.read_back(run, result)
             run.unconfirmed = ""
             if self.is_done(run):
                 return
             if pause is None or not result.is_transient:
                 raise self.explain(run) or problem(result, f"{self.doing} {what}", self.remedy)
             time.sleep(pause)
+
+    def read_back(self, run: Provisioning, result: CommandResult) -> None:
+        run.read(self.changes)
 
     def explain(self, run: Provisioning) -> StudyError | None:
         """The error to raise if what exists explains more than Heroku's words."""
@@ -181,11 +196,17 @@ class AppStep(HerokuStep):
         options = ["--region", run.spec.region, *team, "--no-remote", "--json"]
         return ["apps:create", run.spec.app, *options]
 
+    def read_back(self, run: Provisioning, result: CommandResult) -> None:
+        if result.exit_code:
+            run.read(*QUERIES)
+        else:
+            run.state = AppState({"app": result.json(), "addons": [], "dynos": []}, {})
+
 
 class DatabaseStep(HerokuStep):
     """The database: bought or, if it was bought before, waited for."""
 
-    name, question, seconds = "database", "Buy the database", 600
+    name, question, seconds, changes = "database", "Buy the database", 600, "info"
     plans = "the plans: heroku addons:plans heroku-postgresql"
     remedy = f"See {plans}\nThen correct `database` {IN_PYPROJECT}"
 
