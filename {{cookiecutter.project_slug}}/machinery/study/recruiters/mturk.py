@@ -44,17 +44,13 @@ It pays those who are approved and have no bonus yet."""
         if setting("Shell Parameters", "launch_in_mode") == "live":
             yield "green", "MTurk, live: HITs are real and cost money"
         else:
-            yield (
-                "yellow",
-                "MTurk, sandbox: no worker sees the HITs. For real: launch_in_mode = live",
-            )
+            sandbox = "MTurk, sandbox: no worker sees the HITs. For real: launch_in_mode = live"
+            yield "yellow", sandbox
         for name in ("ad_url", "ad_url_route"):
             # psiTurk appends ?mode=live or ?mode=sandbox (psiturk/amt_services_wrapper.py).
             if "?" in setting("HIT Configuration", name):
-                yield (
-                    "red",
-                    f"psiTurk adds the mode itself: remove the ? and what follows from {name}",
-                )
+                query = f"remove the ? and what follows from {name}"
+                yield "red", f"psiTurk adds the mode itself: {query}"
 
     def bonus_line(self, group: list[Bonus], currency: str, key: str) -> list[str]:
         return [group[0].worker, group[0].assignment, add_up(group)]
