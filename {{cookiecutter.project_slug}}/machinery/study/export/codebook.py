@@ -55,7 +55,7 @@ def describe(stats: ColumnStats, rows: int) -> tuple[str, str, str]:
     """Describe the types of a column's values, how many are missing, and which values occur."""
     if stats.values is not None:
         seen = ", ".join(map(code, sorted(stats.values, key=lambda value: (len(value), value))))
-    elif stats.least is not None:
+    elif stats.least <= stats.most:
         seen = f"{stats.least:,} to {stats.most:,}"
     else:
         seen = "many"

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from types import NoneType
 
@@ -42,8 +42,8 @@ class ColumnStats:
 
     kinds: set[str] = field(default_factory=set)
     present: int = 0
-    least: int | float | None = None
-    most: int | float | None = None
+    least: float = inf
+    most: float = -inf
     values: set[str] | None = field(default_factory=set)
     has_formula: bool = False
 
@@ -57,7 +57,10 @@ class ColumnStats:
         different = set(cells) if len(types) < 2 and types <= {str, int, bool} else cells
         self.kinds |= {KINDS[kind] for kind in types}
         if types & NUMBERS:
-            self._measure([cell for cell in different if type(cell) in NUMBERS])
+            numbers = [cell for cell in different if type(cell) in NUMBERS]
+            ordinary = [number for number in numbers if is_ordinary(number)]
+            self.kinds |= {ODD} if len(ordinary) < len(numbers) else set()
+            self.least, self.most = min([self.least, *ordinary]), max([self.most, *ordinary])
         if str in types and not self.has_formula:
             self.has_formula = any(type(c) is str and c.startswith(FORMULA) for c in different)
         if types & NESTED:
@@ -68,17 +71,10 @@ class ColumnStats:
                 self.values = None
         return different
 
-    def _measure(self, numbers: list[int | float]) -> None:
-        ordinary = [
-            number
-            for number in numbers
-            if SMALLEST <= number <= LARGEST or (type(number) is float and isfinite(number))
-        ]
-        if len(ordinary) < len(numbers):
-            self.kinds.add(ODD)
-        if ordinary:
-            ends = [end for end in (self.least, self.most) if end is not None]
-            self.least, self.most = min(ordinary + ends), max(ordinary + ends)
+
+def is_ordinary(number: float) -> bool:
+    """Whether Parquet, too, can hold the number."""
+    return isfinite(number) if type(number) is float else SMALLEST <= number <= LARGEST
 
 
 @lru_cache(typed=True)
@@ -162,20 +158,18 @@ def to_cell(value: object) -> bytes:
     """Write a value that JSON can hold as a cell."""
     if value is None:
         return b""
-    text = value if isinstance(value, str) else _to_json(value)
+    text = value
+    if not isinstance(value, str):
+        # Python 3.11 counts the calls above, and there were fewer of them when it was read.
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(2 * limit)
+        try:
+            text = _encode(value)
+        finally:
+            sys.setrecursionlimit(limit)
     if isinstance(value, str | list | dict):
         text = '"' + text.replace('"', '""') + '"'
     return text.encode()
-
-
-def _to_json(value: object) -> str:
-    # Python 3.11 counts the calls above, and there were fewer of them when it was read.
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(2 * limit)
-    try:
-        return _encode(value)
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 def write_parquet(path: Path, table: Table) -> None:
