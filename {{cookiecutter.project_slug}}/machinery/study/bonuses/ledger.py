@@ -105,7 +105,7 @@ class Ledger:
             ) from error
         except SQLAlchemyError as error:
             raise unreadable(error) from error
-        return list(map(complete, parts))
+        return [part.replace(part.with_suffix("")) for part in parts]
 
     def recover(self, out: Path) -> None:
         """Complete or remove the files that an interrupted run has left in the folder."""
@@ -117,7 +117,8 @@ class Ledger:
             with self.participants.snapshot() as connection:
                 is_recorded = connection.scalar(query)
             if is_recorded:
-                print(f"An earlier run was interrupted, but its file is complete: {complete(part)}")
+                path = part.replace(part.with_suffix(""))
+                print(f"An earlier run was interrupted, but its file is complete: {path}")
             else:
                 part.unlink()
 
@@ -132,8 +133,3 @@ def write_files(files: dict[str, list[list[str]]], out: Path, name: str) -> list
             file.flush()
             os.fsync(file.fileno())
     return parts
-
-
-def complete(part: Path) -> Path:
-    """Give a file its name, now that its bonuses are in the ledger; return the path."""
-    return part.replace(part.with_suffix(""))

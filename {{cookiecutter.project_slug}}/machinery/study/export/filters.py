@@ -33,18 +33,17 @@ def read_filters(
     by_mode, by_version, by_status = map(as_text, ("mode", "codeversion", "status"))
     numbered = {number: f"{number}, {name}" for number, name in STATUSES.items()}
     named = sa.case(numbered, value=by_status, else_=by_status)
-    filters = [
-        Filter(column.in_(values), words, value)
-        for column, values, words, value in (
-            (by_mode, modes, "of mode {}", by_mode),
-            (by_version, versions, "of version {}", by_version),
-            (by_status, read_statuses(statuses), "of status {}", named),
-        )
-        if values and ALL not in values
-    ]
+    filters = []
     if not modes:
         words = "of mode {} (to take all: --mode all)"
-        filters.insert(0, Filter(by_mode.not_in(TEST_MODES), words, by_mode))
+        filters.append(Filter(by_mode.not_in(TEST_MODES), words, by_mode))
+    for column, values, words, value in (
+        (by_mode, modes, "of mode {}", by_mode),
+        (by_version, versions, "of version {}", by_version),
+        (by_status, read_statuses(statuses), "of status {}", named),
+    ):
+        if values and ALL not in values:
+            filters.append(Filter(column.in_(values), words, value))
     # Untyped literals: PostgreSQL reads them as times, and SQLite compares texts.
     begin, limits = sa.column("beginhit"), []
     if since:

@@ -24,6 +24,8 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlencode
 
+from study import signing
+
 # psiTurk's key of a record is workerId:assignmentId in 128 characters (psiturk/models.py), so an
 # id cannot contain a colon. MTurk's ids have 30 characters, Prolific's 24.
 ID = re.compile(r"[A-Za-z0-9._@+=~-]{1,120}")
@@ -88,6 +90,7 @@ class Bonus:
 
 
 Files = dict[str, list[list[str]]]  # lines of bonuses, by the end of the file's name
+MONEY = {"amount": "amount", "currency": "currency"}
 
 
 class Recruiter:
@@ -122,7 +125,8 @@ class Recruiter:
     withdraw = ""  # how participants give their place back, as in "please …"
     withdraw_note = ""
 
-    bonus_header: tuple[str, ...] = ("worker", "amount", "currency")
+    # Its file's columns: fields of Bonus, the currency and, of anonymous people, the code.
+    bonus_columns: Mapping[str, str] = {"worker": "worker"} | MONEY
     bonus_unit = "worker"  # the field of Bonus whose values get one line each
     to_pay = "To pay: each line of the file is a person, by the id that {label} knows."
 
@@ -213,15 +217,15 @@ class Recruiter:
 
         ``key`` is the study's secret key if the recruiter is anonymous.
         """
-        lines = [[*self.bonus_header, *["written before"] * again]]
+        columns = self.bonus_columns | ({"written before": "exported"} if again else {})
+        lines = [list(columns)]
         for group in group_by(self.bonus_unit, bonuses).values():
-            dates = [f"{bonus.exported:%Y-%m-%d}" for bonus in group if bonus.exported]
-            lines.append(self.bonus_line(group, currency, key) + [max(dates, default="")] * again)
+            codes = [signing.participant_code(key, each.uniqueid) for each in group if key]
+            dates = [f"{each.exported:%Y-%m-%d}" for each in group if each.exported]
+            cells = vars(group[-1]) | {"amount": add_up(group), "currency": currency}
+            cells |= {"code": " ".join(codes), "exported": max(dates, default="")}
+            lines.append([cells[name] for name in columns.values()])
         return {".csv": lines}
-
-    def bonus_line(self, group: list[Bonus], currency: str, key: str) -> list[str]:
-        """Return the values under ``bonus_header`` for one ``bonus_unit``."""
-        return [group[0].worker, add_up(group), currency]
 
 
 def group_by(field: str, bonuses: Iterable[Bonus]) -> dict[str, list[Bonus]]:
