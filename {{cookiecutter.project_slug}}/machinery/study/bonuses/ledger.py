@@ -78,7 +78,6 @@ class Ledger:
         """Record whom the files contain, then give the files their names; return their paths.
 
         Raises StudyError, and removes the files if somebody else has recorded a participant.
-
         ``set_column`` also writes the amounts to psiTurk's own column `bonus`, which only
         `worker bonus --auto` in its MTurk shell reads (psiturk/amt_services_wrapper.py).
         """

@@ -1,8 +1,4 @@
-"""Asks the rule in custom.py about everybody's bonus and writes a file: `study bonuses`.
-
-Pays nothing. Each recruiter's module has the form of its file, bonuses/ledger.py who was written
-to one before.
-"""
+"""Asks the rule in custom.py about everybody's bonus and writes a file: `study bonuses`."""
 
 import traceback
 from collections.abc import Iterable, Mapping

@@ -20,13 +20,13 @@ from study.messages import StudyError
 
 # Names that psiTurk also reads without its prefix.
 UNPREFIXED = ("PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+QUALIFICATIONS = ("require_quals", "block_quals", "advanced_quals_path")
 # Newer and older names of one setting: section, the name that wins, the name that it replaces.
 SYNONYMS = [
     (SERVER, "errorlog", "logfile"),
+    *((HIT, name, f"{name}_{mode}") for name in QUALIFICATIONS for mode in ("live", "sandbox")),
     ("Database Parameters", "assignments_table_name", "table_name"),
 ]
-for _name in ("require_quals", "block_quals", "advanced_quals_path"):
-    SYNONYMS += [(HIT, _name, f"{_name}_live"), (HIT, _name, f"{_name}_sandbox")]
 DEFAULT = "psiTurk's default"
 # The defaults that `study up` needs before psiTurk, which has the same, is installed.
 KEYS = "[AWS Access]\naws_access_key_id =\naws_secret_access_key =\n"

@@ -119,10 +119,8 @@ def count_conditions(path: Path) -> int:
             return number
     except (ValueError, AttributeError) as error:
         problem = error
-    raise StudyError(
-        f"{path.name} must be a JSON object with a key for each condition: {problem}.",
-        "Correct it, or delete it: then num_conds in config.txt counts.",
-    )
+    cause = f"{path.name} must be a JSON object with a key for each condition: {problem}."
+    raise StudyError(cause, "Correct it, or delete it: then num_conds in config.txt counts.")
 
 
 def parse(kind: Any, text: str | None, least: int = 0) -> Any:
