@@ -93,17 +93,15 @@ class Table:
     def __init__(self, folder: Path, columns: Iterable[str]):
         self.columns = ["participant", *columns]
         self.stats = [ColumnStats() for _ in self.columns]
-        self.stats[0] = ColumnStats({KINDS[str]}, values=None)
+        self.stats[0].values = None
         self.rows = self.longest = 0
         # Open for as long as the table lives, so not in a `with`; it has no name to be left behind.
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self._widths = [(0, len(self.columns))]  # from which byte on rows have how many columns
-        self._participants: list[bytes] = []
         self._waiting: list[tuple] = []
 
-    def add(self, participant: str, rows: Collection[tuple]) -> None:
-        """Add rows of a participant; `flush` writes them."""
-        self._participants += [to_cell(participant)] * len(rows)
+    def add(self, rows: Iterable[tuple]) -> None:
+        """Add rows; `flush` writes them."""
         self._waiting += rows
 
     def add_column(self, name: str) -> None:
@@ -117,16 +115,13 @@ class Table:
         """Write the rows that were added since the last time."""
         if not self._waiting:
             return
-        columns = zip(*self._waiting, strict=True)
-        cells = [self._participants]
-        for stats, column in zip(self.stats[1:], columns, strict=True):
-            cells.append(_to_cells(column, stats.add(column), stats.kinds))
+        columns = zip(self.stats, zip(*self._waiting, strict=True), strict=True)
+        cells = [_to_cells(column, stats.add(column), stats.kinds) for stats, column in columns]
         text = b"".join([ROW_END.join(map(b",".join, zip(*cells, strict=True))), ROW_END])
         self._file.write(text)
         self.longest = max(self.longest, len(text))
         self.rows += len(self._waiting)
-        self.stats[0].present = self.rows
-        self._participants, self._waiting = [], []
+        self._waiting = []
 
     def save(self, path: Path) -> int:
         """Write the CSV file; return how many rows it has, counted anew."""
@@ -201,10 +196,8 @@ def import_pyarrow():
         import pyarrow.csv
         import pyarrow.parquet
     except ImportError as error:
-        raise StudyError(
-            "Parquet needs the package pyarrow, which is not installed.",
-            "Run: uv run --group parquet study data --parquet",
-        ) from error
+        cause = "Parquet needs the package pyarrow, which is not installed."
+        raise StudyError(cause, "Run: uv run --group parquet study data --parquet") from error
     return pyarrow
 
 

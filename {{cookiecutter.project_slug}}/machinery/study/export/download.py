@@ -150,10 +150,10 @@ class Download:
             values, worker = row._mapping, self.pseudonym(row.workerid)
             for name in ("participants", "identifiers"):
                 cells = (values[column] for column in tables[name].columns[2:])
-                tables[name].add(participant, [(worker, *cells)])
+                tables[name].add([(participant, worker, *cells)])
             add_key_columns(tables["trialdata"], reader.keys)
             for name, some in found.items():
-                tables[name].add(participant, some)
+                tables[name].add([(participant, *cells) for cells in some])
             empty += not row.datastring
             waiting += size(row)
             if waiting > WRITTEN:
