@@ -54,10 +54,8 @@ def bonus(rule: Rule) -> Rule:
 def find_rule() -> Rule:
     """Return the rule that custom.py has registered. Raises StudyError unless there is just one."""
     if not _rules:
-        raise StudyError(
-            "custom.py has no bonus rule.",
-            "Write a function of a participant with @bonus above it; custom.py has an example.",
-        )
+        remedy = "Write a function of a participant with @bonus above it; custom.py has an example."
+        raise StudyError("custom.py has no bonus rule.", remedy)
     if len(_rules) > 1:
         names = " and ".join(rule.__name__ for rule in _rules)
         cause = f"custom.py has more than one bonus rule: {names}."

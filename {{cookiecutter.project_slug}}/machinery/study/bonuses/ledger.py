@@ -39,21 +39,19 @@ class Ledger:
         """Return the ledger of these participants. Raises StudyError if the database has none."""
         table = participants.own_table("study_bonuses")
         if table is None:
-            raise StudyError(
-                "The database was made by an older version of this study.",
-                f"Run once: uv run study {'preview' if is_local else 'deploy'}",
-            )
+            cause = "The database was made by an older version of this study."
+            raise StudyError(cause, f"Run once: uv run study {'preview' if is_local else 'deploy'}")
         return cls(participants, table, is_local)
 
-    def describe(self) -> Iterator[str]:
-        """Describe the earlier runs, one line each."""
+    def print_earlier(self) -> None:
+        """Print when bonuses were written before, and how many."""
         c = self.table.c
         query = select(c.exported, c.currency, func.count(), func.sum(c.amount))
         query = query.group_by(c.exported, c.currency).order_by(c.exported)
         with self.participants.snapshot() as connection:
             for exported, currency, count, amount in connection.execute(query):
                 what = f"{pluralize(count, 'bonus', 'bonuses')}, {amount:.2f} {currency}"
-                yield f"Written before, {exported:%Y-%m-%d %H:%M} UTC: {what}"
+                print(f"Written before, {exported:%Y-%m-%d %H:%M} UTC: {what}")
 
     def read_finished(self, modes: Collection[str], again: bool) -> Iterator[Mapping]:
         """Yield the finished participants of these modes with the time of an earlier export.

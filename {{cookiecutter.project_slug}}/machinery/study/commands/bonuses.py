@@ -40,8 +40,7 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
     ledger = Ledger.open(participants, local)
     recruiter, currency = settings.study.recruiter, settings.study.currency
     ledger.recover(out)
-    for line in ledger.describe():
-        print(line)
+    ledger.print_earlier()
     read_study()  # imports custom.py, which registers its rule
     rule, names = find_rule(), read_pseudonym_key(folder)
     modes = [mode for mode in recruiter.modes if mode not in UNPAID_MODES]
