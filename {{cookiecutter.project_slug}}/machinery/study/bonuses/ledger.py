@@ -10,7 +10,7 @@ import csv
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from study.database.reader import Participants, unreadable
 from study.messages import StudyError, pluralize
-from study.recruiters import Bonus
+from study.recruiters import Bonus, Files
 from study.signing import private
 from study.statuses import FINISHED
 
@@ -69,16 +69,18 @@ class Ledger:
             connection = connection.execution_options(yield_per=ROWS_AT_ONCE)
             yield from connection.execute(query).mappings()
 
-    def record(
-        self, bonuses: list[Bonus], currency: str, now: datetime, parts: list[Path],
+    def write(
+        self, bonuses: list[Bonus], currency: str, files: Files, out: Path, name: str,
         set_column: bool,
     ) -> list[Path]:  # fmt: skip
-        """Record whom the files contain, then give the files their names; return their paths.
+        """Write the files and record whom they contain; return their paths.
 
-        Raises StudyError, and removes the files if somebody else has recorded a participant.
+        Raises StudyError, and leaves no files if somebody else has recorded a participant.
         ``set_column`` also writes the amounts to psiTurk's own column `bonus`, which only
         `worker bonus --auto` in its MTurk shell reads (psiturk/amt_services_wrapper.py).
         """
+        now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+        parts = write_parts(files, out, f"{now:{STAMP}}-{'local-' * self.is_local}{name}")
         run = {"currency": currency, "exported": now}
         rows = [{"uniqueid": b.uniqueid, "amount": float(b.amount)} | run for b in bonuses]
         earlier = [{"of": bonus.uniqueid} for bonus in bonuses if bonus.exported]
@@ -120,7 +122,7 @@ class Ledger:
                 part.unlink()
 
 
-def write_files(files: dict[str, list[list[str]]], out: Path, name: str) -> list[Path]:
+def write_parts(files: Files, out: Path, name: str) -> list[Path]:
     """Write each file as NAME.part, readable only by its owner; return the paths."""
     out.mkdir(parents=True, exist_ok=True)
     parts = [out / f"{name}{end}.part" for end in files]

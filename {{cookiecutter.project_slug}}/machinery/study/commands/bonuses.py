@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from numbers import Real
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import click
 
 from study.bonuses import Rule, find_rule, read_participant
-from study.bonuses.ledger import STAMP, Ledger, write_files
+from study.bonuses.ledger import Ledger
 from study.commands import find_study
 from study.heroku.app import read_spec
 from study.messages import pluralize
@@ -48,10 +47,8 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
     if paid := [bonus for bonus in judged if bonus.amount]:
         key = participants.find_key(settings) if recruiter.is_anonymous else ""
         files = recruiter.bonus_files(paid, currency, again, key)
-        now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
-        name = f"{now:{STAMP}}-{'local-' * local}{'again-' * again}{recruiter.name}"
-        parts = write_files(files, out, name)
-        paths = ledger.record(paid, currency, now, parts, recruiter.makes_hits)
+        name = f"{'again-' * again}{recruiter.name}"
+        paths = ledger.write(paid, currency, files, out, name, recruiter.makes_hits)
         print_totals(paid, currency)
         for path, lines in zip(paths, files.values(), strict=True):
             print(f"  {len(lines) - (path.suffix == '.csv'):>5} lines  {path}")
