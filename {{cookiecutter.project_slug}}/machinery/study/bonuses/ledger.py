@@ -98,10 +98,11 @@ class Ledger:
         except IntegrityError as error:
             for part in parts:
                 part.unlink()
-            raise StudyError(
-                "Somebody else wrote bonuses of this study at the same moment.",
-                "Nothing was written here. Run this again: it leaves out whom they have written.",
-            ) from error
+            cause = "Somebody else wrote bonuses of this study at the same moment."
+            remedy = (
+                "Nothing was written here. Run this again: it leaves out whom they have written."
+            )
+            raise StudyError(cause, remedy) from error
         except SQLAlchemyError as error:
             raise unreadable(error) from error
         return [part.replace(part.with_suffix("")) for part in parts]

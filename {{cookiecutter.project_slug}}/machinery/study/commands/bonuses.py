@@ -68,10 +68,9 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
             name = pseudonym(names, bonus.uniqueid)
             print(f"Test run {name}, in no file: {bonus.amount} {currency}")
     if problems:
-        print(
-            f"For {pluralize(len(problems), 'participant')} the rule in custom.py gave no amount, "
-            "so they are in no file.\nTo identify them: data/identifiers.csv, by `study data`."
-        )
+        people = pluralize(len(problems), "participant")
+        print(f"For {people} the rule in custom.py gave no amount, so they are in no file.")
+        print("To identify them: data/identifiers.csv, by `study data`.")
         print("\n".join(f"  {problem}" for problem in problems))
     return not problems
 

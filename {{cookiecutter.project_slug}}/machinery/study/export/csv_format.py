@@ -59,7 +59,8 @@ class ColumnStats:
         if types & NUMBERS:
             numbers = [cell for cell in different if type(cell) in NUMBERS]
             ordinary = [number for number in numbers if is_ordinary(number)]
-            self.kinds |= {ODD} if len(ordinary) < len(numbers) else set()
+            if len(ordinary) < len(numbers):
+                self.kinds.add(ODD)
             self.least, self.most = min([self.least, *ordinary]), max([self.most, *ordinary])
         if str in types and not self.has_formula:
             self.has_formula = any(type(c) is str and c.startswith(FORMULA) for c in different)

@@ -296,11 +296,8 @@ def replace_files(out: Path) -> Iterator[Path]:
     except KeyboardInterrupt:
         raise StudyError("Interrupted.", "Run the same command again.", left) from None
     except OSError as error:
-        raise StudyError(
-            f"The files could not be written: {error}.",
-            "Is the disk full, or another download at work here? Then run the command again.",
-            left,
-        ) from error
+        remedy = "Is the disk full, or another download at work here? Then run the command again."
+        raise StudyError(f"The files could not be written: {error}.", remedy, left) from error
 
 
 @contextmanager
