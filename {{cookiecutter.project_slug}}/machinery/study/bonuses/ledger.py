@@ -99,9 +99,7 @@ class Ledger:
             for part in parts:
                 part.unlink()
             cause = "Somebody else wrote bonuses of this study at the same moment."
-            remedy = (
-                "Nothing was written here. Run this again: it leaves out whom they have written."
-            )
+            remedy = "Nothing was written here. Run this again: it leaves out whom they wrote."
             raise StudyError(cause, remedy) from error
         except SQLAlchemyError as error:
             raise unreadable(error) from error
