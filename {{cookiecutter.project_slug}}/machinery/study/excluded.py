@@ -29,10 +29,8 @@ def read_excluded(folder: Path) -> Excluded:
     if not path.exists():
         return Excluded()
     if wrong := find_wrong_lines(path):
-        raise StudyError(
-            f"{FILE}, line {wrong[0]}, is not a pseudonym.",
-            "Take that line out: ids go through `uv run study exclude`, so git never has them.",
-        )
+        remedy = "Take that line out: ids go through `uv run study exclude`, so git never has them."
+        raise StudyError(f"{FILE}, line {wrong[0]}, is not a pseudonym.", remedy)
     text = path.read_text(encoding="utf-8")
     mark = re.search(f"^{MADE_WITH}(.*)", text, re.MULTILINE)
     return Excluded(frozenset(PSEUDONYM.findall(text)), mark[1] if mark else "")

@@ -13,9 +13,8 @@ import secrets
 from pathlib import Path
 
 # Crockford's base 32: no I, L, O and U, so that a code can be read out and typed again.
-_STANDARD = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _READABLE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_TO_READABLE = str.maketrans(_STANDARD, _READABLE)
+_TO_READABLE = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _READABLE)
 _MISREAD = str.maketrans("ILOU", "110V")
 
 

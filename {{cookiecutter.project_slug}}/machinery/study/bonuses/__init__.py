@@ -6,8 +6,7 @@
     def bonus_of(participant):
         return 0.50
 
-The ledger is in ledger.py, each recruiter's form of the file in study/recruiters. This module
-needs no database, since custom.py imports it.
+It needs no database, since custom.py imports it.
 """
 
 import json
@@ -55,15 +54,12 @@ def bonus(rule: Rule) -> Rule:
 def find_rule() -> Rule:
     """Return the rule that custom.py has registered. Raises StudyError unless there is just one."""
     if not _rules:
-        raise StudyError(
-            "custom.py has no bonus rule.",
-            "Write a function of a participant with @bonus above it; custom.py has an example.",
-        )
+        remedy = "Write a function of a participant with @bonus above it; custom.py has an example."
+        raise StudyError("custom.py has no bonus rule.", remedy)
     if len(_rules) > 1:
         names = " and ".join(rule.__name__ for rule in _rules)
-        raise StudyError(
-            f"custom.py has more than one bonus rule: {names}.", "Keep @bonus above one of them."
-        )
+        cause = f"custom.py has more than one bonus rule: {names}."
+        raise StudyError(cause, "Keep @bonus above one of them.")
     return _rules[0]
 
 

@@ -10,7 +10,7 @@ import csv
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from study.database.reader import Participants, unreadable
 from study.messages import StudyError, pluralize
-from study.recruiters import Bonus
+from study.recruiters import Bonus, Files
 from study.signing import private
 from study.statuses import FINISHED
 
@@ -39,21 +39,19 @@ class Ledger:
         """Return the ledger of these participants. Raises StudyError if the database has none."""
         table = participants.own_table("study_bonuses")
         if table is None:
-            raise StudyError(
-                "The database was made by an older version of this study.",
-                f"Run once: uv run study {'preview' if is_local else 'deploy'}",
-            )
+            cause = "The database was made by an older version of this study."
+            raise StudyError(cause, f"Run once: uv run study {'preview' if is_local else 'deploy'}")
         return cls(participants, table, is_local)
 
-    def describe(self) -> Iterator[str]:
-        """Describe the earlier runs, one line each."""
+    def print_earlier(self) -> None:
+        """Print when bonuses were written before, and how many."""
         c = self.table.c
         query = select(c.exported, c.currency, func.count(), func.sum(c.amount))
         query = query.group_by(c.exported, c.currency).order_by(c.exported)
         with self.participants.snapshot() as connection:
             for exported, currency, count, amount in connection.execute(query):
                 what = f"{pluralize(count, 'bonus', 'bonuses')}, {amount:.2f} {currency}"
-                yield f"Written before, {exported:%Y-%m-%d %H:%M} UTC: {what}"
+                print(f"Written before, {exported:%Y-%m-%d %H:%M} UTC: {what}")
 
     def read_finished(self, modes: Collection[str], again: bool) -> Iterator[Mapping]:
         """Yield the finished participants of these modes with the time of an earlier export.
@@ -71,17 +69,18 @@ class Ledger:
             connection = connection.execution_options(yield_per=ROWS_AT_ONCE)
             yield from connection.execute(query).mappings()
 
-    def record(
-        self, bonuses: list[Bonus], currency: str, now: datetime, parts: list[Path],
+    def write(
+        self, bonuses: list[Bonus], currency: str, files: Files, out: Path, name: str,
         set_column: bool,
     ) -> list[Path]:  # fmt: skip
-        """Record whom the files contain, then give the files their names; return their paths.
+        """Write the files and record whom they contain; return their paths.
 
-        Raises StudyError, and removes the files if somebody else has recorded a participant.
-
+        Raises StudyError, and leaves no files if somebody else has recorded a participant.
         ``set_column`` also writes the amounts to psiTurk's own column `bonus`, which only
         `worker bonus --auto` in its MTurk shell reads (psiturk/amt_services_wrapper.py).
         """
+        now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+        parts = write_parts(files, out, f"{now:{STAMP}}-{'local-' * self.is_local}{name}")
         run = {"currency": currency, "exported": now}
         rows = [{"uniqueid": b.uniqueid, "amount": float(b.amount)} | run for b in bonuses]
         earlier = [{"of": bonus.uniqueid} for bonus in bonuses if bonus.exported]
@@ -99,13 +98,12 @@ class Ledger:
         except IntegrityError as error:
             for part in parts:
                 part.unlink()
-            raise StudyError(
-                "Somebody else wrote bonuses of this study at the same moment.",
-                "Nothing was written here. Run this again: it leaves out whom they have written.",
-            ) from error
+            cause = "Somebody else wrote bonuses of this study at the same moment."
+            remedy = "Nothing was written here. Run this again: it leaves out whom they wrote."
+            raise StudyError(cause, remedy) from error
         except SQLAlchemyError as error:
             raise unreadable(error) from error
-        return list(map(complete, parts))
+        return [part.replace(part.with_suffix("")) for part in parts]
 
     def recover(self, out: Path) -> None:
         """Complete or remove the files that an interrupted run has left in the folder."""
@@ -117,12 +115,13 @@ class Ledger:
             with self.participants.snapshot() as connection:
                 is_recorded = connection.scalar(query)
             if is_recorded:
-                print(f"An earlier run was interrupted, but its file is complete: {complete(part)}")
+                path = part.replace(part.with_suffix(""))
+                print(f"An earlier run was interrupted, but its file is complete: {path}")
             else:
                 part.unlink()
 
 
-def write_files(files: dict[str, list[list[str]]], out: Path, name: str) -> list[Path]:
+def write_parts(files: Files, out: Path, name: str) -> list[Path]:
     """Write each file as NAME.part, readable only by its owner; return the paths."""
     out.mkdir(parents=True, exist_ok=True)
     parts = [out / f"{name}{end}.part" for end in files]
@@ -132,8 +131,3 @@ def write_files(files: dict[str, list[list[str]]], out: Path, name: str) -> list
             file.flush()
             os.fsync(file.fileno())
     return parts
-
-
-def complete(part: Path) -> Path:
-    """Give a file its name, now that its bonuses are in the ledger; return the path."""
-    return part.replace(part.with_suffix(""))

@@ -1,12 +1,7 @@
-"""Asks the rule in custom.py about everybody's bonus and writes a file: `study bonuses`.
-
-Pays nothing. Each recruiter's module has the form of its file, bonuses/ledger.py who was written
-to one before.
-"""
+"""Asks the rule in custom.py about everybody's bonus and writes a file: `study bonuses`."""
 
 import traceback
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from numbers import Real
 from pathlib import Path
@@ -14,7 +9,7 @@ from pathlib import Path
 import click
 
 from study.bonuses import Rule, find_rule, read_participant
-from study.bonuses.ledger import STAMP, Ledger, write_files
+from study.bonuses.ledger import Ledger
 from study.commands import find_study
 from study.heroku.app import read_spec
 from study.messages import pluralize
@@ -44,8 +39,7 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
     ledger = Ledger.open(participants, local)
     recruiter, currency = settings.study.recruiter, settings.study.currency
     ledger.recover(out)
-    for line in ledger.describe():
-        print(line)
+    ledger.print_earlier()
     read_study()  # imports custom.py, which registers its rule
     rule, names = find_rule(), read_pseudonym_key(folder)
     modes = [mode for mode in recruiter.modes if mode not in UNPAID_MODES]
@@ -53,10 +47,8 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
     if paid := [bonus for bonus in judged if bonus.amount]:
         key = participants.find_key(settings) if recruiter.is_anonymous else ""
         files = recruiter.bonus_files(paid, currency, again, key)
-        now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
-        name = f"{now:{STAMP}}-{'local-' * local}{'again-' * again}{recruiter.name}"
-        parts = write_files(files, out, name)
-        paths = ledger.record(paid, currency, now, parts, recruiter.makes_hits)
+        name = f"{'again-' * again}{recruiter.name}"
+        paths = ledger.write(paid, currency, files, out, name, recruiter.makes_hits)
         print_totals(paid, currency)
         for path, lines in zip(paths, files.values(), strict=True):
             print(f"  {len(lines) - (path.suffix == '.csv'):>5} lines  {path}")
@@ -70,41 +62,31 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
             people = f"{pluralize(number, 'finished participant')} of mode {mode}"
             print(f"Left out: {people}, who did not come through {recruiter.label}.")
     if local:
-        problems += try_rule(ledger, rule, names, currency)
+        tried, wrong = ask_rule(rule, ledger.read_finished(TEST_MODES, again=True), names)
+        problems += wrong
+        for bonus in (each for each in tried if each.amount):
+            name = pseudonym(names, bonus.uniqueid)
+            print(f"Test run {name}, in no file: {bonus.amount} {currency}")
     if problems:
-        print(
-            f"For {pluralize(len(problems), 'participant')} the rule in custom.py gave no amount, "
-            "so they are in no file.\nTo identify them: data/identifiers.csv, by `study data`."
-        )
+        people = pluralize(len(problems), "participant")
+        print(f"For {people} the rule in custom.py gave no amount, so they are in no file.")
+        print("To identify them: data/identifiers.csv, by `study data`.")
         print("\n".join(f"  {problem}" for problem in problems))
     return not problems
 
 
-def ask_rule(
-    rule: Rule, rows: Iterable[Mapping], pseudonym_key: bytes
-) -> tuple[list[Bonus], list[str]]:
+def ask_rule(rule: Rule, rows: Iterable[Mapping], key: bytes) -> tuple[list[Bonus], list[str]]:
     """Return what the rule gives each participant, and why it gave some of them no amount."""
     judged, problems = [], []
     for row in rows:
         try:
             amount = read_amount(rule(read_participant(row)))
         except Exception as error:  # the rule is the researcher's, the record a browser's
-            problems.append(f"{pseudonym(pseudonym_key, row['uniqueid'])}: {describe(error)}")
+            problems.append(f"{pseudonym(key, row['uniqueid'])}: {describe(error)}")
         else:
             ids = (row[name] for name in ("uniqueid", "workerid", "assignmentid", "hitid"))
             judged.append(Bonus(*ids, amount, row["exported"]))
     return judged, problems
-
-
-def try_rule(ledger: Ledger, rule: Rule, pseudonym_key: bytes, currency: str) -> list[str]:
-    """Print what the rule gives for the researcher's own test runs; return its problems."""
-    test_runs = ledger.read_finished(TEST_MODES, again=True)
-    judged, problems = ask_rule(rule, test_runs, pseudonym_key)
-    for bonus in judged:
-        if bonus.amount:
-            name = pseudonym(pseudonym_key, bonus.uniqueid)
-            print(f"Test run {name}, in no file: {bonus.amount} {currency}")
-    return problems
 
 
 def read_amount(value: object) -> Decimal:
@@ -115,7 +97,7 @@ def read_amount(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         raise ValueError(f"it returned {value!r:.60}, which is not a number")
     # The decimal number that people write: 0.285 is 0.29, although the float is a little less.
-    exact = value if isinstance(value, Decimal) else Decimal(str(float(value)))
+    exact = Decimal(str(value if isinstance(value, Decimal) else float(value)))
     if not exact.is_finite():
         raise ValueError(f"it returned {value}, which is not an amount")
     if exact < 0:
@@ -134,13 +116,9 @@ def describe(error: Exception) -> str:
 
 def print_totals(bonuses: list[Bonus], currency: str) -> None:
     """Print what the files contain in all."""
-    amounts = [float(add_up(own)) for own in group_by("worker", bonuses).values()]
-    print(
-        f"Bonuses of {pluralize(len(amounts), 'participant')}, {add_up(bonuses)} {currency} in "
-        f"total, highest {max(amounts):.2f}. Nothing has been paid yet."
-    )
+    amounts = [Decimal(add_up(own)) for own in group_by("worker", bonuses).values()]
+    people, total = pluralize(len(amounts), "participant"), f"{add_up(bonuses)} {currency} in total"
+    print(f"Bonuses of {people}, {total}, highest {max(amounts)}. Nothing has been paid yet.")
     if before := [bonus for bonus in bonuses if bonus.exported]:
-        print(
-            f"Written to a file before: {len(before)} of them ({add_up(before)} {currency}). "
-            "Do not pay again whom you have paid from it."
-        )
+        number = f"{len(before)} of them ({add_up(before)} {currency})"
+        print(f"Written to a file before: {number}. Do not pay again whom you have paid from it.")

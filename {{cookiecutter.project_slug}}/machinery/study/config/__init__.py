@@ -20,13 +20,13 @@ from study.messages import StudyError
 
 # Names that psiTurk also reads without its prefix.
 UNPREFIXED = ("PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+QUALIFICATIONS = ("require_quals", "block_quals", "advanced_quals_path")
 # Newer and older names of one setting: section, the name that wins, the name that it replaces.
 SYNONYMS = [
     (SERVER, "errorlog", "logfile"),
+    *((HIT, name, f"{name}_{mode}") for name in QUALIFICATIONS for mode in ("live", "sandbox")),
     ("Database Parameters", "assignments_table_name", "table_name"),
 ]
-for _name in ("require_quals", "block_quals", "advanced_quals_path"):
-    SYNONYMS += [(HIT, _name, f"{_name}_live"), (HIT, _name, f"{_name}_sandbox")]
 DEFAULT = "psiTurk's default"
 # The defaults that `study up` needs before psiTurk, which has the same, is installed.
 KEYS = "[AWS Access]\naws_access_key_id =\naws_secret_access_key =\n"
@@ -78,10 +78,16 @@ def read(folder: Path, app_config: Mapping[str, str] | None = None) -> Config:
     environment, layers = _escape(variables), _Layers()
     layers.add_text(DEFAULT, KEYS)
     for label, path in _find_files(environment, home, folder):
-        layers.add_file(label, path)
+        try:
+            layers.add_text(label, path.read_text(encoding="utf-8"))
+        except OSError:
+            pass  # psiTurk, too, ignores a file that it cannot open
+        except UnicodeDecodeError as error:
+            raise StudyError(f"{label} is not text in UTF-8.", "Save it as UTF-8.") from error
     try:
         layers.add_environment(environment, origin)
-        settings = layers.settings()
+        keys = [(part, name) for part in layers.sections() for name in layers.options(part)]
+        settings = {key: Setting(*key, layers.get(*key), layers.source(*key)) for key in keys}
     except InterpolationError as error:
         key = error.section, error.option
         wrong = Setting(*key, "", layers.source(*key))
@@ -112,7 +118,7 @@ def value_in(text: str, section: str, name: str) -> str | None:
     """Return what a text of config.txt itself sets, such as the committed one's."""
     layers = _Layers()
     layers.add_text("config.txt", text)
-    return layers.parser.get(section, name, raw=True, fallback=None)
+    return layers.get(section, name, raw=True, fallback=None)
 
 
 def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
@@ -120,24 +126,17 @@ def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
     return "ON_CLOUD" in environment or "ON_HEROKU" in environment
 
 
-class _Layers:
+class _Layers(ConfigParser):
     """psiTurk's files and the environment, each overriding those before it."""
 
     def __init__(self) -> None:
-        self.parser, self.sources = ConfigParser(), {}
-
-    def add_file(self, label: str, path: Path) -> None:
-        try:
-            self.add_text(label, path.read_text(encoding="utf-8"))
-        except OSError:
-            return  # psiTurk, too, ignores a file that it cannot open
-        except UnicodeDecodeError as error:
-            raise StudyError(f"{label} is not text in UTF-8.", "Save it as UTF-8.") from error
+        super().__init__()
+        self._sources: dict[tuple[str, str], str] = {}
 
     def add_text(self, label: str, text: str) -> None:
         """Add the text of a file. Raises StudyError, which quotes no line: it may be secret."""
         try:
-            self.parser.read_string(text)
+            self.read_string(text)
         except Error as error:
             line = getattr(error, "lineno", None) or error.errors[0][0]
             cause = "a line must be a [section], name = value below one, or a # note"
@@ -151,39 +150,33 @@ class _Layers:
                 section = header[1]
             elif option := re.match(r"\s*([^#;\s=:][^=:]*?)\s*[=:]", line):
                 source = label if label.startswith("psiTurk") else f"{label}, line {number}"
-                self.sources[section, option[1].lower()] = source
+                self._sources[section, option[1].lower()] = source
 
     def add_environment(self, environment: Mapping[str, str], origin: Callable) -> None:
         """Let newer names replace older ones, and variables the files."""
         for section, newer, older in SYNONYMS:
             variable = f"PSITURK_{newer.upper()}"
-            if variable in environment and self.parser.has_section(section):
+            if variable in environment and self.has_section(section):
                 value, source = environment[variable], origin(variable)
-            elif value := self.parser.get(section, newer, fallback=""):
+            elif value := self.get(section, newer, fallback=""):
                 source = self.source(section, newer)
             else:
                 continue
             try:
-                self.parser.set(section, older, value)
+                self.set(section, older, value)
             except ValueError as error:  # a percent sign is left after the references
                 raise InterpolationError(newer, section, str(error)) from error
-            self.sources[section, older] = f"{source}, as {newer}"
-        for section in self.parser.sections():
-            for name in self.parser.options(section):
+            self._sources[section, older] = f"{source}, as {newer}"
+        for section in self.sections():
+            for name in self.options(section):
                 variable = f"PSITURK_{name.upper()}"
                 if value := environment.get(variable):
-                    self.parser.set(section, name, value)
-                    self.sources[section, name] = origin(variable)
+                    self.set(section, name, value)
+                    self._sources[section, name] = origin(variable)
 
     def source(self, section: str, name: str) -> str:
-        in_default = self.sources.get((self.parser.default_section, name), DEFAULT)
-        return self.sources.get((section, name), in_default)
-
-    def settings(self) -> dict[tuple[str, str], Setting]:
-        """Return all settings, with the references in them resolved."""
-        parser = self.parser
-        keys = [(part, name) for part in parser.sections() for name in parser.options(part)]
-        return {key: Setting(*key, parser.get(*key), self.source(*key)) for key in keys}
+        in_default = self._sources.get((self.default_section, name), DEFAULT)
+        return self._sources.get((section, name), in_default)
 
 
 def _read_env_file() -> dict[str, str]:

@@ -119,10 +119,8 @@ def count_conditions(path: Path) -> int:
             return number
     except (ValueError, AttributeError) as error:
         problem = error
-    raise StudyError(
-        f"{path.name} must be a JSON object with a key for each condition: {problem}.",
-        "Correct it, or delete it: then num_conds in config.txt counts.",
-    )
+    cause = f"{path.name} must be a JSON object with a key for each condition: {problem}."
+    raise StudyError(cause, "Correct it, or delete it: then num_conds in config.txt counts.")
 
 
 def parse(kind: Any, text: str | None, least: int = 0) -> Any:
@@ -147,10 +145,7 @@ def parse(kind: Any, text: str | None, least: int = 0) -> Any:
 
 def spread(numbers: tuple, conditions: int, orders: int) -> tuple:
     """Return one number for each cell, given one for all, for each condition or for each cell."""
-    if len(numbers) in (0, conditions * orders):
-        return numbers
-    if len(numbers) == 1:
-        return numbers * (conditions * orders)
-    if len(numbers) == conditions:
-        return tuple(number for number in numbers for _ in range(orders))
-    raise ValueError(f"it needs one number, or {conditions}, one for each condition")
+    cells = conditions * orders
+    if len(numbers) not in (0, 1, conditions, cells):
+        raise ValueError(f"it needs one number, or {conditions}, one for each condition")
+    return tuple(number for number in numbers for _ in range(cells // len(numbers)))

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-from study.export.csv_format import ColumnStats, Table
+from study.export.csv_format import Table
 from study.recruiters import RECRUITERS
 from study.statuses import STATUS_NAMES
 
@@ -44,23 +44,17 @@ def read_conditions(path: Path) -> list[str]:
 
 def describe_columns(found: Table) -> str:
     """Describe each column of a table in a row of a table in Markdown."""
-    rows = [
-        (code(column), WORDS["meanings"].get(column, ""), *describe(stats, found.rows))
-        for column, stats in zip(found.columns, found.stats, strict=True)
-    ]
-    return table(("column", "meaning", "type", "missing", "seen"), rows)
-
-
-def describe(stats: ColumnStats, rows: int) -> tuple[str, str, str]:
-    """Describe the types of a column's values, how many are missing, and which values occur."""
-    if stats.values is not None:
-        seen = ", ".join(map(code, sorted(stats.values, key=lambda value: (len(value), value))))
-    elif stats.least is not None:
-        seen = f"{stats.least:,} to {stats.most:,}"
-    else:
+    rows = []
+    for column, stats in zip(found.columns, found.stats, strict=True):
         seen = "many"
-    kinds = sorted(stats.kinds) + ["*formula*"] * stats.has_formula
-    return ", ".join(kinds) or "none", f"{rows - stats.present:,}", seen
+        if stats.values is not None:
+            seen = ", ".join(map(code, sorted(stats.values, key=lambda value: (len(value), value))))
+        elif stats.least <= stats.most:
+            seen = f"{stats.least:,} to {stats.most:,}"
+        kinds = ", ".join(sorted(stats.kinds) + ["*formula*"] * stats.has_formula) or "none"
+        meaning, missing = WORDS["meanings"].get(column, ""), f"{found.rows - stats.present:,}"
+        rows.append((code(column), meaning, kinds, missing, seen))
+    return table(("column", "meaning", "type", "missing", "seen"), rows)
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple]) -> str:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from types import NoneType
 
@@ -42,8 +42,8 @@ class ColumnStats:
 
     kinds: set[str] = field(default_factory=set)
     present: int = 0
-    least: int | float | None = None
-    most: int | float | None = None
+    least: float = inf
+    most: float = -inf
     values: set[str] | None = field(default_factory=set)
     has_formula: bool = False
 
@@ -57,7 +57,11 @@ class ColumnStats:
         different = set(cells) if len(types) < 2 and types <= {str, int, bool} else cells
         self.kinds |= {KINDS[kind] for kind in types}
         if types & NUMBERS:
-            self._measure([cell for cell in different if type(cell) in NUMBERS])
+            numbers = [cell for cell in different if type(cell) in NUMBERS]
+            ordinary = [number for number in numbers if is_ordinary(number)]
+            if len(ordinary) < len(numbers):
+                self.kinds.add(ODD)
+            self.least, self.most = min([self.least, *ordinary]), max([self.most, *ordinary])
         if str in types and not self.has_formula:
             self.has_formula = any(type(c) is str and c.startswith(FORMULA) for c in different)
         if types & NESTED:
@@ -68,17 +72,10 @@ class ColumnStats:
                 self.values = None
         return different
 
-    def _measure(self, numbers: list[int | float]) -> None:
-        ordinary = [
-            number
-            for number in numbers
-            if SMALLEST <= number <= LARGEST or (type(number) is float and isfinite(number))
-        ]
-        if len(ordinary) < len(numbers):
-            self.kinds.add(ODD)
-        if ordinary:
-            ends = [end for end in (self.least, self.most) if end is not None]
-            self.least, self.most = min(ordinary + ends), max(ordinary + ends)
+
+def is_ordinary(number: float) -> bool:
+    """Whether Parquet, too, can hold the number."""
+    return isfinite(number) if type(number) is float else SMALLEST <= number <= LARGEST
 
 
 @lru_cache(typed=True)
@@ -97,17 +94,15 @@ class Table:
     def __init__(self, folder: Path, columns: Iterable[str]):
         self.columns = ["participant", *columns]
         self.stats = [ColumnStats() for _ in self.columns]
-        self.stats[0] = ColumnStats({KINDS[str]}, values=None)
+        self.stats[0].values = None
         self.rows = self.longest = 0
         # Open for as long as the table lives, so not in a `with`; it has no name to be left behind.
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self._widths = [(0, len(self.columns))]  # from which byte on rows have how many columns
-        self._participants: list[bytes] = []
         self._waiting: list[tuple] = []
 
-    def add(self, participant: str, rows: Collection[tuple]) -> None:
-        """Add rows of a participant; `flush` writes them."""
-        self._participants += [to_cell(participant)] * len(rows)
+    def add(self, rows: Iterable[tuple]) -> None:
+        """Add rows; `flush` writes them."""
         self._waiting += rows
 
     def add_column(self, name: str) -> None:
@@ -121,16 +116,13 @@ class Table:
         """Write the rows that were added since the last time."""
         if not self._waiting:
             return
-        columns = zip(*self._waiting, strict=True)
-        cells = [self._participants]
-        for stats, column in zip(self.stats[1:], columns, strict=True):
-            cells.append(_to_cells(column, stats.add(column), stats.kinds))
+        columns = zip(self.stats, zip(*self._waiting, strict=True), strict=True)
+        cells = [_to_cells(column, stats.add(column), stats.kinds) for stats, column in columns]
         text = b"".join([ROW_END.join(map(b",".join, zip(*cells, strict=True))), ROW_END])
         self._file.write(text)
         self.longest = max(self.longest, len(text))
         self.rows += len(self._waiting)
-        self.stats[0].present = self.rows
-        self._participants, self._waiting = [], []
+        self._waiting = []
 
     def save(self, path: Path) -> int:
         """Write the CSV file; return how many rows it has, counted anew."""
@@ -162,20 +154,18 @@ def to_cell(value: object) -> bytes:
     """Write a value that JSON can hold as a cell."""
     if value is None:
         return b""
-    text = value if isinstance(value, str) else _to_json(value)
+    text = value
+    if not isinstance(value, str):
+        # Python 3.11 counts the calls above, and there were fewer of them when it was read.
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(2 * limit)
+        try:
+            text = _encode(value)
+        finally:
+            sys.setrecursionlimit(limit)
     if isinstance(value, str | list | dict):
         text = '"' + text.replace('"', '""') + '"'
     return text.encode()
-
-
-def _to_json(value: object) -> str:
-    # Python 3.11 counts the calls above, and there were fewer of them when it was read.
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(2 * limit)
-    try:
-        return _encode(value)
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 def write_parquet(path: Path, table: Table) -> None:
@@ -207,10 +197,8 @@ def import_pyarrow():
         import pyarrow.csv
         import pyarrow.parquet
     except ImportError as error:
-        raise StudyError(
-            "Parquet needs the package pyarrow, which is not installed.",
-            "Run: uv run --group parquet study data --parquet",
-        ) from error
+        cause = "Parquet needs the package pyarrow, which is not installed."
+        raise StudyError(cause, "Run: uv run --group parquet study data --parquet") from error
     return pyarrow
 
 

@@ -44,33 +44,10 @@ class Report:
     """What a download wrote, and what needs attention."""
 
     folder: Path
-    whole: str = ""  # why each trial is JSON in one column, if it is
+    notes: list[str]  # what the files lack or hold in another form than one may expect, and why
     tables: dict[str, Table] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)  # by the file's name without .csv
-    left_out: list[str] = field(default_factory=list)
-    without_data: int = 0
-    superseded: int = 0
     problems: list[str] = field(default_factory=list)
-
-    @property
-    def notes(self) -> list[str]:
-        """What the files lack or hold in another form than one may expect, and why."""
-        notes = [f"Left out: {people}." for people in self.left_out]
-        if self.without_data:
-            people = pluralize(self.without_data, "participant")
-            notes.append(f"{people} came but never saved anything.")
-        if self.superseded:
-            records = pluralize(self.superseded, "record")
-            when = "an older window sent when a newer one had taken over"
-            notes.append(f"In {SUPERSEDED}: {records} that {when}.")
-        if self.whole:
-            notes.append(f"Each trial is JSON in one column, {self.whole}.")
-        if self.problems:
-            notes.append(
-                f"{pluralize(len(self.problems), 'time')} something could not be understood. Those "
-                f"records are unchanged in {UNREADABLE}, and what was understood is in the files."
-            )
-        return notes
 
     @property
     def formulas(self) -> str:
@@ -82,11 +59,10 @@ class Report:
             if stats.has_formula
         )
 
-    def keep_problems(self, name: str, problems: list[str], raw: str, keep: Callable) -> None:
-        """Take up what could not be understood of a record, and keep the record as it is."""
-        self.problems += (f"{name}: {problem}" for problem in problems)
-        if problems:
-            keep(participant=name, problem="; ".join(problems), raw=raw)
+    def note(self, number: int, noun: str, text: str) -> None:
+        """Add a note about so many, if there are any; {} in the text stands for them."""
+        if number:
+            self.notes.append(text.format(pluralize(number, noun)))
 
     def __str__(self) -> str:
         lines = [f"{count:>9,} rows  {self.folder / name}.csv" for name, count in self.rows.items()]
@@ -112,10 +88,9 @@ def download(
     with replace_files(out) as folder, open_snapshot(participants) as connection:
         job = Download(connection, participants, folder, filters, partial(pseudonym, pseudonym_key))
         try:
-            report = job.run(Report(out, "as asked" if whole else ""))
+            report = job.run(out, "as asked" if whole else "")
         except TooManyKeys:
-            reason = f"as the trials have more than {MOST_KEYS:,} different keys"
-            report = job.run(Report(out, reason))
+            report = job.run(out, f"as the trials have more than {MOST_KEYS:,} different keys")
         if parquet:
             for name in TABLES:
                 write_parquet(folder / f"{name}.csv", report.tables[name])
@@ -132,79 +107,99 @@ class Download:
     filters: Iterable[Filter]
     pseudonym: Callable[[str], str]  # of an id
 
-    def run(self, report: Report) -> Report:
-        """Write all files. Raises TooManyKeys, and StudyError if anything is missing."""
+    def run(self, out: Path, whole: str) -> Report:
+        """Write all files. Raises TooManyKeys, and StudyError if anything is missing.
+
+        ``whole`` says why each trial is JSON in one column, if it is.
+        """
         table, names = self.participants.table, self.participants.table.c.keys()
-        expected, report.left_out = count(self.connection, table, self.filters)
+        expected, left_out = count(self.connection, table, self.filters)
+        report = Report(out, [f"Left out: {people}." for people in left_out])
         columns = {
             "participants": ("worker", *(name for name in names if name not in NOT_PUBLIC)),
             **COLUMNS,
             "identifiers": ("worker", *(name for name in IDENTIFIERS if name in names)),
         }
         report.tables = {name: Table(self.folder, columns[name]) for name in columns}
-        query = sa.select(*map(select_value, table.c))
-        query = query.where(*(each.condition for each in self.filters))
-        rows = read_rows(self.connection, query.order_by(table.c.beginhit, table.c.uniqueid))
-        bar = click.progressbar(
-            rows, length=expected, file=sys.stderr, hidden=not sys.stderr.isatty()
-        )
-        with json_lines(self.folder / UNREADABLE) as keep, bar as rows:
-            self._write_rows(rows, report, keep)
-        report.rows = self._save(report.tables, expected)
+        query = sa.select(*map(select_value, table.c)).order_by(table.c.beginhit, table.c.uniqueid)
+        rows = read_rows(self.connection, query.where(*(each.condition for each in self.filters)))
+        is_hidden = not sys.stderr.isatty()
+        with click.progressbar(rows, length=expected, file=sys.stderr, hidden=is_hidden) as rows:
+            self._write_rows(rows, report, bool(whole))
         self._write_superseded(report)
+        if whole:
+            report.notes.append(f"Each trial is JSON in one column, {whole}.")
+        for name, table in report.tables.items():
+            report.rows[name] = table.save(self.folder / f"{name}.csv")
+        read = {name: table.rows for name, table in report.tables.items()}
+        if read != report.rows or read["participants"] != expected:
+            raise StudyError(
+                f"The download is not complete: the database has {expected} participants, "
+                f"{read} were read and {report.rows} written.",
+                "Run the same command again.",
+            )
         about = [f"Downloaded on {datetime.now(UTC):%Y-%m-%d at %H:%M} UTC.", *report.notes]
         with open(self.folder / "codebook.md", "wb", opener=private) as file:
             file.write(codebook(report.tables, about).encode())
         return report
 
-    def _write_rows(self, rows: Iterable[sa.Row], report: Report, keep: Callable) -> None:
-        tables, reader, waiting = report.tables, RecordReader(bool(report.whole)), 0
-        for row in rows:
-            values = row._mapping
-            participant, worker = map(self.pseudonym, (row.uniqueid, row.workerid))
+    def _write_rows(self, rows: Iterable[sa.Row], report: Report, whole: bool) -> None:
+        tables, reader, waiting, empty = report.tables, RecordReader(whole), 0, 0
+        records = read_records(rows, reader, report, self.folder, self.pseudonym)
+        for row, participant, found, _ in records:
+            values, worker = row._mapping, self.pseudonym(row.workerid)
             for name in ("participants", "identifiers"):
                 cells = (values[column] for column in tables[name].columns[2:])
-                tables[name].add(participant, [(worker, *cells)])
-            if row.datastring:
-                found, problems = reader.read(row.datastring)
-                add_key_columns(tables["trialdata"], reader.keys)
-                for name, some in found.items():
-                    tables[name].add(participant, some)
-                report.keep_problems(participant, problems, row.datastring, keep)
-            else:
-                report.without_data += 1
+                tables[name].add([(participant, worker, *cells)])
+            add_key_columns(tables["trialdata"], reader.keys)
+            for name, some in found.items():
+                tables[name].add([(participant, *cells) for cells in some])
+            empty += not row.datastring
             waiting += size(row)
             if waiting > WRITTEN:
                 for table in tables.values():
                     table.flush()
                 waiting = 0
-
-    def _save(self, tables: dict[str, Table], expected: int) -> dict[str, int]:
-        written = {name: table.save(self.folder / f"{name}.csv") for name, table in tables.items()}
-        read = {name: table.rows for name, table in tables.items()}
-        if read != written or read["participants"] != expected:
-            raise StudyError(
-                f"The download is not complete: the database has {expected} participants, "
-                f"{read} were read and {written} written.",
-                "Run the same command again.",
-            )
-        return written
+        report.note(empty, "participant", "{} came but never saved anything.")
 
     def _write_superseded(self, report: Report) -> None:
         records = self.participants.own_table("study_superseded_records")
         if records is None:
             return
-        uniqueid = self.participants.table.c.uniqueid
-        taken = sa.select(uniqueid).where(*(each.condition for each in self.filters))
+        taken = sa.select(self.participants.table.c.uniqueid)
+        taken = taken.where(*(each.condition for each in self.filters))
         query = sa.select(*map(select_value, records.c)).where(records.c.uniqueid.in_(taken))
         query = query.order_by(records.c.received, records.c.uniqueid, records.c.writer)
-        with json_lines(self.folder / SUPERSEDED) as keep:
+        number = 0
+        with json_lines(self.folder / SUPERSEDED) as write:
             for row in read_rows(self.connection, query):
-                report.superseded += 1
-                keep(
+                number += 1
+                write(
                     participant=self.pseudonym(row.uniqueid), writer=row.writer,
                     received=row.received, reason=row.reason, raw=row.datastring,
                 )  # fmt: skip
+        when = "that an older window sent when a newer one had taken over"
+        report.note(number, "record", f"In {SUPERSEDED}: {{}} {when}.")
+
+
+def read_records(
+    rows: Iterable[sa.Row], reader: RecordReader, report: Report, folder: Path, name_of: Callable
+) -> Iterator[tuple[sa.Row, str, dict[str, list[tuple]], list[str]]]:
+    """Yield each row with its participant's name, its record's rows for each file, and problems.
+
+    A record with problems, to which the caller may add, is kept unchanged in UNREADABLE.
+    """
+    with json_lines(folder / UNREADABLE) as write:
+        for row in rows:
+            name = name_of(row.uniqueid)
+            found, problems = reader.read(row.datastring) if row.datastring else ({}, [])
+            yield row, name, found, problems
+            report.problems += (f"{name}: {problem}" for problem in problems)
+            if problems:
+                write(participant=name, problem="; ".join(problems), raw=row.datastring)
+    where = f"unchanged in {UNREADABLE}, and what was understood is in the files"
+    text = f"{{}} something could not be understood. Those records are {where}."
+    report.note(len(report.problems), "time", text)
 
 
 def select_value(column: sa.Column) -> sa.ColumnElement:
@@ -230,19 +225,14 @@ def download_as_psiturk(participants: Participants, out: Path) -> Report:
     be understood, at which psiTurk stops, is reported; half of a character is written as \\ufffd.
     Raises StudyError as `download` does.
     """
-    people, report = participants.table.c, Report(out, rows=dict.fromkeys(PARTS, 0))
-    query = sa.select(people.uniqueid, people.datastring).where(people.datastring != "")
-    reader = RecordReader(whole=True)
-    with (
-        replace_files(out) as folder,
-        open_snapshot(participants) as connection,
-        json_lines(folder / UNREADABLE) as keep,
-        ExitStack() as stack,
-    ):
+    columns, reader = participants.table.c, RecordReader(whole=True)
+    query = sa.select(columns.uniqueid, columns.datastring).where(columns.datastring != "")
+    report = Report(out, [], rows=dict.fromkeys(PARTS, 0))
+    with replace_files(out) as folder, open_snapshot(participants) as connection, ExitStack() as on:
         paths = {name: folder / f"{name}.csv" for name in PARTS}
-        files = {n: stack.enter_context(open(p, "wb", opener=private)) for n, p in paths.items()}
-        for row in read_rows(connection, query):
-            found, problems = reader.read(row.datastring)
+        files = {n: on.enter_context(open(p, "wb", opener=private)) for n, p in paths.items()}
+        people = read_rows(connection, query)
+        for row, _, found, problems in read_records(people, reader, report, folder, str):
             for name, rows in found.items():
                 text = io.StringIO()
                 try:
@@ -254,7 +244,6 @@ def download_as_psiturk(participants: Participants, out: Path) -> Report:
                     continue
                 files[name].write(text.getvalue().encode())
                 report.rows[name] += len(rows)
-            report.keep_problems(row.uniqueid, problems, row.datastring, keep)
     return report
 
 
@@ -307,11 +296,8 @@ def replace_files(out: Path) -> Iterator[Path]:
     except KeyboardInterrupt:
         raise StudyError("Interrupted.", "Run the same command again.", left) from None
     except OSError as error:
-        raise StudyError(
-            f"The files could not be written: {error}.",
-            "Is the disk full, or another download at work here? Then run the command again.",
-            left,
-        ) from error
+        remedy = "Is the disk full, or another download at work here? Then run the command again."
+        raise StudyError(f"The files could not be written: {error}.", remedy, left) from error
 
 
 @contextmanager

@@ -15,11 +15,10 @@ STATUSES = {str(number): name for number, name in STATUS_NAMES.items()}
 
 @dataclass(frozen=True)
 class Filter:
-    """A condition on psiTurk's table, and whom it leaves out: {} in the words is their value."""
+    """A condition on psiTurk's table and, in SQL too, the words for those whom it leaves out."""
 
     condition: sa.ColumnElement
-    words: str
-    value: sa.ColumnElement
+    words: sa.ColumnElement
 
 
 def read_filters(
@@ -33,18 +32,17 @@ def read_filters(
     by_mode, by_version, by_status = map(as_text, ("mode", "codeversion", "status"))
     numbered = {number: f"{number}, {name}" for number, name in STATUSES.items()}
     named = sa.case(numbered, value=by_status, else_=by_status)
-    filters = [
-        Filter(column.in_(values), words, value)
-        for column, values, words, value in (
-            (by_mode, modes, "of mode {}", by_mode),
-            (by_version, versions, "of version {}", by_version),
-            (by_status, read_statuses(statuses), "of status {}", named),
-        )
-        if values and ALL not in values
-    ]
+    filters = []
     if not modes:
-        words = "of mode {} (to take all: --mode all)"
-        filters.insert(0, Filter(by_mode.not_in(TEST_MODES), words, by_mode))
+        words = "of mode " + by_mode + " (to take all: --mode all)"
+        filters.append(Filter(by_mode.not_in(TEST_MODES), words))
+    for column, values, words in (
+        (by_mode, modes, "of mode " + by_mode),
+        (by_version, versions, "of version " + by_version),
+        (by_status, read_statuses(statuses), "of status " + named),
+    ):
+        if values and ALL not in values:
+            filters.append(Filter(column.in_(values), words))
     # Untyped literals: PostgreSQL reads them as times, and SQLite compares texts.
     begin, limits = sa.column("beginhit"), []
     if since:
@@ -52,8 +50,8 @@ def read_filters(
     if until:
         limits.append(begin < sa.literal_column(f"'{read_time('--until', until, True)}'"))
     if limits:
-        condition = sa.and_(begin.is_not(None), *limits)
-        filters.append(Filter(condition, "who came before or after the dates", sa.literal("")))
+        words = sa.literal("who came before or after the dates")
+        filters.append(Filter(sa.and_(begin.is_not(None), *limits), words))
     return filters
 
 
@@ -61,25 +59,19 @@ def count(
     connection: sa.Connection, table: sa.Table, filters: Iterable[Filter]
 ) -> tuple[int, list[str]]:
     """Return how many participants the filters take, and descriptions of those they leave out."""
-    filters = list(filters)
-    missed = [sa.not_(each.condition) for each in filters]
-    numbers, values = range(len(filters)), [each.value for each in filters]
-    first = sa.case((sa.false(), -1), *zip(missed, numbers, strict=True), else_=-1)
-    value = sa.case((sa.false(), ""), *zip(missed, values, strict=True), else_="")
-    everybody = sa.select(first.label("first"), value.label("value")).select_from(table).subquery()
-    groups = sa.select(everybody, sa.func.count()).group_by(*everybody.c).order_by(*everybody.c)
-    taken, left_out = 0, []
-    for number, found, people in connection.execute(groups):
-        if number < 0:
-            taken = people
-        else:
-            left_out.append(f"{people:,} {filters[number].words.format(found or 'none')}")
-    return taken, left_out
+    missed = ((sa.not_(each.condition), each.words) for each in filters)
+    reason = sa.case((sa.false(), ""), *missed, else_="").label("reason")
+    people = sa.select(reason).select_from(table).subquery()
+    query = sa.select(people.c.reason, sa.func.count()).group_by(people.c.reason)
+    numbers = dict(connection.execute(query).all())
+    taken = numbers.pop("", 0)
+    return taken, [f"{number:,} {words}" for words, number in sorted(numbers.items())]
 
 
 def as_text(column: str) -> sa.ColumnElement:
-    """Return a column of psiTurk's table as text, empty where it has no value."""
-    return sa.func.coalesce(sa.cast(sa.column(column), sa.Text), "")
+    """Return a column of psiTurk's table as text, which is "none" where it has no value."""
+    text = sa.cast(sa.column(column), sa.Text)
+    return sa.func.coalesce(sa.func.nullif(text, "", type_=sa.Text), "none")
 
 
 def split(options: Iterable[str]) -> list[str]:

@@ -36,15 +36,15 @@ class TooManyKeys(Exception):
     """The trials have more different keys than a table can have columns."""
 
 
-def record_types(trialdata: Any) -> dict[str, Any]:
-    """Return the types of a record's parts, given that of what a trial recorded."""
+def define_record(trialdata: Any) -> type:
+    """Return the type of a record, given that of what a trial recorded."""
     trial = msgspec.defstruct("Trial", [*COLUMNS["trialdata"], ("trialdata", trialdata)], gc=False)
-    return {"data": list[trial], "eventdata": list[Event], "questiondata": dict[str, Any]}
+    parts = {"data": list[trial], "eventdata": list[Event], "questiondata": dict[str, Any]}
+    return msgspec.defstruct("Record", parts.items(), gc=False)
 
 
 Event = msgspec.defstruct("Event", COLUMNS["eventdata"], gc=False)
-TYPES = record_types(Any)
-Record = msgspec.defstruct("Record", TYPES.items(), gc=False)
+Record = define_record(Any)
 decode_record = msgspec.json.Decoder(Record).decode
 
 
@@ -104,17 +104,15 @@ def find_decoder(keys: Iterable[str | None]) -> Callable[[str], Any]:
     It fills a struct for each trial, which takes two thirds of the time of dictionaries.
     """
     names = {f"f{number}": key for number, key in enumerate(keys)}
+    fields = [(name, Any, None) for name in names]
+    options = {"rename": names, "forbid_unknown_fields": True, "gc": False}
     try:
         if WHOLE in names.values():
             return decode_nothing
-        fields = [(name, Any, None) for name in names]
-        cells = msgspec.defstruct(
-            "Cells", fields, rename=names, forbid_unknown_fields=True, gc=False
-        )
+        cells = msgspec.defstruct("Cells", fields, **options)
     except (TypeError, ValueError):  # a key that msgspec does not accept
         return decode_nothing
-    record = msgspec.defstruct("KnownRecord", record_types(cells).items(), gc=False)
-    return msgspec.json.Decoder(record).decode
+    return msgspec.json.Decoder(define_record(cells)).decode
 
 
 def decode_nothing(text: str) -> NoReturn:
@@ -138,7 +136,7 @@ def read_record(text: str) -> tuple[Any, list[str]]:
     for name, part in PARTS.items():
         try:
             if part in sent:
-                setattr(record, part, msgspec.convert(sent[part], TYPES[part]))
+                setattr(record, part, msgspec.convert(sent[part], Record.__annotations__[part]))
         except msgspec.ValidationError as error:
             problems.append(f"{name}: {error}")
     return record, problems

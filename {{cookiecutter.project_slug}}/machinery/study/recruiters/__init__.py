@@ -24,6 +24,8 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlencode
 
+from study import signing
+
 # psiTurk's key of a record is workerId:assignmentId in 128 characters (psiturk/models.py), so an
 # id cannot contain a colon. MTurk's ids have 30 characters, Prolific's 24.
 ID = re.compile(r"[A-Za-z0-9._@+=~-]{1,120}")
@@ -51,7 +53,7 @@ class Ids:
 
     @property
     def uniqueid(self) -> str:
-        """The key of the participant's record (psiturk/models.py)."""
+        """The key of the participant's record."""
         return f"{self.worker}:{self.assignment}"
 
     @property
@@ -64,16 +66,13 @@ class Ids:
 def read_ids(args: Mapping[str, str]) -> Ids:
     """Read the ids from the query of psiTurk's own pages (/pub, /consent, /exp). Raises BadLink."""
     ids = [require_id(args, name) for name in ("workerId", "assignmentId", "hitId")]
-    mode = args.get("mode", "")
-    if not MODE.fullmatch(mode):
-        raise BadLink("mode is missing or malformed")
-    return Ids(*ids, mode)
+    return Ids(*ids, require_id(args, "mode", MODE))
 
 
-def require_id(args: Mapping[str, str], name: str) -> str:
+def require_id(args: Mapping[str, str], name: str, form: re.Pattern = ID) -> str:
     """Return the id of that name. Raises BadLink if it is missing, too long or malformed."""
     value = args.get(name, "")
-    if not ID.fullmatch(value):
+    if not form.fullmatch(value):
         raise BadLink(f"{name} is {'malformed' if value else 'missing'}")
     return value
 
@@ -88,6 +87,10 @@ class Bonus:
     hit: str
     amount: Decimal
     exported: datetime | None  # UTC: when it was last written to a file
+
+
+Files = dict[str, list[list[str]]]  # lines of bonuses, by the end of the file's name
+MONEY = {"amount": "amount", "currency": "currency"}
 
 
 class Recruiter:
@@ -122,7 +125,8 @@ class Recruiter:
     withdraw = ""  # how participants give their place back, as in "please …"
     withdraw_note = ""
 
-    bonus_header: tuple[str, ...] = ("worker", "amount", "currency")
+    # Its file's columns: fields of Bonus, the currency and, of anonymous people, the code.
+    bonus_columns: Mapping[str, str] = {"worker": "worker"} | MONEY
     bonus_unit = "worker"  # the field of Bonus whose values get one line each
     to_pay = "To pay: each line of the file is a person, by the id that {label} knows."
 
@@ -151,12 +155,11 @@ class Recruiter:
         """
         if any(args.get(name) == value for name, value in self.placeholders.items()):
             return None
-        sent = {name: require_id(args, name) for name in self.placeholders}
-        return Ids(*self.to_psiturk(sent), next(iter(self.modes)))
+        sent = [require_id(args, name) for name in self.placeholders]
+        return Ids(*self.to_psiturk(*sent), next(iter(self.modes)))
 
-    def to_psiturk(self, sent: Mapping[str, str]) -> tuple[str, str, str]:
-        """Return (worker, assignment, hit) for the parameters of the link."""
-        worker = next(iter(sent.values()))
+    def to_psiturk(self, worker: str, *others: str) -> tuple[str, str, str]:
+        """Return (worker, assignment, hit) for the ids in the link."""
         return worker, worker, self.name
 
     def has_wrong_mode(self, args: Mapping[str, str]) -> bool:
@@ -209,23 +212,20 @@ class Recruiter:
         text = f"{self.label}, which gets the address {address}{self.entry}"
         yield "green", text if address else self.label
 
-    def bonus_files(
-        self, bonuses: list[Bonus], currency: str, again: bool, key: str
-    ) -> dict[str, list[list[str]]]:
-        """Return the lines of each file by the end of its name.
+    def bonus_files(self, bonuses: list[Bonus], currency: str, again: bool, key: str) -> Files:
+        """Return what to write. ``again`` adds the date of an earlier export.
 
-        ``again`` adds the date of an earlier export. ``key`` is the study's secret key if the
-        recruiter is anonymous.
+        ``key`` is the study's secret key if the recruiter is anonymous.
         """
-        lines = [[*self.bonus_header, *["written before"] * again]]
+        columns = self.bonus_columns | ({"written before": "exported"} if again else {})
+        lines = [list(columns)]
         for group in group_by(self.bonus_unit, bonuses).values():
-            dates = [f"{bonus.exported:%Y-%m-%d}" for bonus in group if bonus.exported]
-            lines.append(self.bonus_line(group, currency, key) + [max(dates, default="")] * again)
+            codes = [signing.participant_code(key, each.uniqueid) for each in group if key]
+            dates = [f"{each.exported:%Y-%m-%d}" for each in group if each.exported]
+            cells = vars(group[-1]) | {"amount": add_up(group), "currency": currency}
+            cells |= {"code": " ".join(codes), "exported": max(dates, default="")}
+            lines.append([cells[name] for name in columns.values()])
         return {".csv": lines}
-
-    def bonus_line(self, group: list[Bonus], currency: str, key: str) -> list[str]:
-        """Return the values under ``bonus_header`` for one ``bonus_unit``."""
-        return [group[0].worker, add_up(group), currency]
 
 
 def group_by(field: str, bonuses: Iterable[Bonus]) -> dict[str, list[Bonus]]:

@@ -1,7 +1,6 @@
 """A plain link, for instance to a class: participants get ids and a code from the study itself."""
 
-from study import signing
-from study.recruiters import Bonus, Recruiter, add_up
+from study.recruiters import Recruiter
 
 
 class Link(Recruiter):
@@ -18,10 +17,5 @@ For participants, one link for all of them:
 or, to keep with their data where they come from, such as a class:
   {entry}?label=class-a
 Participants who finish get a code of their own. To look one up: uv run study verify CODE"""
-    bonus_header = ("code", "label", "worker", "amount", "currency")
+    bonus_columns = {"code": "code", "label": "hit"} | Recruiter.bonus_columns
     to_pay = "To pay: whoever shows you a code in the file gets the amount beside it."
-
-    def bonus_line(self, group: list[Bonus], currency: str, key: str) -> list[str]:
-        """Return a line with the completion codes that the person was shown."""
-        codes = " ".join(signing.participant_code(key, bonus.uniqueid) for bonus in group)
-        return [codes, group[-1].hit, group[0].worker, add_up(group), currency]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from study.recruiters import Bonus, Ids, Recruiter, add_up, read_ids
+from study.recruiters import Ids, Recruiter, read_ids
 
 
 class MTurk(Recruiter):
@@ -19,7 +19,8 @@ For MTurk, make a HIT, here 9 workers at 0.50 USD, with 1.5 hours to finish:
 The shell begins in the sandbox, where nothing costs money; `mode live` leaves it. Workers who
 finish get the button that submits the HIT."""
     withdraw = "return the HIT"
-    bonus_header, bonus_unit = ("WorkerId", "AssignmentId", "Amount"), "uniqueid"
+    bonus_columns = {"WorkerId": "worker", "AssignmentId": "assignment", "Amount": "amount"}
+    bonus_unit = "uniqueid"
     to_pay = """\
 To pay: psiTurk's own column `bonus` now holds these amounts. In its shell, after approving:
   DATABASE_URL="$(heroku config:get DATABASE_URL --app {app})" uv run psiturk
@@ -44,17 +45,10 @@ It pays those who are approved and have no bonus yet."""
         if setting("Shell Parameters", "launch_in_mode") == "live":
             yield "green", "MTurk, live: HITs are real and cost money"
         else:
-            yield (
-                "yellow",
-                "MTurk, sandbox: no worker sees the HITs. For real: launch_in_mode = live",
-            )
+            sandbox = "MTurk, sandbox: no worker sees the HITs. For real: launch_in_mode = live"
+            yield "yellow", sandbox
         for name in ("ad_url", "ad_url_route"):
             # psiTurk appends ?mode=live or ?mode=sandbox (psiturk/amt_services_wrapper.py).
             if "?" in setting("HIT Configuration", name):
-                yield (
-                    "red",
-                    f"psiTurk adds the mode itself: remove the ? and what follows from {name}",
-                )
-
-    def bonus_line(self, group: list[Bonus], currency: str, key: str) -> list[str]:
-        return [group[0].worker, group[0].assignment, add_up(group)]
+                query = f"remove the ? and what follows from {name}"
+                yield "red", f"psiTurk adds the mode itself: {query}"

@@ -1,14 +1,13 @@
 """Prolific: participants come with three ids and are taken back with a completion code."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from study.recruiters import Bonus, Recruiter, add_up, group_by
+from study.recruiters import Bonus, Files, Recruiter, add_up, group_by
 
-PREVIEWS_COUNT = (
-    "preview_ids in config.txt is empty: whoever of you tries the study on Prolific is counted as "
-    "a participant. Put your own Prolific ids there"
-)
+PREVIEWS_COUNT = """\
+preview_ids in config.txt is empty: whoever of you tries the study on Prolific is counted as a \
+participant. Put your own Prolific ids there"""
 
 
 class Prolific(Recruiter):
@@ -40,8 +39,8 @@ To pay: on Prolific, open the study whose ID the file's name ends with. Above it
 choose More, then Bulk bonus payment, and paste the lines of the file. They count in the
 study's own currency."""
 
-    def to_psiturk(self, sent: Mapping[str, str]) -> tuple[str, str, str]:
-        return sent["PROLIFIC_PID"], sent["SESSION_ID"], sent["STUDY_ID"]
+    def to_psiturk(self, worker: str, study: str, session: str) -> tuple[str, str, str]:
+        return worker, session, study
 
     def way_back(self, code: str, worker: str) -> str:
         return f"https://app.prolific.com/submissions/complete?{urlencode({'cc': code})}"
@@ -57,9 +56,7 @@ study's own currency."""
         if not setting("Study", "preview_ids"):
             yield "yellow", PREVIEWS_COUNT
 
-    def bonus_files(
-        self, bonuses: list[Bonus], currency: str, again: bool, key: str
-    ) -> dict[str, list[list[str]]]:
+    def bonus_files(self, bonuses: list[Bonus], currency: str, again: bool, key: str) -> Files:
         """Return a file without a header for each study on Prolific, in the form that it takes."""
         return {
             f"-{quote(study, safe='')}.txt": [

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from study.recruiters import Recruiter
+from study.recruiters import MONEY, Recruiter
 
 
 class Sona(Recruiter):
@@ -30,7 +30,7 @@ SONA's completion URL (client-side). SONA shows it as soon as the study there ha
     code_note = """\
 SONA's completion URL is not set yet, so nobody would get credit. When SONA shows it, run
 again: uv run study up"""
-    bonus_header = ("survey_code", "amount", "currency")
+    bonus_columns = {"survey_code": "worker"} | MONEY
     to_pay = "To pay: SONA gives credit, not money, so pay these people by your own means."
 
     def way_back(self, code: str, worker: str) -> str:

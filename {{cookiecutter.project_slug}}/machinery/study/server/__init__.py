@@ -47,8 +47,7 @@ def init_app(app: Flask) -> None:
     routes.register(app)
     security.install(app, options)
     if options.enable_dashboard:
-        dashboard.adapt_to_flask_3(app)
-        dashboard.guard(app)
+        dashboard.install(app)
     if os.environ.get("STUDY_PREVIEW"):
         app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0
         app.jinja_env.cache = None  # edits and new pages of templates/ show at once

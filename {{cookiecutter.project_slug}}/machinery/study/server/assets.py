@@ -171,13 +171,13 @@ def link_and_compress(target: Path) -> str:
     Returns 12 hexadecimal digits that name the present content of the files.
     """
     content = hashlib.sha256()
-    for folder, place in ((folder.absolute(), place) for folder, place in FOLDERS):
+    for folder, place in FOLDERS:
         for file in sorted(filter(Path.is_file, folder.rglob("*"))):
             name = f"{place}{file.relative_to(folder).as_posix()}"
             link, packed = target / name, target / f"{name}.gz"
             link.parent.mkdir(parents=True, exist_ok=True)
             link.unlink(missing_ok=True)
-            link.symlink_to(file)
+            link.symlink_to(file.absolute())
             if file.suffix in TEXTS and WORTH_COMPRESSING <= file.stat().st_size <= LARGEST_TEXT:
                 packed.unlink(missing_ok=True)
                 packed.write_bytes(gzip.compress(file.read_bytes(), mtime=0))

@@ -8,6 +8,7 @@ participants' server runs without it, and `study dashboard` starts a second one.
 import datetime
 import json
 import os
+import re
 import secrets
 
 import flask.json
@@ -64,36 +65,30 @@ def refuse_weak_login(settings: config.Config) -> None:
         )
 
 
-def guard(app: Flask) -> None:
-    """Stop forged requests, redirects to other sites and the guessing of the password."""
+def install(app: Flask) -> None:
+    """Prepare Flask for psiTurk's dashboard, which is imported after this.
+
+    Stops forged requests, redirects to other sites and the guessing of the password.
+    """
     from study.server.ownership import Throttle  # imports psiTurk's database module
 
+    flask.json.JSONEncoder = JSONEncoder
+    app.json.default = _encode
     # Some of its routes change things when they are only opened, and none asks for a token.
     app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
     throttle = Throttle()
 
     @app.before_request
-    def check_login() -> None:
-        if request.endpoint != "dashboard.login":
-            return
-        if request.method == "POST" and not throttle.allow_failure(request.remote_addr):
-            abort(429)
-        after = request.args.get("next", "")
-        if not after.startswith("/") or after.startswith(("//", "/\\")):
-            request.args = ImmutableMultiDict()
-
-
-def adapt_to_flask_3(app: Flask) -> None:
-    """Prepare Flask for psiTurk's dashboard, which is imported after this."""
-    flask.json.JSONEncoder = JSONEncoder
-    app.json.default = _encode
-
-    @app.before_request
-    def convert_campaign_id() -> None:
+    def check_request() -> None:
         # psycopg 3 does not compare a number with a text, which is what psiTurk's route hands on.
         arguments = request.view_args or {}
         if str(arguments.get("campaign_id", "")).isdecimal():
             arguments["campaign_id"] = int(arguments["campaign_id"])
+        if request.endpoint == "dashboard.login":
+            if request.method == "POST" and not throttle.allow_failure(request.remote_addr):
+                abort(429)
+            if not re.match(r"/(?![/\\])", request.args.get("next", "")):  # to another site
+                request.args = ImmutableMultiDict()
 
 
 class JSONEncoder(json.JSONEncoder):
@@ -101,9 +96,8 @@ class JSONEncoder(json.JSONEncoder):
 
     def default(self, value):
         # APScheduler's triggers carry time zones, which psiTurk sends to the browser.
-        if isinstance(value, datetime.tzinfo):
-            return str(value)
-        return DefaultJSONProvider.default(value)
+        is_zone = isinstance(value, datetime.tzinfo)
+        return str(value) if is_zone else DefaultJSONProvider.default(value)
 
 
 def _encode(value):
