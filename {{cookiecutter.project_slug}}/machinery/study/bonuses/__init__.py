@@ -1,12 +1,6 @@
-"""The bonus rule that custom.py may define. `study bonuses` asks it; nothing else does.
+"""The bonus rule that custom.py may define, and which `study bonuses` asks about participants.
 
-    from study.bonuses import bonus
-
-    @bonus
-    def bonus_of(participant):
-        return 0.50
-
-It needs no database, since custom.py imports it.
+Needs no database, since custom.py imports it; custom.py has an example.
 """
 
 import json

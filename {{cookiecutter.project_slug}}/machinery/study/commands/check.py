@@ -54,7 +54,6 @@ class CheckContext:
         return find_recruiter(self.settings.value("Study", "recruitment"))
 
     def heroku(self, command: str) -> str:
-        """Return a command for the reader to type."""
         return f"heroku {command} --app {self.spec.app}"
 
 
@@ -151,20 +150,17 @@ def files(context: CheckContext) -> Iterator[Finding]:
 
 def pages(context: CheckContext) -> Iterator[Finding]:
     """Find the passages that are still to be filled in."""
-    spots = find_todo_spots(context.folder)
-    for page, names in spots.items():
-        yield "red", f"{page} has passages to fill in: {', '.join(names)}"
-    if not spots:
-        yield "green", "every marked passage is filled in"
+    spots = find_todo_spots(context.folder).items()
+    gaps = [("red", f"{page} has passages to fill in: {', '.join(n)}") for page, n in spots]
+    yield from gaps or [("green", "every marked passage is filled in")]
 
 
 def contact(context: CheckContext) -> Iterator[Finding]:
     """Participants need an address to write to."""
     email = context.settings.value("Task Parameters", "contact_email_on_error")
-    if not email or EXAMPLE.fullmatch(email):
-        yield "red", f"participants write to {email or 'nobody'}, an example"
-    else:
-        yield "green", f"participants write to {email}"
+    is_example = not email or EXAMPLE.fullmatch(email)
+    text = f"participants write to {email or 'nobody'}"
+    yield ("red", f"{text}, an example") if is_example else ("green", text)
 
 
 def recruiter(context: CheckContext) -> Iterator[Finding]:

@@ -61,7 +61,6 @@ def status(local: bool) -> None:
 
 
 def describe_server(app: AppState) -> list[str]:
-    """The dynos, and in Heroku's own words how full the database is."""
     dynos = [f"{dyno['name']} {dyno['state']} ({dyno['size']})" for dyno in app.web_dynos]
     lines = [f"Server     {', '.join(dynos) or 'off: nobody can take part'}"]
     if app.plan:

@@ -36,6 +36,7 @@ def run_up(dry_run: bool, agreed: bool, as_json: bool) -> bool:
         run.repository.check(run.spec.remote)
         run.look()
         notes = run.database.check(run)
+        before = run.state.config
         to_do = run.missing
         show_plan(run, to_do)
         for step in to_do if dry_run else ():
@@ -49,7 +50,8 @@ def run_up(dry_run: bool, agreed: bool, as_json: bool) -> bool:
     except KeyboardInterrupt:
         raise StudyError("\nStopped.", "To go on: uv run study up", run.leftovers()) from None
     notes += find_differences(run)
-    if run.code in to_do and run.code not in missing and not run.typed_codes:
+    is_known = before.get(run.recruiter.code_var) or run.typed_codes or not run.recruiter.code_var
+    if not (is_known or dry_run or run.database in missing):
         notes.append(run.recruiter.describe(run.recruiter.code_note, app=run.spec.app))
     for note in notes:
         say(f"Note: {note}")

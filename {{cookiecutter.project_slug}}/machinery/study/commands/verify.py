@@ -58,7 +58,6 @@ def verify(codes: tuple[str, ...], file: Path | None, local: bool) -> bool:
 
 
 def find_owners(participants: "Participants", key: str) -> dict[str, "Row"]:
-    """Return every participant by completion code."""
     if participants.table is None:
         return {}
     table = participants.table

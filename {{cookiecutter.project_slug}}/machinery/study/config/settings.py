@@ -1,7 +1,4 @@
-"""The settings of the study, each with its section, its type and its rule in one place.
-
-To add one, add an attribute to ``StudySettings`` and explain the setting in config.txt.
-"""
+"""The settings of the study, each with its section, its type and its rule in one place."""
 
 import json
 import re
@@ -37,7 +34,6 @@ class Setting:
         return "***" if is_secret else mask_passwords(self.value)
 
     def error(self, why: str) -> StudyError:
-        """Return the error that reports a value that cannot be used."""
         cause = f"The setting {self.name} cannot be used: {why}."
         return StudyError(cause, f"Correct it: {self.source}.")
 
@@ -87,7 +83,6 @@ class StudySettings:
 
     @property
     def max_record_bytes(self) -> int:
-        """The size of the largest record that a participant may save."""
         return int(self.max_record_mb * 1_000_000)
 
 

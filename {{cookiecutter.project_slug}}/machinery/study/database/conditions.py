@@ -27,7 +27,6 @@ class Design:
 
     @classmethod
     def of(cls, options: StudySettings) -> "Design":
-        """Return the design that the settings describe."""
         cells = tuple(product(range(options.num_conds), range(options.num_counters)))
         return cls(cells, options.condition_targets, options.condition_weights)
 

@@ -64,7 +64,6 @@ class PostgresDialect(PGDialect_psycopg):
 
     @classmethod
     def get_pool_class(cls, url: URL) -> type[QueuePool]:
-        """Return the pool that engines get unless they name one."""
         return SmallPool
 
     def do_ping(self, dbapi_connection: psycopg.Connection) -> bool:
@@ -120,7 +119,6 @@ class Database:
                     raise
 
     def one(self, statement: TextClause, **values: Any) -> Any:
-        """Run a statement; return its only row, or None."""
         return next(iter(self.run(statement, **values)), None)
 
     @contextmanager

@@ -47,7 +47,6 @@ class Records:
         return self._database.one(SQL["find"], uid=uniqueid)
 
     def of_worker(self, worker: str) -> list[Row]:
-        """Return all rows of a worker, without the records."""
         return self._database.run(SQL["of_worker"], worker=worker)
 
     def find_own(self, ids: Ids, run: Run | None = None) -> Row | None:

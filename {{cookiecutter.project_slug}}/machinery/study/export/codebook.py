@@ -14,10 +14,7 @@ from study.statuses import STATUS_NAMES
 
 WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 CONDITIONS = Path("static", "js", "conditions.js")
-MODES = {mode: words for each in RECRUITERS.values() for mode, words in each.modes.items()} | {
-    "debug": "test runs by the researcher, not participants",
-    "preview": "a recruiter's own preview, not participants",
-}
+MODES = {mode: words for each in RECRUITERS.values() for mode, words in each.modes.items()}
 
 
 def codebook(tables: dict[str, Table], about: list[str]) -> str:
@@ -25,7 +22,7 @@ def codebook(tables: dict[str, Table], about: list[str]) -> str:
     parts = {name: describe_columns(found) for name, found in tables.items()}
     parts["about"] = "\n".join(f"- {line}" for line in about)
     parts["statuses"] = table(("status", "meaning"), STATUS_NAMES.items())
-    parts["modes"] = table(("mode", "meaning"), MODES.items())
+    parts["modes"] = table(("mode", "meaning"), (MODES | WORDS["modes"]).items())
     text = WORDS["text"]
     if conditions := read_conditions(CONDITIONS):
         parts["conditions"] = table(("cond", "condition"), enumerate(map(code, conditions)))
@@ -58,7 +55,6 @@ def describe_columns(found: Table) -> str:
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple]) -> str:
-    """Write rows as a table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 

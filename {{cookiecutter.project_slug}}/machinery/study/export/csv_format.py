@@ -102,7 +102,6 @@ class Table:
         self._waiting: list[tuple] = []
 
     def add(self, rows: Iterable[tuple]) -> None:
-        """Add rows; `flush` writes them."""
         self._waiting += rows
 
     def add_column(self, name: str) -> None:

@@ -271,7 +271,6 @@ def read_rows(connection: sa.Connection, query: sa.Select) -> Iterator[sa.Row]:
 
 
 def size(row: sa.Row) -> int:
-    """Return about how many characters a row has."""
     return 1000 + len(row.datastring or "")
 
 

@@ -75,7 +75,6 @@ def as_text(column: str) -> sa.ColumnElement:
 
 
 def split(options: Iterable[str]) -> list[str]:
-    """Return the words between the commas of an option that can be repeated."""
     return [word for text in options for word in map(str.strip, text.split(",")) if word]
 
 

@@ -77,7 +77,6 @@ class Heroku:
         self.environment |= {"NO_COLOR": "1", "HEROKU_SKIP_NEW_VERSION_CHECK": "1"}
 
     def arguments(self, *command: str) -> list[str]:
-        """Complete a command with its program and the app."""
         app = [] if command[0] in WITHOUT_APP else ["--app", self.app]
         return ["heroku", *command, *app]
 

@@ -62,27 +62,22 @@ class Repository:
 
     @property
     def outer(self) -> str:
-        """The repository that contains this one; empty if there is none."""
         return self.read("-C", "..", "rev-parse", "--show-toplevel")
 
     @property
     def head(self) -> str:
-        """The hash of the last commit; empty if there is none."""
         return self.read("rev-parse", "HEAD")
 
     @property
     def branch(self) -> str:
-        """The branch that is checked out, which a push needs; empty if there is none."""
         return self.read("symbolic-ref", "--quiet", "HEAD")
 
     @property
     def remote(self) -> str:
-        """The URL of the remote `heroku` as it was set; empty without that remote."""
         return self.read("config", "--get", "remote.heroku.url")
 
     @property
     def committed_config(self) -> str:
-        """config.txt as it was last committed; empty if it never was."""
         return self.read("show", "HEAD:config.txt")
 
     @property

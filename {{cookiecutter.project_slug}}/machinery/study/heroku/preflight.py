@@ -69,7 +69,6 @@ def lock(folder: Path) -> str:
 
 
 def find_uncommitted(folder: Path) -> str:
-    """Some of the changed and new files."""
     changes = Repository(folder).git("status", "--porcelain").stdout.splitlines()
     return ", ".join(line[3:] for line in changes[:3]) + (", …" if changes[3:] else "")
 

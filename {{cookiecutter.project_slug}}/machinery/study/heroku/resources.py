@@ -51,12 +51,10 @@ class Provisioning:
 
     @property
     def has_remote(self) -> bool:
-        """Whether `git push heroku` goes to the app."""
         return self.repository.remote == self.spec.remote
 
     @property
     def recruiter(self) -> Recruiter:
-        """The recruiter that the app's server works with."""
         settings = config.read(self.repository.folder, self.state.config)
         return find_recruiter(settings.value("Study", "recruitment"))
 
@@ -151,7 +149,6 @@ class HerokuStep:
     changes = "config"  # one of QUERIES
 
     def describe(self, run: Provisioning) -> str:
-        """The command, without the values of config vars."""
         command = run.heroku.arguments(*self.command(run))
         return " ".join(re.sub("(?s)=.*", "=…", word) for word in command)
 

@@ -1,16 +1,7 @@
 """Where participants come from: what all recruiters share, and a module for each of them.
 
-To add a recruiter, add a module to this package that defines a subclass of ``Recruiter``:
-
-    class Panel(Recruiter):
-        name, label = "panel", "Our Panel"
-        placeholders = {"pid": "[PID]"}
-        codes = {"completed": "PANEL_CODE"}
-
-The package imports all of its modules, and defining a subclass registers it. No other module knows
-a recruiter's name. The template also lists recruiters in its questions, app.json and README.md.
-
-Only the standard library is used: `study up` runs before anything is installed.
+The package imports all of its modules, and defining a subclass of ``Recruiter`` registers it. No
+other module knows a recruiter's name. Standard library only, as study/heroku says.
 """
 
 import importlib
@@ -171,7 +162,6 @@ class Recruiter:
         return ""
 
     def describe(self, text: str, **facts: str) -> str:
-        """Fill in a text for the researcher."""
         return text.format(label=self.label, code_var=self.code_var, **facts)
 
     @property

@@ -37,7 +37,6 @@ It pays those who are approved and have no bonus yet."""
         return bool(submit_to) and ("sandbox" in submit_to) != (args.get("mode") == "sandbox")
 
     def submit_address(self, mode: str) -> str:
-        """Return where the form goes that submits the HIT."""
         host = "workersandbox" if mode == "sandbox" else "www"
         return f"https://{host}.mturk.com/mturk/externalSubmit"
 

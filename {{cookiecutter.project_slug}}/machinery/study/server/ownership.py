@@ -44,7 +44,6 @@ def set_cookie(response: Response, name: str, value: str, seconds: int) -> Respo
 
 
 def is_owner(uniqueid: str) -> bool:
-    """Whether the record was given to this browser."""
     return is_token(request.cookies.get(_cookie_name(uniqueid), ""), "record", uniqueid)
 
 
@@ -77,7 +76,6 @@ def make_token(purpose: str, uniqueid: str) -> str:
 
 
 def is_token(text: str, purpose: str, uniqueid: str) -> bool:
-    """Whether this text is that token."""
     return compare_digest(text.encode(), make_token(purpose, uniqueid).encode())
 
 

@@ -31,7 +31,6 @@ class Services:
             return self._configured_key or connection.scalar(SQL["find_key"])
 
     def is_excluded(self, worker: str) -> bool:
-        """Whether this worker took part in an earlier study (excluded.txt)."""
         excluded = self._excluded
         return bool(excluded) and signing.worker_pseudonym(self.key, worker) in excluded
 

@@ -106,7 +106,6 @@ def show_ad() -> Response | str:
 
 @blueprint.get("/consent")
 def show_consent() -> str:
-    """Show the consent page."""
     return render_page("consent.html", require_admitted(read_ids(request.args)))
 
 

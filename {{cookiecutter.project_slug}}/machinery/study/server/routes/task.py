@@ -40,7 +40,6 @@ def quit() -> dict:
 
 @blueprint.get("/sync/<uid>")
 def load(uid: str) -> Response:
-    """Send the stored record."""
     require_owner(uid)
     return Response(services.records.load(uid) or abort(404), mimetype="application/json")
 
