@@ -19,6 +19,7 @@ pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab"]
 PRIVATE = (
     *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),
     "PYTHONDONTWRITEBYTECODE",  # without bytecode, psiTurk takes three times as long to start
+    "PYTHONUNBUFFERED",
 )
 
 SLOW = {"browser", "heroku_cli"}  # what a browser or Heroku's command line is needed for

@@ -6,6 +6,7 @@ call takes a third of the time it takes on Debian's Node.js, and no other Node.j
 
 from __future__ import annotations
 
+import functools
 import shlex
 import shutil
 import subprocess
@@ -30,6 +31,13 @@ def find_cli() -> str:
         _install()
     options = ["--no-deprecation", "--import", str(LEAN)]
     return shlex.join([find_node(), *options, str(program)])
+
+
+@functools.cache
+def tell_version(cli: str) -> str:
+    """What `heroku --version` prints: always the same, and `study` asks it before anything else."""
+    command = [*shlex.split(cli), "--version"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _cache() -> Path:
