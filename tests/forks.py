@@ -71,7 +71,6 @@ def run(
     cwd: Path,
     env: dict[str, str] | None = None,
     input: str | None = None,
-    stdin: int | None = None,
     stderr: int | None = None,
     timeout: float = 300,
     check: bool = False,
@@ -80,10 +79,9 @@ def run(
     command = [str(python), *map(str, arguments)]
     env = dict(os.environ if env is None else env)
     if not can_fork(command, env):
-        given = {"input": input} if input is not None else {"stdin": stdin}
         return subprocess.run(
-            command, cwd=cwd, env=env, stdout=-1, stderr=stderr or -1, text=True, timeout=timeout,
-            check=check, **given,
+            command, cwd=cwd, env=env, input=input or "", stdout=subprocess.PIPE,
+            stderr=stderr or subprocess.PIPE, text=True, timeout=timeout, check=check,
         )  # fmt: skip
     prefix = Path(python).parent.parent
     request = {
