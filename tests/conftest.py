@@ -5,11 +5,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
 from generated import REPOSITORY, Study, install
 from heroku.machine import path_without
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.programs import get_missing
 
@@ -19,16 +21,20 @@ pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab"]
 PRIVATE = (
     *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),
     "PYTHONDONTWRITEBYTECODE",  # without bytecode, psiTurk takes three times as long to start
+    "PYTHONUNBUFFERED",
 )
 
 SLOW = {"browser", "heroku_cli"}  # what a browser or Heroku's command line is needed for
 # The files that take longest begin first. Browsers wait and Heroku's command line works, so they
 # take turns: at any time there is something to wait for and something to do.
 LONGEST = (
-    *("test_experiment", "test_up", "test_end_to_end", "test_generation"),
-    *("test_pages", "test_up_halfway", "test_recruiters", "test_deploy"),
-    *("test_psiturk_shell", "test_pythons", "test_bonuses", "test_hooks"),
+    *("test_experiment", "test_deploy", "test_recruiters", "test_up", "test_faults"),
+    *("test_client", "test_end_to_end", "test_generation", "test_up_halfway", "test_pages"),
+    *("test_psiturk_shell", "test_pythons", "test_bonuses", "test_hooks", "test_down"),
 )
+# A file stays in one process, for what its tests share. Each test of these files makes a study or
+# an app of its own, so they are shared out in so many parts.
+PARTS = {"test_up.py": 6, "test_up_failures.py": 4, "test_up_halfway.py": 3, "test_hooks.py": 3}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +55,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in slow]
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+class Parts(LoadScopeScheduling):
+    """Gives each process a part of the tests after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """What stays in one process with this test."""
+        file, _, test = nodeid.partition("::")
+        name = file.rpartition("/")[2]
+        if name in PARTS:
+            return f"{file} {zlib.crc32(test.encode()) % PARTS[name]}"
+        if name == "test_generation.py":
+            return f"{file} {test.partition('[')[2]}"  # the answers; each a study of its own
+        return file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> Parts:
+    return Parts(config, log)
 
 
 def is_slow(item: pytest.Item) -> bool:

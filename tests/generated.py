@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import forks
 from filelock import FileLock
 
 REPOSITORY = Path(__file__).parent.parent
@@ -16,19 +17,25 @@ class Study:
 
     path: Path
 
-    def run(self, *command: str, **options) -> subprocess.CompletedProcess:
+    def run(self, *command: str, starts: bool = False, **options) -> subprocess.CompletedProcess:
         """Run `uv run …` in the study; the output is text.
 
-        Once the study is installed, without uv, whose look at it takes as long as some tests.
+        Once the study is installed, without uv, whose look at it takes as long as some tests; and
+        by a fork (forks.py), unless the test is about how an interpreter ``starts``.
         """
-        options = {"capture_output": True, "text": True, "timeout": 300} | options
         program = self.python.with_name(command[0])
         if not program.exists():
+            options = {"capture_output": True, "text": True, "timeout": 300} | options
             return subprocess.run(["uv", "run", "--frozen", *command], cwd=self.path, **options)
         environment = options.pop("env", os.environ)
         environment = {**environment, "VIRTUAL_ENV": str(self.path / ".venv")}
         environment["PATH"] = os.pathsep.join([str(program.parent), environment["PATH"]])
-        return subprocess.run([program, *command[1:]], cwd=self.path, env=environment, **options)
+        options |= {"cwd": self.path, "env": environment}
+        if not starts:
+            script = () if command[0] == "python" else (program,)
+            return forks.run(self.python, *script, *command[1:], **options)
+        options = {"capture_output": True, "text": True, "timeout": 300} | options
+        return subprocess.run([program, *command[1:]], **options)
 
     @property
     def python(self) -> Path:
@@ -47,7 +54,7 @@ def install(study: Study, bytecode: Path) -> None:
     packages = study.path / ".venv" / "lib"
     with FileLock(bytecode.with_suffix(".lock")):
         if not bytecode.exists():
-            study.run("python", "-m", "compileall", "-q", "-j2", packages)
+            study.run("python", "-m", "compileall", "-q", "-j2", packages, starts=True)
             for compiled in packages.rglob("*.pyc"):
                 kept = bytecode / compiled.relative_to(packages)
                 kept.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import forks
 import pytest
 from live_study import NAME, fill, participant
 
@@ -40,9 +41,8 @@ class Lab:
 
     def __call__(self, *command: str) -> subprocess.CompletedProcess:
         environment = os.environ | {"PSITURK_DATABASE_URL": self.url}
-        command = [self.python, "-m", "study", *command, "--local"]
-        options = {"cwd": self.folder, "env": environment, "stdin": subprocess.DEVNULL}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+        command = ["-m", "study", *command, "--local"]
+        done = forks.run(self.python, *command, cwd=self.folder, env=environment)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
@@ -85,7 +85,7 @@ def empty_lab(studies, tmp_path_factory) -> Lab:
     folder = tmp_path_factory.mktemp("lab")
     lab = Lab(study.path, study.python, folder / "participants.db")
     environment = os.environ | {"PSITURK_DATABASE_URL": lab.url}
-    subprocess.run([study.python, "-c", READY], cwd=study.path, env=environment, check=True)
+    forks.run(study.python, "-c", READY, cwd=study.path, env=environment, check=True)
     return lab
 
 

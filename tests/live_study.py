@@ -14,6 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import forks
 import pytest
 from generated import Study
 from heroku.addons import buy
@@ -52,15 +53,9 @@ class LiveStudy:
 
     def __call__(self, *command: str, **environment: str) -> subprocess.CompletedProcess:
         """Run `study …` there, on the researcher's computer."""
-        return subprocess.run(
-            [self.python, "-m", "study", *command],
-            cwd=self.folder,
-            env=self.machine.environment | {"PYTHONPATH": ""} | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        environment = self.machine.environment | {"PYTHONPATH": ""} | environment
+        command = ["-m", "study", *command]
+        return forks.run(self.python, *command, cwd=self.folder, env=environment)
 
     @property
     def url(self) -> str:
@@ -84,14 +79,8 @@ class LiveStudy:
 
 def fill(folder: Path, python: Path, rows: list[dict], url: str) -> None:
     """Put rows into psiTurk's table, made as psiTurk makes it."""
-    done = subprocess.run(
-        [python, "-c", FILL],
-        cwd=folder,
-        env=os.environ | {"PSITURK_DATABASE_URL": url},
-        input=json.dumps(rows),
-        capture_output=True,
-        text=True,
-    )
+    settings = os.environ | {"PSITURK_DATABASE_URL": url}
+    done = forks.run(python, "-c", FILL, cwd=folder, env=settings, input=json.dumps(rows))
     assert done.returncode == 0, done.stderr
 
 

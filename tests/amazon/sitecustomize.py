@@ -132,4 +132,7 @@ def calls_file() -> Path:
     return Path(os.environ["AMAZON_CALLS"])
 
 
-sys.meta_path.insert(0, Intercept)
+if "botocore.httpsession" in sys.modules:  # in a fork (tests/forks.py)
+    sys.modules["botocore.httpsession"].URLLib3Session.send = send
+else:
+    sys.meta_path.insert(0, Intercept)

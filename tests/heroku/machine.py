@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 
 from .certificate import Certificate
+from .cli import tell_version
 from .platform import Platform
 from .toolchain import cache_folder, shared_folders
 
@@ -56,7 +57,10 @@ case "$1 $2" in
 esac
 note=$(printf '%s\\037' "$@")
 printf '%s\\036' "$note" >> {calls}
-{cli} "$@"
+case "$*" in
+  --version) cat {version} ;;  # the CLI said it before
+  *) {cli} "$@" ;;
+esac
 status=$?
 if [ -f {kill} ] && [ "$1" = "$(cat {kill})" ]; then rm {kill}; kill -9 $PPID; fi
 exit $status
@@ -91,7 +95,10 @@ class Machine:
         for path in (self.home, self._bin):
             path.mkdir(parents=True)
         wrapper = self._bin / "heroku"
-        wrapper.write_text(WRAPPER.format(cli=cli, calls=self._calls, kill=self._kill))
+        version = folder / "version"
+        version.write_text(tell_version(cli))
+        places = {"calls": self._calls, "kill": self._kill, "version": version}
+        wrapper.write_text(WRAPPER.format(cli=cli, **places))
         wrapper.chmod(0o755)
         (self.home / ".gitconfig").write_text(
             "[user]\n\tname = A Researcher\n\temail = researcher@example.edu\n"

@@ -24,6 +24,10 @@ class TestTheMachine:
         said = machine.heroku("auth:whoami")
         assert (said.returncode, said.stdout.strip()) == (0, platform.account.email)
 
+    def test_the_version_is_the_clis_own(self, machine: Machine) -> None:
+        told = machine.heroku("--version").stdout
+        assert told == machine.heroku("version").stdout and told.startswith("heroku/11.10.0 ")
+
     def test_without_a_key_nobody_is_logged_in(self, platform: Platform, machine: Machine) -> None:
         machine.log_out()
         assert machine.heroku("auth:whoami").returncode == 100

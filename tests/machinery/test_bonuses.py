@@ -4,10 +4,10 @@ import csv
 import os
 import re
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import forks
 import pytest
 from lab import READY, STUDY, copy, person, write_rule
 from live_study import NAME
@@ -165,9 +165,9 @@ def test_amounts_are_exact_to_the_cent_and_half_a_cent_counts_up(empty_lab):
     code = "from decimal import Decimal; from fractions import Fraction\n"
     code += "from study.commands.bonuses import read_amount\n"
     code += f"print(*map(read_amount, [{','.join(typed)}]))"
-    done = subprocess.run([empty_lab.python, "-c", code], cwd=empty_lab.folder, capture_output=True)
+    done = forks.run(empty_lab.python, "-c", code, cwd=empty_lab.folder)
     expected = "0.30 0.29 0.01 0.00 0.35 0.33 7.00 1.01 2.68 -0.00 1000000.00"
-    assert done.stdout.decode().split() == expected.split()
+    assert done.stdout.split() == expected.split()
 
 
 def test_for_mturk_psiturks_shell_finds_the_amounts(lab):
@@ -268,7 +268,7 @@ COLLEAGUE = (
 
 def test_two_researchers_at_the_same_moment_do_not_write_the_same_bonus(live):
     settings = os.environ | {"PSITURK_DATABASE_URL": live.url}
-    subprocess.run([live.python, "-c", READY], cwd=live.folder, env=settings, check=True)
+    forks.run(live.python, "-c", READY, cwd=live.folder, env=settings, check=True)
     live.fill([person(1)])
     write_rule(live.folder, *COLLEAGUE)
     both = live("bonuses", COLLEAGUES_DATABASE=live.url.replace("postgres://", "postgresql://"))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from urllib.parse import urlsplit
 
+import forks
 import pytest
 from heroku.addons import buy
 from heroku.machine import path_without
@@ -115,13 +116,13 @@ def machinery(studies, tmp_path):
     study = studies(heroku_app="later", heroku_app_name=NAME)
     folder = tmp_path / "study"
     shutil.copytree(study.path, folder, ignore=shutil.ignore_patterns(".venv"))
-    command = [study.python, "-m", "study", "check", "--json"]
     environment = os.environ | {
         "PATH": path_without("heroku", os.environ["PATH"], tmp_path / "bin")
     }
 
     def check() -> tuple[str, str]:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        command = ("-m", "study", "check", "--json")
+        done = forks.run(study.python, *command, cwd=folder, env=environment)
         assert "Traceback" not in done.stderr, done.stderr
         lines = json.loads(done.stdout)["lines"]
         (line,) = (line for line in lines if line["about"] == "machinery")

@@ -33,7 +33,8 @@ def test_commands_are_listed_in_the_order_of_a_studys_life_as_each_describes_its
      "verify", "exclude", "verify --nonsense"],
 )  # fmt: skip
 def test_what_needs_no_database_and_no_server_does_not_load_them(study, command):
-    run = study.run("python", "-X", "importtime", "-m", "study", *command.split())
+    python = ("python", "-X", "importtime")
+    run = study.run(*python, "-m", "study", *command.split(), starts=True)
     assert "study.messages" in run.stderr
     assert not re.search(r"\| +(sqlalchemy|flask|gunicorn|requests)$", run.stderr, re.MULTILINE)
     assert "Traceback" not in run.stderr

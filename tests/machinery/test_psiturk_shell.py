@@ -36,9 +36,7 @@ class Shell:
     def __call__(self, command: str) -> str:
         """Run one command; what it printed, after a look for what must never be there."""
         options = {"env": os.environ | self.settings, "stderr": subprocess.STDOUT}
-        done = self.study.run(
-            "psiturk", *command.split(), capture_output=False, stdout=subprocess.PIPE, **options
-        )
+        done = self.study.run("psiturk", *command.split(), **options)
         assert done.returncode == 0, done.stdout
         assert_calm(done.stdout)
         return done.stdout
@@ -112,7 +110,7 @@ def test_debug_prints_a_link_to_the_local_server(shell):
 def test_a_first_run_that_cannot_keep_bytecode_prints_no_warning(study, tmp_path):
     settings = {"UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv"), "PYTHONDONTWRITEBYTECODE": "1"}
     # Without bytecode, Python compiles everything, and warns of what old code contains.
-    printed = study.run("psiturk", "version", env=os.environ | settings)
+    printed = study.run("psiturk", "version", starts=True, env=os.environ | settings)
     assert printed.stdout == "psiTurk version 3.3.1\n"
     assert_calm(printed.stderr)
 
@@ -128,6 +126,7 @@ def test_the_server_goes_on_and_off(shell, tmp_path):
                 "psiturk",
                 "server",
                 "on",
+                starts=True,
                 capture_output=False,
                 check=True,
                 stdout=output,

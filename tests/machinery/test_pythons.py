@@ -24,7 +24,7 @@ class StudyOnPython(Study):
 
     def run(self, *command: str, **options):
         environment = options.pop("env", os.environ) | {"UV_PYTHON": self.program}
-        return super().run(*command, env=environment, **options)
+        return super().run(*command, starts=True, env=environment, **options)
 
 
 @pytest.fixture(scope="module", params=HERE)

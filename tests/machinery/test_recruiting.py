@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 
+import forks
 import pytest
 from generated import REPOSITORY
 from lab import Lab, person
@@ -51,8 +52,8 @@ def look(lab: Lab, *cases: tuple) -> list[list]:
     defaults = {"dynos": BASIC, "plan": "essential-0"}
     lines = [json.dumps(defaults | dict(zip(names, case, strict=False))) for case in cases]
     environment = os.environ | {"PSITURK_DATABASE_URL": lab.url}
-    done = subprocess.run([lab.python, "-c", LOOK], cwd=lab.folder, env=environment, text=True,
-                          input="\n".join(lines), capture_output=True)  # fmt: skip
+    given = "\n".join(lines)
+    done = forks.run(lab.python, "-c", LOOK, cwd=lab.folder, env=environment, input=given)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -3,8 +3,8 @@
 import csv
 import os
 import re
-import subprocess
 
+import forks
 import pytest
 from lab import READY, person
 from participant import Browser
@@ -19,8 +19,7 @@ def codes_of(lab, *uniqueids: str, key: str = "") -> list[str]:
     key = key or lab.select("select value from study_keys")[0][0]
     ask = "import sys; from study.signing import *; key, *ids = sys.argv[1:]; "
     ask += "print(*[participant_code(key, one) for one in ids])"
-    done = subprocess.run([lab.python, "-c", ask, key, *uniqueids], cwd=lab.folder,
-                          capture_output=True, text=True, check=True)  # fmt: skip
+    done = forks.run(lab.python, "-c", ask, key, *uniqueids, cwd=lab.folder, check=True)
     return done.stdout.split()
 
 
@@ -139,9 +138,8 @@ def test_a_file_of_another_key_or_with_an_id_in_it_is_refused(lab):
 
 def test_for_the_app_its_own_key_is_used_and_without_an_app_it_says_what_to_do(live):
     name = live.app.name
-    code = [live.python, "-c", READY]
     environment = os.environ | {"PSITURK_DATABASE_URL": live.url}
-    subprocess.run(code, cwd=live.folder, env=environment, check=True)
+    forks.run(live.python, "-c", READY, cwd=live.folder, env=environment, check=True)
     done = live("exclude", identifiers(live, ADA))
     assert done.returncode == 0, done.stderr
     assert "git add excluded.txt" in done.stdout and "uv run study deploy" in done.stdout

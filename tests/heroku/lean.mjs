@@ -1,0 +1,21 @@
+// What Heroku's CLI loads at every start and no test has a use for takes two thirds of a start:
+// its reporter of crashes, the printer of tables (a whole React), and what starts gpg for a
+// password file. Here they get functions that fail, so whoever does use one sees it.
+import { registerHooks } from "node:module";
+
+const unused = {
+  "@sentry/node": ["captureException", "flush", "getClient", "init"],
+  "@oclif/table": ["printTable"],
+  execa: ["execa", "execaSync"],
+};
+
+function failing(name) {
+  const fails = `throw new Error("the tests' Heroku CLI does without ${name}")`;
+  const source = unused[name].map((used) => `export function ${used}() { ${fails} }`);
+  return "data:text/javascript," + encodeURIComponent(source.join("\n"));
+}
+
+registerHooks({
+  resolve: (name, context, next) =>
+    name in unused ? { url: failing(name), shortCircuit: true } : next(name, context),
+});

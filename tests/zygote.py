@@ -1,0 +1,116 @@
+"""An interpreter that has imported what commands import, and becomes each command by a fork.
+
+Started by forks.py with the environment of some study; standard library only. It reads requests
+from a socket: which program to become, in which environment, folder and with which files as its
+stdin, stdout and stderr. The last file is a socket for the process id and the exit status.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import struct
+import sys
+import time
+import types
+from pathlib import Path
+
+
+def main(connection: socket.socket) -> dict:
+    """Serve until the other end closes; returns, in each fork, the program to become."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which end this
+    while True:
+        head, files, *_ = socket.recv_fds(connection, 4, 4)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG if head else 0)[0]:
+                pass
+        if not head:
+            os._exit(0)
+        request = json.loads(read(connection, struct.unpack("!I", head)[0]))
+        load(request["packages"])
+        if os.fork() == 0:
+            connection.close()
+            return become(request, *files)
+        for file in files:
+            os.close(file)
+
+
+def load(packages: list[str]) -> None:
+    """Import what the program will import, if no program before it has."""
+    missing = [name for name in packages if name not in sys.modules]
+    for name in missing:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    if missing:
+        gc.collect()
+        gc.freeze()  # so that a fork need not copy what nobody changes
+
+
+def read(connection: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        data += connection.recv(length - len(data))
+    return data
+
+
+def become(request: dict, stdin: int, stdout: int, stderr: int, status: int) -> dict:
+    """Fork once more: the parent tells how the child ends, the child is as if just started."""
+    child = os.fork()
+    if child:
+        for file in (stdin, stdout, stderr):
+            os.close(file)
+        os.write(status, struct.pack("!i", child))
+        _, ended = os.waitpid(child, 0)
+        os.write(status, struct.pack("!i", os.waitstatus_to_exitcode(ended)))
+        os._exit(0)
+    os.close(status)
+    for number, file in enumerate((stdin, stdout, stderr)):
+        os.dup2(file, number)
+        os.close(file)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    move(request["prefix"])
+    importlib.invalidate_caches()
+    return request
+
+
+def move(prefix: str) -> None:
+    """Be the interpreter of another environment that holds the same packages."""
+    old = sys.prefix
+    sys.prefix = sys.exec_prefix = prefix
+    sys.executable = sys.executable.replace(old, prefix, 1)
+    sys.path[:] = [entry.replace(old, prefix, 1) for entry in sys.path[1:]]
+    if places := os.environ.get("PYTHONPATH"):
+        sys.path[:0] = places.split(os.pathsep)
+        sys.modules.pop("sitecustomize", None)
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module("sitecustomize")
+
+
+def run(arguments: list[str]) -> None:
+    """Do what `python` does with these arguments: -m, -c or a script."""
+    kind, *rest = arguments
+    sys.argv[:] = rest if kind == "-m" else arguments
+    if kind == "-c":
+        code, *given = rest
+        sys.argv[:] = ["-c", *given]
+        sys.path.insert(0, "")
+        main = sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(compile(code, "<string>", "exec"), main.__dict__)
+    elif kind == "-m":
+        sys.path.insert(0, os.getcwd())
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.path.insert(0, str(Path(kind).parent))
+        runpy.run_path(kind, run_name="__main__")
+
+
+if __name__ == "__main__":
+    run(main(socket.socket(fileno=int(sys.argv[1])))["arguments"])
