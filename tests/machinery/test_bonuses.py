@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import forks
@@ -96,6 +97,22 @@ class TestForProlific:
     def test_psiturks_own_column_is_left_alone(self, runs):
         lab, *_ = runs
         assert lab.select("select distinct bonus from assignments") == [(0.0,)]
+
+
+def test_a_run_in_the_same_second_as_another_overwrites_no_file(empty_lab, tmp_path):
+    lab = copy(empty_lab, tmp_path)
+    take_the_example(lab.folder / "custom.py")
+    lab.fill(person(1, 35))
+    folder = lab.folder / "data" / "bonuses"
+    folder.mkdir(parents=True)
+    now = datetime.now(UTC)
+    for seconds in range(60):
+        stamp = f"{now + timedelta(seconds=seconds):%Y-%m-%d-%H%M%S}"
+        (folder / f"{stamp}-local-prolific-{STUDY}.txt").write_text("taken,1\n")
+    assert lab.bonuses()[0] == 0
+    written = [path for path in lab.files if rows_of(path) != [["taken", "1"]]]
+    assert [rows_of(path) for path in written] == [[["worker01", "0.35"]]]
+    assert len(lab.files) == 61
 
 
 def take_the_example(custom: Path) -> None:

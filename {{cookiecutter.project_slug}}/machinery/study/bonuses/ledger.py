@@ -10,7 +10,7 @@ import csv
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
@@ -80,6 +80,8 @@ class Ledger:
         `worker bonus --auto` in its MTurk shell reads (psiturk/amt_services_wrapper.py).
         """
         now = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+        while any(out.glob(f"{now:{STAMP}}*")):  # of another run in the same second
+            now += timedelta(seconds=1)
         parts = write_parts(files, out, f"{now:{STAMP}}-{'local-' * self.is_local}{name}")
         run = {"currency": currency, "exported": now}
         rows = [{"uniqueid": b.uniqueid, "amount": float(b.amount)} | run for b in bonuses]
