@@ -1,10 +1,11 @@
 /**
  * What the page says about the participant, in the data- attributes of exp.html's body or, on pages
- * made for psiturk.js, in its global variables. Tasks find these variables on either page.
+ * made for psiturk.js, of the script drop-in.js or in the page's global variables. Tasks find these
+ * variables on either page.
  */
-const { dataset } = document.body;
+const { dataset } = document.querySelector("[data-unique-id]") ?? document.body;
 
-if (dataset.uniqueId !== undefined) {
+if (document.body.dataset.uniqueId !== undefined) {
   const { uniqueId, adServerLoc, mode, codeversion } = dataset;
   Object.assign(globalThis, {
     uniqueId, adServerLoc, mode, codeversion,
