@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 import webbrowser
 from collections.abc import Iterator
@@ -94,8 +95,11 @@ def wait_until_it_answers(server: subprocess.Popen, address: str) -> None:
     """Return once the front page is served. Raises StudyError if the server does not start."""
     deadline = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(address, timeout=5).close()
-            return
+        try:
+            return urllib.request.urlopen(address, timeout=5).close()
+        except urllib.error.HTTPError:  # an answer, too: a front page of the study's own may fail
+            return None
+        except OSError:
+            pass
         time.sleep(0.05)
     raise StudyError("The server did not start.", "The lines above say why.")

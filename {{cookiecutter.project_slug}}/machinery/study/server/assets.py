@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 import psiturk
-from flask import Flask, Request, Response, abort, request
+from flask import Flask, Request, Response, abort, render_template, request
 from jinja2 import FileSystemLoader
 from werkzeug.security import safe_join
 from whitenoise import WhiteNoise
@@ -35,6 +35,7 @@ FOLDERS = (
 IMPORT = re.compile(r"""\b(?:import|from)\s*["'](\.{1,2}/[^"']+)["']""")
 PAGE = re.compile(r"""["'`]([\w./-]+\.html)["'`]""")
 JINJA = re.compile(rb"\{[{%#]")
+ROUTED = ("ad.html", "consent.html", "exp.html")
 
 TEXTS = {".css", ".csv", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm", ".xml"}
 LARGEST_TEXT = 8_000_000  # bytes that are compressed when the server starts
@@ -103,24 +104,26 @@ def add_pages_to_flask() -> None:
 
 
 def send_page(path: str) -> Response:
-    """Send a page that a task fetches, such as instructions/1-colours.html, as it is.
+    """Send a page that a task fetches, such as instructions/1-colours.html.
 
-    psiTurk sends any file in templates/, the source of its own pages included.
+    psiTurk 3 sends any file in templates/, the source of its own pages included. psiTurk 2
+    rendered them, so a page with Jinja in it is rendered.
     """
     if (page := read_page(path)) is None:
         abort(404)
+    if JINJA.search(page):
+        page = render_template(path)
     response = Response(page, mimetype="text/html", headers={"Cache-Control": "no-cache"})
     response.add_etag(weak=True)
     return response.make_conditional(request)
 
 
 def read_page(path: str) -> bytes | None:
-    """A page of templates/; None if there is none, or if it is a template with Jinja."""
+    """A page of templates/; None if there is none, or if it is shown by a route of its own."""
     file = safe_join(str(TEMPLATES), path)
     if file is None or not file.endswith(".html") or not os.path.isfile(file):
         return None
-    page = Path(file).read_bytes()
-    return None if JINJA.search(page) else page
+    return None if path in ROUTED or (PAGES / path).exists() else Path(file).read_bytes()
 
 
 def find_pages(path: str) -> list[str]:

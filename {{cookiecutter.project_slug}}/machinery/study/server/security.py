@@ -82,9 +82,10 @@ def page_headers(settings: StudySettings) -> list[tuple[str, str]]:
         **dict.fromkeys(("img-src", "media-src", "connect-src"), files),
         "worker-src": ["'self'", "blob:"],
         "frame-src": ["'self'", *media],
-        "frame-ancestors": [origin or "'none'"],
+        "frame-ancestors": ["'self'", *filter(None, [origin])],
         "form-action": ["'self'", *filter(None, [origin])],
-        **dict.fromkeys(("base-uri", "object-src"), ["'none'"]),
+        "object-src": ["'self'", *media],  # a consent form as PDF
+        "base-uri": ["'none'"],
     }
     if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have scripts in them
         directives = {"frame-ancestors": ["'none'"]}
