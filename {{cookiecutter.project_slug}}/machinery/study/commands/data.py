@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from study.commands import find_study
+from study.database.reader import open_database
 from study.export.csv_format import import_pyarrow
 from study.export.download import SUPERSEDED, TABLES, UNREADABLE, download, download_as_psiturk
 from study.export.filters import read_filters
@@ -23,15 +24,21 @@ PATH = click.Path(path_type=Path)
 @click.option("--until", default="", help="Only arrivals on or before this day, UTC.")
 @click.option("--parquet", is_flag=True, help="Also as Parquet: uv run --group parquet study data")
 @click.option("--json-trials", is_flag=True, help="Write each trial as JSON in one column.")
+@click.option(
+    "--database-url", help="Of another study's database: sqlite:///../old/participants.db"
+)
 @click.option("--psiturk", is_flag=True, help="Also write psiTurk's three files without headers.")
 def data(local: bool, out: Path, version: tuple[str, ...], mode: tuple[str, ...],
          status: tuple[str, ...], since: str, until: str, parquet: bool, json_trials: bool,
-         psiturk: bool) -> bool:  # fmt: skip
+         database_url: str | None, psiturk: bool) -> bool:  # fmt: skip
     """Download the data as CSV files. Exits with 1 if a record could not be read."""
     filters, folder = read_filters(version, mode, status, since, until), Path.cwd()
     if parquet:
         import_pyarrow()  # now rather than after the download
-    participants, _ = find_study(folder, local)
+    if database_url:
+        participants = open_database(database_url)
+    else:
+        participants, _ = find_study(folder, local)
     print(f"Reading {participants.place}")
     report = download(participants, out, read_pseudonym_key(folder), filters, json_trials, parquet)
     if report is None:

@@ -13,6 +13,9 @@ from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 from study.config import Config
 from study.messages import StudyError
 
+# Of psiTurk's table of participants, since version 1 (psiturk/models.py).
+PSITURKS_COLUMNS = {"uniqueid", "workerid", "assignmentid", "hitid", "status", "datastring"}
+
 
 @dataclass(frozen=True)
 class Participants:
@@ -77,16 +80,47 @@ class Participants:
 
 def open_participants(settings: Config) -> Participants:
     """Open the table that the settings name. Raises StudyError if it cannot be read."""
-    try:
-        engine = sa.create_engine(settings.value("Database Parameters", "database_url"))
-    except (SQLAlchemyError, ImportError) as error:  # not a URL, or of an unknown database
-        raise unreadable(error) from error
-    file = engine.url.database
-    # Opening a SQLite file that does not exist would create it.
-    if engine.dialect.name == "sqlite" and not (file and Path(file).exists()):
+    engine = _connect(settings.value("Database Parameters", "database_url"))
+    if not _exists(engine):
         return Participants(engine, None)
     name = settings.value("Database Parameters", "table_name")
     return Participants(engine, _reflect(engine, name))
+
+
+def open_database(url: str) -> Participants:
+    """Open the participants of any psiTurk study, whatever their table is called there.
+
+    Raises StudyError if the database cannot be read or has not just one such table.
+    """
+    engine = _connect(url)
+    if not _exists(engine):
+        raise StudyError(f"There is no file {engine.url.database}.", "Correct --database-url.")
+    try:
+        names = sa.inspect(engine).get_table_names()
+    except SQLAlchemyError as error:
+        raise unreadable(error) from error
+    tables = [_reflect(engine, name) for name in names]
+    found = [table for table in tables if set(table.c.keys()) >= PSITURKS_COLUMNS]
+    if len(found) != 1:
+        raise StudyError(
+            f"{len(found)} of the tables in that database are psiTurk's participants: "
+            f"{', '.join(table.name for table in found) or 'none'}.",
+            "One is needed. Copy the right one into a database of its own.",
+        )
+    return Participants(engine, found[0])
+
+
+def _connect(url: str) -> Engine:
+    try:
+        return sa.create_engine(url)
+    except (SQLAlchemyError, ImportError) as error:  # not a URL, or of an unknown database
+        raise unreadable(error) from error
+
+
+def _exists(engine: Engine) -> bool:
+    # Opening a SQLite file that does not exist would create it.
+    file = engine.url.database
+    return engine.dialect.name != "sqlite" or bool(file and Path(file).exists())
 
 
 def unreadable(error: Exception) -> StudyError:
