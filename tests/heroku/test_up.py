@@ -273,3 +273,11 @@ class TestAmazonsKeys:
 
     def test_other_studies_do_not_get_them(self, study):
         assert "AWS" not in study.up("--dry-run").stdout
+
+
+def test_pages_with_a_password_get_one_that_was_made_up(study):
+    with (study.path / "custom.py").open("a") as custom:
+        custom.write("\nmyauth = PsiTurkAuthorization(config)\n")
+    study.git("commit", "-qam", "Protect a page")
+    said = study.up("--dry-run").stdout
+    assert " PSITURK_LOGIN_USERNAME=… PSITURK_LOGIN_PW=… " in said

@@ -321,4 +321,9 @@ def needed_config(run: Provisioning) -> dict[str, str]:
         here = config.read(run.repository.folder)
         keys = {name: here.value("AWS Access", name.lower()) for name in AWS_KEYS}
         needed |= keys if all(keys.values()) else {}
+    custom = run.repository.folder / "custom.py"
+    if custom.exists() and "PsiTurkAuthorization(" in custom.read_text(encoding="utf-8"):
+        # Without these, psiTurk does not even import it (psiturk/user_utils.py).
+        login = {"USERNAME": "researcher", "PW": secrets.token_urlsafe(12)}
+        needed |= {f"PSITURK_LOGIN_{name}": value for name, value in login.items()}
     return needed
