@@ -7,19 +7,6 @@ from conftest import Participant
 from study import config
 
 
-def test_every_page_names_the_study(participant):
-    title = config.load().study.title
-    for path in ("/pub", "/consent", "/exp"):
-        page = participant.visit(path)
-        assert page.status_code == 200
-        assert title in html.unescape(page.text), path
-
-
-def test_the_invitation_leads_to_the_consent_page_and_that_to_the_experiment(participant):
-    assert "/consent?" in participant.visit("/pub").text
-    assert "/exp?" in participant.visit("/consent").text
-
-
 def test_a_whole_participation_is_stored(participant):
     record = participant.start()
     row = {"uniqueid": participant.id, "current_trial": 0, "dateTime": 1}
@@ -43,10 +30,13 @@ def test_someone_who_took_part_is_turned_away_kindly(participant):
 
 
 def test_conditions_are_handed_out_evenly(address):
-    count = config.load().study.num_conds
+    settings = config.load().study
+    conditions, orders = range(settings.num_conds), range(settings.num_counters)
+    cells = [(condition, order) for condition in conditions for order in orders]
     # psiTurk balances within a mode, so a mode of their own keeps other tests out.
-    group = [Participant(address, f"even-{n}", mode="even") for n in range(count)]
-    assert sorted(member.start()["condition"] for member in group) == list(range(count))
+    group = [Participant(address, f"even-{n}", mode="even").start() for n in range(len(cells))]
+    given = [(record["condition"], record["counterbalance"]) for record in group]
+    assert sorted(given) == cells
 
 
 def _status(unique_id: str) -> int:
