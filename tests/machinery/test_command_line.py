@@ -7,7 +7,7 @@ import pytest
 from live_study import NAME
 
 IN_ORDER = (
-    *("preview", "up", "deploy", "dashboard", "check", "status"),
+    *("adopt", "preview", "up", "deploy", "dashboard", "check", "status"),
     *("data", "conditions", "bonuses", "verify", "exclude", "down"),
 )
 

@@ -14,6 +14,7 @@ from study.messages import StudyError
 
 # In the order of a study's life, each with the first sentence of its own help.
 COMMANDS = {
+    "adopt": "Bring over the experiment of an older psiTurk study.",
     "preview": "Try the study on this computer.",
     "up": "Create the app on Heroku, or complete it.",
     "deploy": "Put the committed study online and print its links.",

@@ -55,6 +55,11 @@ class Repository:
         self.git(*settings, "add", "--all")
         return not self.git(*settings, *COMMIT, message, "--no-verify").returncode
 
+    def commit(self, message: str) -> bool:
+        """Commit what is staged; return whether that succeeded."""
+        settings = self._commit_settings("study@localhost")
+        return not self.git(*settings, *COMMIT, message, "--no-verify").returncode
+
     def read(self, *command: str) -> str:
         """What git answers; empty if it fails."""
         done = self.git(*command)

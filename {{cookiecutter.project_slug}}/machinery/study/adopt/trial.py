@@ -1,0 +1,91 @@
+"""The adopted study, tried: its pages are opened in a browser and what goes wrong is told."""
+
+import os
+import re
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from study.recruiters import debug_link
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
+            "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")  # fmt: skip
+SECONDS = 60
+MILLISECONDS = 6000  # for which each page is watched
+# A line of Chromium's log: a message of the page's console with its place.
+CONSOLE = re.compile(r'CONSOLE[:(](\d+)\)?\] "(.*)", source: (\S*) \((\d+)\)')
+BAD = re.compile(
+    r"^Uncaught|^Refused to|violates the following|Failed to load|[Ee]rror|^Mixed Content"
+    r"|could not be loaded|^Loading |^Executing "
+)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page that was opened, and what went wrong on it."""
+
+    name: str
+    problems: tuple[str, ...]
+
+
+def find_browser() -> str | None:
+    """Return the program of Chromium or Chrome, if there is one."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def try_pages(address: str, browser: str | None, profile: Path) -> list[Visit]:
+    """Open the pages of the study that runs at an address; ``profile`` is the browser's folder."""
+    return [
+        Visit(name, tuple(open_page(address + path, browser, profile)))
+        for name, path in list_pages()
+    ]
+
+
+def list_pages() -> Iterator[tuple[str, str]]:
+    """Yield the pages of one debug participant, who is stored in no database of the study's."""
+    link = debug_link()
+    query = urlencode({name: value[0] for name, value in parse_qs(urlsplit(link).query).items()})
+    yield "the front page", "/"
+    yield "the ad", link
+    yield "the consent page", f"/consent?{query}"
+    yield "the experiment", f"/exp?{query}"
+
+
+def open_page(url: str, browser: str | None, profile: Path) -> Iterator[str]:
+    """Yield what goes wrong on a page: its status or, with a browser, what its console says."""
+    request = urllib.request.Request(url, headers={"User-Agent": "Mozilla/5.0 Firefox/145.0"})
+    try:
+        if "/exp?" not in url or browser is None:  # the experiment is opened once, by the browser
+            urllib.request.urlopen(request, timeout=SECONDS).close()
+    except urllib.error.HTTPError as error:
+        yield f"status {error.code}"
+        return
+    if browser:
+        yield from dict.fromkeys(read_console(url, browser, profile))
+
+
+def read_console(url: str, browser: str, profile: Path) -> Iterator[str]:
+    """Yield the errors in a page's console, each with file and line."""
+    command = [
+        browser, "--headless", "--disable-gpu", "--no-first-run", "--enable-logging=stderr",
+        "--v=0", f"--user-data-dir={profile}", f"--timeout={MILLISECONDS}", "--dump-dom", url,
+    ]  # fmt: skip
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.insert(1, "--no-sandbox")  # Chromium refuses to run as root with it
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        yield f"the browser did not come to an end within {SECONDS} seconds"
+        return
+    for line in done.stderr.splitlines():
+        if (found := CONSOLE.search(line)) and BAD.search(found[2]):
+            place = urlsplit(found[3])
+            where = f"{place.path.lstrip('/')}, line {found[4]}: " if place.path.strip("/") else ""
+            yield f"{where}{found[2]}"

@@ -1,0 +1,103 @@
+"""Brings the experiment of an older psiTurk study into this one: `study adopt PATH`."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from study import config
+from study.adopt.adoption import make_plan
+from study.adopt.plan import REPORT, Plan, carry_out
+from study.adopt.trial import find_browser, try_pages
+from study.commands.preview import serving
+from study.heroku.git import Repository
+from study.messages import StudyError
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("path", type=PATH)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
+@click.option("--try/--no-try", "tries", default=True, help="Open the pages afterwards.")
+def adopt(path: Path, dry_run: bool, tries: bool) -> bool:
+    """Bring over the experiment of an older psiTurk study.
+
+    PATH is its folder, or the repository that holds it; it is only read. Exits with 1 if something
+    is left to you, with 2 if nothing could be adopted.
+    """
+    folder = Path.cwd()
+    try:
+        plan = make_plan(path, folder)
+        print(plan.summary())
+        if plan.is_carried_out(folder):
+            print("Everything of it is here already.")
+            return True
+        if dry_run:
+            print("Nothing was changed.")
+            return not plan.to_do
+        carry_out(plan, folder, Repository(folder))
+    except StudyError as error:
+        print(f"\n{error}", file=sys.stderr)
+        sys.exit(2)
+    print(f"\nAdopted, in one commit; `git revert HEAD` undoes it. All of it is in {REPORT}.")
+    is_complete = add_packages(plan) & add_environment(plan, folder)
+    return (try_out() if tries else True) and is_complete and not plan.to_do
+
+
+def add_packages(plan: Plan) -> bool:
+    """Add the packages that custom.py imports; return whether all could be added."""
+    missing = {}
+    for package, where in plan.requirements.items():
+        print(f"Adding the package {package} ({where})", flush=True)
+        if subprocess.run(["uv", "add", "--quiet", package]).returncode:
+            missing[package] = where
+    for package, where in missing.items():
+        print(f"{where}: {package} could not be added. If it is a file of yours, put it here")
+    repository = Repository(Path.cwd())
+    if len(missing) < len(plan.requirements):
+        repository.git("add", "pyproject.toml", "uv.lock")
+        repository.commit("Add the packages of the adopted custom.py")
+    return not missing
+
+
+def add_environment(plan: Plan, folder: Path) -> bool:
+    """Write what custom.py needs on this computer into .env, which git ignores."""
+    path = folder / ".env"
+    present = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = [f"{name}={value}\n" for name, value in plan.environment.items() if name not in present]
+    if lines:
+        path.write_text(present + "".join(lines), encoding="utf-8")
+        path.chmod(0o600)
+    return True
+
+
+def try_out() -> bool:
+    """Open the adopted study's pages and tell what goes wrong; return whether all is well."""
+    browser = find_browser()
+    print("\nTrying it ...", flush=True)
+    with socket.create_server(("localhost", 0)) as taken:
+        port = taken.getsockname()[1]
+    try:
+        with tempfile.TemporaryDirectory(prefix="adopt-") as folder:
+            os.environ |= {
+                "PSITURK_DATABASE_URL": f"sqlite:///{folder}/participants.db",
+                "PSITURK_THREADS": "1",
+                "PSITURK_ERRORLOG": "-",
+                "PSITURK_PORT": str(port),
+            }
+            with serving(config.load()) as address:
+                visits = try_pages(address, browser, Path(folder, "browser"))
+    except StudyError as error:
+        print(error)
+        return False
+    for visit in visits:
+        print(f"  {visit.name}: {'; '.join(visit.problems) or 'fine'}")
+    if not browser:
+        print("  (No Chromium or Chrome was found, so only the server was asked.)")
+    print("Now take part yourself: uv run study preview")
+    return not any(visit.problems for visit in visits)
