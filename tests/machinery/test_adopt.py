@@ -296,7 +296,7 @@ def test_a_code_that_participants_could_read_is_reported(adopter, tmp_path):
     ("break_it", "words"),
     [
         (lambda old: (old / "templates" / "exp.html").unlink(), "holds no psiTurk experiment"),
-        (lambda old: write_old_study(old / "second"), "holds 2 experiments"),
+        (lambda old: _divide(old), "holds 2 experiments"),
         (lambda old: (old / "custom.py").write_text("def f(:\n  pass"), "custom.py"),
         (lambda old: (old / "config.txt").write_text("[Half\nx"), "config.txt of the old study"),
         (
@@ -319,6 +319,12 @@ def test_what_cannot_be_adopted_is_told_in_a_sentence(adopter, tmp_path, break_i
     assert refused.returncode == 2
     assert words in refused.stderr
     assert adopter.files() == before
+
+
+def _divide(old):
+    (old / "templates" / "exp.html").unlink()
+    for name in ("one", "two"):
+        write_old_study(old / name)
 
 
 def _touch(path):
@@ -351,8 +357,8 @@ def test_the_data_of_an_old_study_come_in_the_same_files(adopter, tmp_path):
               "eventdata": [], "questiondata": {"age": "30"}}  # fmt: skip
     with contextlib.closing(sqlite3.connect(tmp_path / "participants.db")) as database:
         database.execute(
-            "create table turkdemo (uniqueid varchar(128) primary key, assignmentid, workerid, hitid,"
-            " ipaddress, browser, platform, language, cond integer, counterbalance integer,"
+            "create table turkdemo (uniqueid varchar(128) primary key, assignmentid, workerid,"
+            " hitid, ipaddress, browser, platform, language, cond integer, counterbalance integer,"
             " codeversion, beginhit datetime, beginexp datetime, endhit datetime, bonus float,"
             " status integer, mode, datastring text)"
         )

@@ -54,6 +54,8 @@ def find_old_study(path: Path, study: Path) -> OldStudy:
             f"{path} is in this study itself.", f"Name the folder of the old one. {NOTHING}"
         )
     found = [place for place in walk(folder, study) if (place / MARK).is_file()]
+    if folder in found:  # named itself, whatever else lies in it
+        found = [folder]
     if not found:
         raise StudyError(
             f"{path} holds no psiTurk experiment: no folder in it has {MARK.as_posix()}.",
