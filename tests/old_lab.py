@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import forks
 import pytest
 
 CONFIG = """\
@@ -236,14 +237,8 @@ class Adopter:
 
     def __call__(self, *command: str, **environment: str) -> subprocess.CompletedProcess:
         """Run `study …` there."""
-        return subprocess.run(
-            [self.python, "-m", "study", *command],
-            cwd=self.path,
-            env=os.environ | {"PYTHONPATH": ""} | environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        environment = os.environ | {"PYTHONPATH": ""} | environment
+        return forks.run(self.python, "-m", "study", *command, cwd=self.path, env=environment)
 
     def adopt(self, old: Path, *options: str) -> subprocess.CompletedProcess:
         """Adopt without looking at the pages, unless the options say so."""
