@@ -97,7 +97,7 @@ def plan_code(plan: Plan) -> code.Code:
     for name, where in sorted(adopted.packages.items()):
         if name.startswith("_"):
             plan.to_do.append(
-                f"{where}: {name} is a part of another package, and not to be had alone"
+                f"{where}: {name} is part of another package and cannot be installed by itself"
             )
         else:
             plan.requirements[code.find_distribution(name, listed)] = where
@@ -129,7 +129,7 @@ def plan_pages(plan: Plan) -> pages.Needs:
         if name not in texts:
             plan.copy(name)
         elif re.fullmatch(r"static/(js/)?psiturk(\.min)?\.js", name):
-            plan.replace(name, "our client for plain scripts is in its place")
+            plan.replace(name, "the study's own client, drop-in.js, is in its place")
         elif own in OUR_PAGES - shown and own != name:
             put_aside(plan, name)
         else:

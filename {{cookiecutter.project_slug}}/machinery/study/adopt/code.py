@@ -123,9 +123,9 @@ def convert(text: str, name: str, old: OldStudy) -> tuple[str, list[str]]:
             f"Correct it in a copy of the old study, and adopt that. {NOTHING}",
         ) from error
     text, unused = drop_imports(text, old)
-    notes += [f"{name} was imported, not used, and is not to be had" for name in unused]
+    notes += [f"the import of {name}, which nothing uses, is gone" for name in unused]
     text, moved = move_imports(text)
-    return text, notes + [f"{name} is imported from where it is now" for name in moved]
+    return text, notes + [f"{name} comes from {module}" for name, module in moved]
 
 
 def drop_imports(text: str, old: OldStudy) -> tuple[str, list[str]]:
@@ -144,8 +144,8 @@ def drop_imports(text: str, old: OldStudy) -> tuple[str, list[str]]:
     return "".join(lines), dropped
 
 
-def move_imports(text: str) -> tuple[str, list[str]]:
-    """Import what has moved from where it is, under the name that the file uses; list the names."""
+def move_imports(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Import what has moved from where it is, under the name that the file uses; list what."""
     lines, moved = text.splitlines(keepends=True), []
     for node in reversed(list(ast.walk(ast.parse(text)))):
         if not isinstance(node, ast.ImportFrom) or node.level:
@@ -159,7 +159,7 @@ def move_imports(text: str) -> tuple[str, list[str]]:
         for alias, (module, name) in new.items():
             used = alias.asname or alias.name
             parts.append(f"from {module} import {name}" + (f" as {used}" if used != name else ""))
-            moved.append(alias.name)
+            moved.append((alias.name, module))
         indent = " " * node.col_offset
         lines[node.lineno - 1 : node.end_lineno] = [f"{indent}{part}\n" for part in parts]
     return "".join(lines), moved[::-1]

@@ -129,7 +129,7 @@ def convert_page(text: str, name: str) -> tuple[str, list[str]]:
     text, number = PSITURK_JS.subn(lambda _: DROP_IN, text, count=1)
     if number:
         text = PSITURK_JS.sub("", text)
-        changes.append("psiturk.js is our client for plain scripts, which keeps what is recorded")
+        changes.append("drop-in.js in the place of psiturk.js, so that what is recorded is kept")
     if name in ("templates/ad.html", "templates/consent.html"):
         text, more = pass_the_mode_on(text)
         changes += more
