@@ -127,9 +127,10 @@ def read_page(path: str) -> bytes | None:
 
 
 def find_pages(path: str) -> list[str]:
-    """The addresses of the pages that a script and its modules name."""
+    """The addresses of the pages, without Jinja, that a script and its modules name."""
     named = PAGE.findall("\n".join(read_modules(path).values()))
-    return [f"/{name}" for name in dict.fromkeys(named) if read_page(name) is not None]
+    pages = {name: read_page(name) for name in named}
+    return [f"/{name}" for name, page in pages.items() if page and not JINJA.search(page)]
 
 
 def read_modules(path: str) -> dict[str, str]:
