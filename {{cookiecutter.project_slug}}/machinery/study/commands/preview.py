@@ -82,6 +82,7 @@ def serving(settings: Config) -> Iterator[str]:
         with contextlib.suppress(KeyboardInterrupt):
             wait_until_it_answers(server, address)
             yield address
+            return  # the body came to its end by itself
     finally:
         server.terminate()
         try:
