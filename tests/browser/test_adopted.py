@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 
 import pytest
-from old_lab import TASK, make_adopter, write_old_study
+from old_lab import AD, EXP, TASK, make_adopter, write_old_study
 from server import Server, free_port, wait_for
 
 IDS = "hitId=debugH&assignmentId=debugA&workerId=debugW&mode=debug"
@@ -115,6 +115,38 @@ def test_pages_may_be_plain_scripts_that_record_before_anything_is_loaded(studie
         record = read_record(database)
     assert [trial["trialdata"]["n"] for trial in record["data"]] == list(range(30))
     assert record["questiondata"] == {"done": True}
+
+
+def test_a_task_may_begin_in_a_load_event_and_other_pages_may_load_the_script(
+    studies, tmp_path, page
+):
+    exp = EXP.replace("js/task.js", "js/late.js")
+    late = """
+      events = [];
+      document.addEventListener("DOMContentLoaded", function() { events.push("ready"); });
+      $(window).load(function() {
+        events.push("load");
+        psiTurk = new PsiTurk(uniqueId, adServerLoc, mode);
+        for (var n = 0; n < 5; n++) psiTurk.recordTrialData({ n: n });
+        psiTurk.recordUnstructuredData("events", events.join(" "));
+        psiTurk.completeHIT();
+      });"""
+    ad = AD.replace(
+        "</head>",
+        """<script src="/static/js/psiturk.js"></script>
+      <script>$(document).ready(function() { document.title = "ready"; });</script></head>""",
+    )
+    changes = {"templates/exp.html": exp, "static/js/late.js": late, "templates/ad.html": ad}
+    adopter = make_adopter(studies(project_slug="adopter", recruitment="mturk"), tmp_path / "study")
+    adopter.adopt(write_old_study(tmp_path / "old", **changes))
+    with running(adopter, tmp_path) as (address, database):
+        page.goto(f"{address}/ad?{IDS}")
+        page.wait_for_function("document.title == 'ready'")
+        page.goto(f"{address}/exp?{IDS}")
+        page.wait_for_url("**/complete?*")
+        record = read_record(database)
+    assert [trial["trialdata"]["n"] for trial in record["data"]] == list(range(5))
+    assert record["questiondata"]["events"] == "ready load"
 
 
 def test_psiturks_own_example_runs_to_its_end(studies, tmp_path, page):

@@ -206,12 +206,13 @@
     });
   }
 
-  /** Hold back the events on which tasks start. @returns {function(): void} fires those that came */
+  /** Hold back the events on which a waiting task goes on. @returns {function(): void} fires those that came */
   function holdStartEvents() {
     const held = [];
     const types = ["DOMContentLoaded", "load"];
     const hold = (event) => {
-      if (event.type === "load" && event.target !== document) return; // of an image or a script
+      // Nothing waits before the task asks for PsiTurk, as on an ad page or in a load event itself.
+      if (!shared || event.target !== document) return;
       event.stopImmediatePropagation();
       held.push(event);
     };
