@@ -74,6 +74,9 @@ def test_a_psiturk_2_experiment_stores_every_trial_that_is_shown(old_study, page
         trial["current_trial"] for trial in record["data"]
     ]
     assert record["bonus"] == 1
+    with contextlib.closing(sqlite3.connect(database)) as connection:  # by its own route
+        [(bonus,)] = connection.execute("select bonus from assignments").fetchall()
+    assert bonus == pytest.approx(0.02 * 6)
     assert not [problem for problem in page.problems if "missing.js" not in problem]
 
 

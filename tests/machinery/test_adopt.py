@@ -195,7 +195,7 @@ def test_its_routes_work_and_ask_for_the_password_in_the_env_file(adopted, tmp_p
         curl = ["curl", "-s", "-u", login, f"http://localhost:{port}/count"]
         said = subprocess.run(curl, capture_output=True, text=True).stdout
         assert said == "0 in uploads"
-        assert answers(port, "/compute_bonus") in (400, 403, 500)  # psiTurk's own error page
+        assert answers(port, "/compute_bonus") == 400  # psiTurk's own error, for no uniqueId
         assert server.process.poll() is None
 
 
@@ -333,6 +333,16 @@ def _divide(old):
 def _touch(path):
     path.touch()
     return path
+
+
+def test_an_adoption_that_cannot_be_committed_leaves_everything_as_it_was(adopter, old):
+    before = adopter.files()
+    lock = adopter.path / ".git" / "index.lock"
+    lock.touch()
+    refused = adopter.adopt(old)
+    lock.unlink()
+    assert refused.returncode == 2 and "The study is as it was." in refused.stderr
+    assert adopter.files() == before and adopter.git("status", "--porcelain") == ""
 
 
 def test_what_a_person_has_edited_here_is_never_overwritten(adopter, old):

@@ -37,12 +37,12 @@ MOVED = {
 WIRING = """
 
 # The study's machinery, which psiTurk brings in through this function.
-from study.server import init_app  # noqa: E402
+from study.server import init_app
 """
 WIRING_AROUND = """
 
 # The study's machinery comes first, then what this file does itself.
-from study.server import init_app as _init_machinery  # noqa: E402
+from study.server import init_app as _init_machinery
 
 _init_own = init_app
 

@@ -20,6 +20,10 @@ class OldStudy:
     files: tuple[str, ...]
 
     @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
     def custom(self) -> str | None:
         """The name of its custom.py, which psiTurk's package has as a sample."""
         return self._first("custom.py", "custom.py.sample")

@@ -71,7 +71,7 @@ class Plan:
         missing = set(self.old.files) - self.fates.keys()
         assert not missing, f"not accounted for: {sorted(missing)}"
         parts = [
-            f"# What `study adopt` did\n\nFrom the folder `{self.old.folder.name}`, which is as it "
+            f"# What `study adopt` did\n\nFrom the folder `{self.old.name}`, which is as it "
             "was. `git revert` of this commit undoes it.",
             "## Left to you\n\n" + bullets(self.to_do or ["Nothing that could be found."]),
             "## Settings\n\n" + bullets(self.settings or ["None."]),
@@ -153,21 +153,26 @@ def refuse_edited(plan: Plan, edited: set[str], folder: Path) -> None:
 
 def carry_out(plan: Plan, folder: Path, repository: Repository) -> None:
     """Write, remove and commit. Raises StudyError with everything as it was if that fails."""
+    files = {**plan.files, REPORT: plan.describe().encode()}
+    paths = [folder / name for name in [*files, *plan.removed]]
+    before = {path: path.read_bytes() for path in paths if path.exists()}
     try:
         for name in plan.removed:
             (folder / name).unlink(missing_ok=True)
-        for name, data in {**plan.files, REPORT: plan.describe().encode()}.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        names = [*plan.files, *plan.removed, REPORT]
-        repository.git("add", "--force", "--all", "--", *names)
-        if not repository.commit(f"Adopt the experiment of {plan.old.folder.name}"):
-            raise OSError("git could not commit it")
+        for name, data in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        added = repository.git("add", "--force", "--all", "--", *files, *plan.removed)
+        if added.returncode or not repository.commit(f"Adopt the experiment of {plan.old.name}"):
+            raise OSError(f"git could not commit it. {added.stderr}".strip())
     except (OSError, KeyboardInterrupt) as error:
-        repository.git("reset", "--quiet", "--hard", "HEAD")
-        for name in plan.files.keys() - set(repository.git("ls-files", "-z").stdout.split("\0")):
-            (folder / name).unlink(missing_ok=True)
+        for path in paths:  # not by git, which may be what failed
+            if path in before:
+                path.write_bytes(before[path])
+            else:
+                path.unlink(missing_ok=True)
+        repository.git("reset", "--quiet")
+        cause = f"The adoption was not finished: {error or 'interrupted'}."
         raise StudyError(
-            f"The adoption was not finished: {error or 'interrupted'}.", "The study is as it was."
+            cause, "The study is as it was. Correct that, then run it again."
         ) from error

@@ -16,6 +16,7 @@ from study.adopt.trial import find_browser, try_pages
 from study.commands.preview import serving
 from study.heroku.git import Repository
 from study.messages import StudyError
+from study.signing import private
 
 PATH = click.Path(path_type=Path)
 
@@ -31,6 +32,7 @@ def adopt(path: Path, dry_run: bool, tries: bool) -> bool:
     is left to you, with 2 if nothing could be adopted.
     """
     folder = Path.cwd()
+    repository = Repository(folder)
     try:
         plan = make_plan(path, folder)
         print(plan.summary())
@@ -40,16 +42,20 @@ def adopt(path: Path, dry_run: bool, tries: bool) -> bool:
         if dry_run:
             print("Nothing was changed.")
             return not plan.to_do
-        carry_out(plan, folder, Repository(folder))
+        carry_out(plan, folder, repository)
     except StudyError as error:
         print(f"\n{error}", file=sys.stderr)
         sys.exit(2)
-    print(f"\nAdopted, in one commit; `git revert HEAD` undoes it. All of it is in {REPORT}.")
-    is_complete = add_packages(plan) & add_environment(plan, folder)
-    return (try_out() if tries else True) and is_complete and not plan.to_do
+    undo = f"git revert {repository.head[:8]}"
+    print(f"\nAdopted, in one commit; to undo it: {undo}. All of it is in {REPORT}.", flush=True)
+    add_environment(plan, folder)
+    has_packages = add_packages(plan, repository)
+    is_fine = try_out() if tries else True
+    print("Now take part yourself: uv run study preview")
+    return is_fine and has_packages and not plan.to_do
 
 
-def add_packages(plan: Plan) -> bool:
+def add_packages(plan: Plan, repository: Repository) -> bool:
     """Add the packages that custom.py imports; return whether all could be added."""
     missing = {}
     for package, where in plan.requirements.items():
@@ -57,23 +63,21 @@ def add_packages(plan: Plan) -> bool:
         if subprocess.run(["uv", "add", "--quiet", package]).returncode:
             missing[package] = where
     for package, where in missing.items():
-        print(f"{where}: {package} could not be added. If it is a file of yours, put it here")
-    repository = Repository(Path.cwd())
+        print(f"{where}: {package} could not be added. If it is a file of yours, put it here;")
+        print("if the package has another name: uv add NAME")
     if len(missing) < len(plan.requirements):
         repository.git("add", "pyproject.toml", "uv.lock")
         repository.commit("Add the packages of the adopted custom.py")
     return not missing
 
 
-def add_environment(plan: Plan, folder: Path) -> bool:
+def add_environment(plan: Plan, folder: Path) -> None:
     """Write what custom.py needs on this computer into .env, which git ignores."""
     path = folder / ".env"
     present = path.read_text(encoding="utf-8") if path.exists() else ""
-    lines = [f"{name}={value}\n" for name, value in plan.environment.items() if name not in present]
-    if lines:
-        path.write_text(present + "".join(lines), encoding="utf-8")
-        path.chmod(0o600)
-    return True
+    if lines := [f"{k}={value}\n" for k, value in plan.environment.items() if k not in present]:
+        with open(path, "w", encoding="utf-8", opener=private) as file:
+            file.write("".join([present, *lines]))
 
 
 def try_out() -> bool:
@@ -99,5 +103,4 @@ def try_out() -> bool:
         print(f"  {visit.name}: {'; '.join(visit.problems) or 'fine'}")
     if not browser:
         print("  (No Chromium or Chrome was found, so only the server was asked.)")
-    print("Now take part yourself: uv run study preview")
     return not any(visit.problems for visit in visits)
