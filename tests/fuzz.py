@@ -36,7 +36,7 @@ TEXTS = (
 )  # fmt: skip
 TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded",
          "multipart/form-data; boundary=x", "application/json; charset=utf-7", "")  # fmt: skip
-COOKIE_NAMES = ("session", "visitor", "record-", "record-" + "0" * 24)
+COOKIE_NAMES = ("session", "visitor", "browser", "browser-")
 
 
 @dataclass

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import URL, Connection, Dialect, QueuePool, TextClause, create_engine, text
+from sqlalchemy import URL, Connection, Dialect, Executable, QueuePool, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import OperationalError
 
@@ -104,7 +104,7 @@ class Database:
         self._dialect = self._engine.dialect
         self._turn = Lock()
 
-    def run(self, statement: TextClause, **values: Any) -> list[Any]:
+    def run(self, statement: Executable, **values: Any) -> list[Any]:
         """Run a statement as a transaction of its own; return its rows, after the commit.
 
         It must be safe to repeat: if the connection turns out to be cut, it is sent again.
@@ -118,7 +118,7 @@ class Database:
                 if is_last or not error.connection_invalidated:
                     raise
 
-    def one(self, statement: TextClause, **values: Any) -> Any:
+    def one(self, statement: Executable, **values: Any) -> Any:
         return next(iter(self.run(statement, **values)), None)
 
     @contextmanager
@@ -151,12 +151,12 @@ class Database:
             raise OperationalError("", None, error, connection_invalidated=True) from error
 
 
-def _execute(connection: Connection, statement: TextClause, **values: Any) -> list[Any]:
+def _execute(connection: Connection, statement: Executable, **values: Any) -> list[Any]:
     result = connection.execute(statement, values)
     return result.all() if result.returns_rows else []
 
 
-def _drive(driver: psycopg.Connection, dialect: Dialect, statement: TextClause, **values) -> list:
+def _drive(driver: psycopg.Connection, dialect: Dialect, statement: Executable, **values) -> list:
     cursor = psycopg.Cursor(driver, row_factory=namedtuple_row)
     # BEGIN is two statements, and only one at a time can be prepared.
     cursor.execute(_compile(statement, dialect), values, prepare=bool(values))
@@ -164,5 +164,5 @@ def _drive(driver: psycopg.Connection, dialect: Dialect, statement: TextClause, 
 
 
 @cache
-def _compile(statement: TextClause, dialect: Dialect) -> str:
+def _compile(statement: Executable, dialect: Dialect) -> str:
     return str(statement.compile(dialect=dialect))

@@ -61,7 +61,8 @@ class Records:
         """Return the row of these ids, and whether it was made now, with a condition.
 
         Participants who arrive at the same moment are enrolled one after the other, so that
-        counts are exact and nobody gets two rows. ``browser`` has psiTurk's columns about it.
+        counts are exact and nobody gets two rows. ``browser`` has psiTurk's columns about it, and
+        its id as ``owner``.
         Raises HasOtherAssignment.
         """
         with self._database.serialized() as run:
@@ -84,6 +85,10 @@ class Records:
         for condition, order, number in run(SQL["count"], **values):
             taken[condition, order] += number
         return self._design.choose(taken)
+
+    def take_over(self, uniqueid: str, owner: str) -> bool:
+        """Give a record without a save to another browser; return whether it had none."""
+        return bool(self._database.run(SQL["take_over"], uid=uniqueid, owner=owner))
 
     def open_window(self, uniqueid: str) -> int:
         """Return the number of a window that opens the experiment; only the last may save.

@@ -1,8 +1,9 @@
 """The tables of the study, and how they are created.
 
-psiTurk's own table of participants (psiturk/models.py) gets two more columns, which psiTurk
+psiTurk's own table of participants (psiturk/models.py) gets more columns, which psiTurk
 ignores: ``record_version`` orders the saves of a record, ``ending`` says why a participant
-ended without completing. The other files of this folder hold the SQL. Importing this module
+ended without completing, ``owner`` is the browser that has the record, and ``first_saved`` the
+time of its first save. The other files of this folder hold the SQL. Importing this module
 makes psiTurk read its settings.
 """
 
@@ -30,14 +31,20 @@ SECONDS_TO_WAIT = 40
 
 NAME = Participant.__tablename__
 TABLE = db.engine.dialect.identifier_preparer.quote(NAME)
-ADDED_COLUMNS = {"record_version": "BIGINT DEFAULT 0 NOT NULL", "ending": "VARCHAR(32)"}
+ADDED_COLUMNS = {
+    "record_version": "BIGINT DEFAULT 0 NOT NULL",
+    "ending": "VARCHAR(32)",
+    "owner": "VARCHAR(32)",
+    "first_saved": "TIMESTAMP",
+}
 # What is read of a participant's row apart from the record. SQLite 3.40 says of each column of a
 # row that an INSERT returns that it is not null, so `saved` is no word about a new row.
 COLUMNS = (
     "uniqueid, assignmentid, workerid, hitid, cond, counterbalance, status, mode, bonus, ending, "
-    "record_version, datastring IS NOT NULL AS saved, "
-    f"coalesce(ending, '') <> '' OR status IN {statuses.FINISHED} AS has_ended"
+    "owner, record_version, (first_saved IS NOT NULL OR datastring IS NOT NULL) AS saved, "
+    f"coalesce(ending, '') <> '' OR status IN {statuses.FINISHED} AS has_ended, beginhit, endhit"
 )
+TIMES = {"beginhit": sa.DateTime, "endhit": sa.DateTime}  # which SQLite keeps as text
 TYPES = {"now": sa.DateTime, "since": sa.DateTime, "day": sa.Date}  # of values that need one
 
 
@@ -47,11 +54,12 @@ def read_sql(file: str, **names: str) -> str:
     return text.format(name=NAME, table=TABLE, columns=COLUMNS, **vars(statuses), **names)
 
 
-def _read_statements() -> Iterator[tuple[str, sa.TextClause]]:
+def _read_statements() -> Iterator[tuple[str, sa.Executable]]:
     _, *parts = re.split(r"^-- name: (\w+)\n", read_sql("statements.sql"), flags=re.MULTILINE)
     for name, sql in zip(parts[::2], parts[1::2], strict=True):
         typed = [sa.bindparam(key, type_=kind) for key, kind in TYPES.items() if f":{key}" in sql]
-        yield name, sa.text(sql).bindparams(*typed)
+        statement = sa.text(sql).bindparams(*typed)
+        yield name, statement.columns(**TIMES) if COLUMNS in sql else statement
 
 
 SQL = dict(_read_statements())

@@ -25,10 +25,18 @@ GROUP BY cond, counterbalance
 
 -- name: enrol
 INSERT INTO {table} (uniqueid, assignmentid, workerid, hitid, mode, cond, counterbalance,
-  codeversion, beginhit, ipaddress, browser, platform, language, status, bonus, record_version)
+  codeversion, beginhit, ipaddress, browser, platform, language, owner, status, bonus,
+  record_version)
 VALUES (:uid, :assignment, :worker, :hit, :mode, :cond, :counterbalance,
-  :codeversion, :now, :ipaddress, :browser, :platform, :language, {ALLOCATED}, 0, 4294967296)
+  :codeversion, :now, :ipaddress, :browser, :platform, :language, :owner, {ALLOCATED}, 0,
+  4294967296)
 RETURNING {columns}
+
+-- name: take_over
+-- Until the first save: afterwards nobody else opens the record.
+UPDATE {table} SET owner = :owner, record_version = (record_version / 4294967296 + 1) * 4294967296
+WHERE uniqueid = :uid AND first_saved IS NULL AND datastring IS NULL
+RETURNING uniqueid
 
 -- name: open_window
 UPDATE {table} SET record_version = (record_version / 4294967296 + 1) * 4294967296,

@@ -1,39 +1,53 @@
-"""Who may read and change a participant's record: the browser that /exp gave it to.
+"""Who may read and change a participant's record: the browser that opened it at /exp.
 
-psiTurk asks for a uniqueId only, and ids are known to others. Here a browser also needs a
-cookie with a token for that record. Each record has a cookie of its own: Flask's session is
-one cookie for all, and of two participations begun at the same time one would be lost.
+psiTurk asks for a uniqueId only, and ids are known to others. Here every browser gets a random
+id of its own, in a signed cookie, and a record's row names the browser that owns it. One cookie
+for all records: no page of another site can push it out by opening others.
 """
 
 import ipaddress
+import re
+import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping
-from hashlib import sha256
+from datetime import timedelta
 from hmac import compare_digest
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
+from sqlalchemy import Row
 
 from study import signing
+from study.database.participants import utc_now
 from study.server.errors import NOT_KNOWN, NOT_YOURS, TOO_OFTEN, ParticipantError
 from study.server.services import services
 
-PREFIX = "record-"
-A_MONTH = 30 * 24 * 3600
-# A lab's computer sees many participants, and a request's headers have a limit of 8 kB.
-COOKIES_KEPT = 12
+COOKIE = "browser"
+BROWSER = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")
+LONGEST, AFTERWARDS = timedelta(days=30), timedelta(days=1)  # a proof is valid
 FAILURES, SECONDS = 60, 60  # of one client, in each worker process
 CLIENTS = 10_000  # remembered at most, about 1 MB
 
 
-def claim(response: Response, uniqueid: str) -> Response:
-    """Give the record to this browser, and take the oldest ones back if it has too many."""
-    name = _cookie_name(uniqueid)
-    # Browsers send the oldest cookie first (RFC 6265, section 5.4).
-    others = [held for held in request.cookies if held.startswith(PREFIX) and held != name]
-    for oldest in others[: max(0, len(others) - COOKIES_KEPT + 1)]:
-        response.delete_cookie(oldest)
-    return set_cookie(response, name, make_token("record", uniqueid), A_MONTH)
+def find_browser() -> str:
+    """Return the id of the browser that sent the request; empty if it has none."""
+    match = BROWSER.fullmatch(request.cookies.get(COOKIE, ""))
+    return match[1] if match and is_token(match[2], "browser", match[1]) else ""
+
+
+def name_browser() -> str:
+    """Return this browser's id. A new one gets its cookie with the answer (``keep_browser``)."""
+    if "browser" not in g:
+        g.browser = find_browser() or secrets.token_hex(16)
+    return g.browser
+
+
+def keep_browser(response: Response) -> Response:
+    """Let the browser keep the id that it got in this request."""
+    if "browser" in g:
+        value = f"{g.browser}.{make_token('browser', g.browser)}"
+        set_cookie(response, COOKIE, value, int((LONGEST + AFTERWARDS).total_seconds()))
+    return response
 
 
 def set_cookie(response: Response, name: str, value: str, seconds: int) -> Response:
@@ -43,19 +57,29 @@ def set_cookie(response: Response, name: str, value: str, seconds: int) -> Respo
     return response
 
 
-def is_owner(uniqueid: str) -> bool:
-    return is_token(request.cookies.get(_cookie_name(uniqueid), ""), "record", uniqueid)
+def is_owner(row: Row) -> bool:
+    """Return whether this browser owns the record: for a month, and a day after its end."""
+    ends = row.beginhit + LONGEST
+    if row.has_ended and row.endhit:
+        ends = min(ends, row.endhit + AFTERWARDS)
+    return bool(row.owner) and row.owner == find_browser() and utc_now() < ends
 
 
-def require_owner(uniqueid: str) -> None:
-    """Raise ParticipantError unless the record was given to this browser."""
-    if is_owner(uniqueid):
-        return
+def require_owner(uniqueid: str) -> Row:
+    """Return the record's row. Raises ParticipantError unless this browser owns it."""
+    row = services.records.find(uniqueid)
+    if row and is_owner(row):
+        return row
+    raise refuse()
+
+
+def refuse() -> ParticipantError:
+    """Return the error for a browser without proof, and count it against the client."""
     if not _throttle.allow_failure(request.remote_addr):
-        raise ParticipantError(TOO_OFTEN)
+        return ParticipantError(TOO_OFTEN)
     services.count_event("no-proof")
     current_app.logger.warning("Refused: %s without proof", request.endpoint)
-    raise ParticipantError(NOT_YOURS)
+    return ParticipantError(NOT_YOURS)
 
 
 def require_owned_id(args: Mapping[str, str]) -> str:
@@ -66,17 +90,17 @@ def require_owned_id(args: Mapping[str, str]) -> str:
     return uniqueid
 
 
-def make_token(purpose: str, uniqueid: str) -> str:
-    """A token for one record and one purpose.
+def make_token(purpose: str, text: str) -> str:
+    """Return a token for one text and one purpose.
 
-    "record" is for the cookie. "submission" is for MTurk's frame, where cookies do not
+    "browser" is for the cookie. "submission" is for MTurk's frame, where cookies do not
     reach, to report the submitted HIT.
     """
-    return signing.proof(services.key, purpose, uniqueid).hex()
+    return signing.proof(services.key, purpose, text).hex()
 
 
-def is_token(text: str, purpose: str, uniqueid: str) -> bool:
-    return compare_digest(text.encode(), make_token(purpose, uniqueid).encode())
+def is_token(token: str, purpose: str, text: str) -> bool:
+    return compare_digest(token.encode(), make_token(purpose, text).encode())
 
 
 class Throttle:
@@ -106,7 +130,3 @@ def _client(address: str | None) -> str:
         return address or ""
     return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
 
-
-def _cookie_name(uniqueid: str) -> str:
-    # Nobody who looks at a computer's cookies shall find ids.
-    return PREFIX + sha256(uniqueid.encode()).hexdigest()[:24]

@@ -11,17 +11,18 @@ from functools import lru_cache
 from urllib.parse import urlencode
 
 import user_agents
-from flask import Blueprint, Response, make_response, redirect, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request
 from jinja2.ext import Extension
 from sqlalchemy import Row
 
 from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server import errors
-from study.server.ownership import claim, is_owner, make_token, set_cookie
+from study.server.ownership import is_owner, keep_browser, make_token, name_browser, set_cookie
 from study.server.services import services
 from study.statuses import FINISHED, STARTED, TEST_MODES
 
 blueprint = Blueprint("arrival", __name__)
+blueprint.after_request(keep_browser)
 
 VISITOR_COOKIE = "visitor"
 VISITOR = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})")  # worker and assignment
@@ -110,16 +111,18 @@ def show_consent() -> str:
 
 
 @blueprint.get("/exp")
-def show_experiment() -> Response:
+def show_experiment() -> Response | str:
     """Show the experiment to those who may begin it, reload it or (if allowed) resume it."""
     ids = require_admitted(read_ids(request.args))
-    row, is_new = services.records.enrol(ids, describe_browser())
+    row, is_new = services.records.enrol(ids, describe_browser() | {"owner": name_browser()})
     if row.has_ended:
         return redirect_to_ending(row)
     if not is_new:
         require_right_to_reopen(row)
+        if row.owner != name_browser():
+            services.records.take_over(row.uniqueid, name_browser())
     may_resume = row.status >= STARTED and services.options.allow_resume
-    page = render_template(
+    return render_template(
         "exp.html",
         uniqueId=row.uniqueid,
         condition=row.cond,
@@ -131,7 +134,6 @@ def show_experiment() -> Response:
         writer=1 if is_new else services.records.open_window(row.uniqueid),
         resumed="true" if may_resume else "false",
     )
-    return claim(make_response(page), row.uniqueid)
 
 
 @blueprint.get("/check_worker_status")
@@ -186,7 +188,7 @@ def require_right_to_reopen(row: Row) -> None:
     """
     if row.mode in TEST_MODES:
         return
-    is_own = is_owner(row.uniqueid)
+    is_own = is_owner(row)
     if row.status >= STARTED and not (is_own and services.options.allow_resume):
         raise errors.ParticipantError(errors.TASK_BEGUN)
     if row.saved and not is_own:
@@ -198,7 +200,7 @@ def redirect_to_ending(row: Row) -> Response:
 
     Raises ParticipantError in others: strangers may know the ids, and the page may show a code.
     """
-    if not is_owner(row.uniqueid):
+    if not is_owner(row):
         raise errors.ParticipantError(errors.TOOK_PART)
     page = "leave" if row.ending else "complete"
     return redirect(f"{page}?{urlencode({'uniqueId': row.uniqueid})}", 303)
