@@ -67,9 +67,9 @@ def test_server_told_to_stop_during_a_save(site, participant, page):
     holding = threading.Thread(target=site.query, args=[f"{hold}; SELECT pg_sleep(2)"])
     holding.start()
     until(page, lambda: "pg_sleep" in running_queries(site))
-    with page.expect_request(lambda request: request.method == "PUT") as save:
+    with page.expect_request(lambda request: "/entries" in request.url) as save:
         page.evaluate("void psiTurk.saveData()")
-    until(page, lambda: "UPDATE assignments" in running_queries(site))
+    until(page, lambda: "INSERT INTO study_entries" in running_queries(site))
     site.stop()
     holding.join()
     assert save.value.response().status == 200

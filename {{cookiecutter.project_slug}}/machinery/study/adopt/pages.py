@@ -13,7 +13,7 @@ PSITURK_JS = re.compile(
 DROP_IN = """\
 <script src="{{ static('js/drop-in.js') }}" data-unique-id="{{ uniqueId }}" \
 data-ad-server-loc="{{ adServerLoc }}" data-mode="{{ mode }}" \
-data-test-run="{{ 'true' if mode in study.test_modes else 'false' }}" data-writer="{{ writer }}" \
+data-test-run="{{ 'true' if mode in study.test_modes else 'false' }}" \
 data-resumed="{{ resumed }}"></script>"""
 # What loads something from an address, in a tag or in a style sheet.
 LOADING_TAG = re.compile(

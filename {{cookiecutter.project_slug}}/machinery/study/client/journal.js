@@ -2,31 +2,31 @@
  * The entries that the server may not have yet, in the browser's own database (IndexedDB), so that
  * they survive a closed window, a crash and a dead battery.
  *
- * Each participant has a journal. Only the window that took over last writes to it; an older window
- * finds out with its next entry. Entries are deleted as soon as the server has them. In a browser
- * that blocks storage, everything works as long as the window stays open.
+ * Each participant has a journal. Only the window that was opened last writes to it; an older window
+ * finds out with its next entry. Entries are deleted when the server has had them for a while. In a
+ * browser that blocks storage, everything works as long as the window stays open.
  */
-const DATABASE = "study-journal";
-const OPEN_TIMEOUT = 3000; // ms: some browsers neither open a database nor report an error
+const DATABASE = "study-entries";
+const TIMEOUT = 3000; // ms: some browsers neither answer nor report an error
 const DAY = 24 * 3600 * 1000;
 const DAYS_KEPT = 30; // for entries that never reached the server
+const AFTER_THE_END = 60000; // ms in which what was saved last is not sent once more
 
 let opened;
+let unanswered; // the transaction that did not answer in time, until it does
 
 function open() {
   return (opened ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(DATABASE, 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("journals", { keyPath: "id" });
-      const entries = request.result.createObjectStore("entries", { keyPath: "key", autoIncrement: true });
-      entries.createIndex("id", "id");
+      request.result.createObjectStore("entries", { keyPath: ["id", "window", "number"] });
     };
     request.onsuccess = () => {
       request.result.onclose = () => { opened = undefined; };
       resolve(request.result);
     };
     request.onerror = () => reject(request.error);
-    setTimeout(reject, OPEN_TIMEOUT, new Error("The browser's database does not open"));
   }).catch((error) => {
     opened = undefined;
     throw error;
@@ -38,8 +38,29 @@ const result = (request) => new Promise((resolve, reject) => {
   request.onerror = () => reject(request.error);
 });
 
+/** Select the entries of a participant or, given it, of one window. */
+const entriesOf = (id, window) =>
+  IDBKeyRange.bound([id, window ?? 0, 0], [id, window ?? Infinity, Infinity]);
+
 /** Run `work` in one transaction. @returns what `work` returned, once everything is on the disk */
 async function transact(work) {
+  if (unanswered) throw new Error("The browser's database does not answer");
+  const done = begin(work);
+  let timer;
+  const late = new Promise((resolve, reject) => {
+    timer = setTimeout(() => {
+      unanswered = done.catch(() => {}).then(() => { unanswered = undefined; });
+      reject(new Error("The browser's database does not answer in time"));
+    }, TIMEOUT);
+  });
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function begin(work) {
   const database = await open();
   let transaction;
   try {
@@ -58,22 +79,21 @@ async function transact(work) {
 
 /** The journal of the participant in this window. */
 export class Journal {
-  #pending = []; // entries not on the disk yet
+  #pending = []; // entries not on the disk yet: {number, entry}
   #written = Promise.resolve(true);
   #next = null;
   #isClosed = false;
   #announceTakeover;
 
-  /** This window's name in the record. */
-  window = crypto.getRandomValues(new Uint32Array(2)).reduce((name, part) => name + part.toString(36), "");
+  /** Whether what is recorded now would survive a crash. */
+  isKept = true;
 
   /**
    * @param {string} id  uniqueId
-   * @param {number} [writer]  the number that the server gave this window; later windows get higher ones
+   * @param {number} window  the number that the server gave this window; later windows get higher ones
    */
-  constructor(id, writer = 0) {
-    this.id = id;
-    this.writer = writer;
+  constructor(id, window) {
+    Object.assign(this, { id, window });
     /** Resolves when a later window has taken over. */
     this.takenOver = new Promise((resolve) => { this.#announceTakeover = resolve; });
   }
@@ -87,45 +107,59 @@ export class Journal {
   /**
    * Become the window that writes. It happens in one transaction, so that an entry of an older window
    * is either among those returned, or rejected in that window.
-   * @returns {Promise<?Entry[]>} entries that earlier windows left, or null if a later window writes
+   * @returns {Promise<?Left[]>} what earlier windows left, or null if a later window writes
    */
   async takeOver() {
     let left = [];
     try {
       left = await transact(async (journals, entries) => {
         const known = await result(journals.get(this.id));
-        if (known?.writer > this.writer) return null;
+        if (known?.window > this.window) return null;
         journals.put(this.#header());
-        return result(entries.index("id").getAll(this.id));
+        return result(entries.getAll(entriesOf(this.id)));
       });
     } catch (error) {
       console.warn("This browser keeps no journal", error);
+      this.isKept = false;
     }
     if (left) this.#hold();
-    return left;
+    return left && byWindow(left);
   }
 
   /** Keep an entry. @returns {Promise<boolean>} true once it is on the disk, false if that failed */
-  append(entry) {
+  append(number, entry) {
     if (this.#isClosed) return Promise.resolve(false);
-    this.#pending.push(entry);
+    this.#pending.push({ number, entry });
     return (this.#next ??= this.#written.then(() => {
       this.#next = null;
       return (this.#written = this.#write());
     }));
   }
 
-  /** Delete what the server has: this many entries of each window. */
-  acknowledge(windows) {
-    this.#pending = this.#pending.filter(({ number }) => number > (windows[this.window] ?? 0));
-    return acknowledge(this.id, windows);
+  /** Delete what the server has: so many entries of this window. */
+  acknowledge(held) {
+    this.#pending = this.#pending.filter(({ number }) => number > held);
+    return acknowledge(this.id, this.window, held);
   }
 
-  /** Delete the journal, once the participation is over and saved. */
-  async remove() {
+  /** Go on under another number, with the same entries. @param {Entry[]} entries  all of this window */
+  async move(window, entries) {
+    const before = this.window;
+    this.window = window;
+    this.#pending = [];
+    await Promise.all(entries.map((entry, index) => this.append(index + 1, entry)));
+    if (before !== window) await acknowledge(this.id, before);
+  }
+
+  /** Note that the participation is over and saved. The page that follows deletes the journal. */
+  async end() {
     this.#isClosed = true;
-    await this.#written;
-    await remove(this.id).catch((error) => console.warn("The journal could not be removed", error));
+    try {
+      await this.#written;
+      await transact((journals) => journals.put({ ...this.#header(), ended: Date.now() }));
+    } catch (error) {
+      console.warn("The journal could not be closed", error);
+    }
   }
 
   async #write() {
@@ -133,25 +167,27 @@ export class Journal {
     try {
       const isMine = await transact(async (journals, entries) => {
         const known = await result(journals.get(this.id));
-        if (known && known.window !== this.window) return false;
+        if (known?.window > this.window) return false;
         journals.put(this.#header());
-        for (const entry of batch) entries.put({ ...entry, id: this.id });
+        for (const { number, entry } of batch) entries.put({ id: this.id, window: this.window, number, entry });
         return true;
       });
       if (isMine) {
         const kept = new Set(batch);
         this.#pending = this.#pending.filter((entry) => !kept.has(entry));
+        this.isKept = true;
       } else {
         this.close();
       }
       return isMine;
     } catch (error) {
       console.warn("The journal could not be written", error); // the next entry tries again
+      this.isKept = false;
       return false;
     }
   }
 
-  #header() { return { id: this.id, writer: this.writer, window: this.window, touched: Date.now() }; }
+  #header() { return { id: this.id, window: this.window, touched: Date.now() }; }
 
   // The lock shows resend.js that this window is open, and an older window that it has been superseded.
   #hold() {
@@ -168,47 +204,52 @@ const lockName = (id) => `${DATABASE} ${id}`;
 export const unlessInUse = (id, work) =>
   navigator.locks?.request(lockName(id), { ifAvailable: true }, (lock) => lock && work());
 
-/** List the journals that hold entries: {id, writer, entries}, the entries in their order. */
+/**
+ * @typedef {{window: number, first: number, entries: Entry[]}} Left
+ *     entries of one window that follow each other, the first of them with that number
+ */
+
+/** @returns {Left[]} */
+function byWindow(rows) {
+  const left = [];
+  for (const { window, number, entry } of rows) { // in the order of their keys
+    const last = left.at(-1);
+    if (last?.window === window && last.first + last.entries.length === number) last.entries.push(entry);
+    else left.push({ window, first: number, entries: [entry] });
+  }
+  return left;
+}
+
+/** List the journals that hold entries. @returns {Promise<{id: string, window: number, left: Left[]}[]>} */
 export async function listUnsent() {
   return transact(async (journals, entries) => {
-    const [headers, all] = [await result(journals.getAll()), await result(entries.getAll())];
+    const headers = (await result(journals.getAll())).filter(({ ended = 0 }) => ended + AFTER_THE_END < Date.now());
+    const rows = await Promise.all(headers.map(({ id }) => result(entries.getAll(entriesOf(id)))));
     return headers
-      .map(({ id, writer }) => ({ id, writer, entries: all.filter((entry) => entry.id === id) }))
-      .filter((journal) => journal.entries.length > 0);
+      .map(({ id, window }, index) => ({ id, window, left: byWindow(rows[index]) }))
+      .filter(({ left }) => left.length > 0);
   });
 }
 
-/** Delete the entries that a record with these counts contains; never rejects. */
-export async function acknowledge(id, windows) {
+/** Delete so many entries of a window, or all of them; never rejects. */
+export async function acknowledge(id, window, held = Infinity) {
   try {
-    await transact(async (journals, entries) => {
-      for (const { key, window, number } of await result(entries.index("id").getAll(id))) {
-        if (number <= windows[window]) entries.delete(key);
-      }
-    });
+    await transact((journals, entries) =>
+      entries.delete(IDBKeyRange.bound([id, window, 0], [id, window, held])));
   } catch (error) {
-    console.warn("The journal could not be tidied", error); // harmless: the record's counts tell that it has them
+    console.warn("The journal could not be tidied", error); // harmless: the server knows that it has them
   }
-}
-
-/** Delete the journal of a participant. */
-export async function remove(id) {
-  await transact(async (journals, entries) => {
-    journals.delete(id);
-    for (const key of await result(entries.index("id").getAllKeys(id))) entries.delete(key);
-  });
 }
 
 /** Delete the journals of participants of earlier days: people share computers in a lab. */
 export async function removeOld() {
-  const held = new Set((await navigator.locks?.query())?.held.map(({ name }) => name));
+  const inUse = new Set((await navigator.locks?.query())?.held.map(({ name }) => name));
   await transact(async (journals, entries) => {
-    for (const { id, touched } of await result(journals.getAll())) {
-      const keys = await result(entries.index("id").getAllKeys(id));
-      const age = Date.now() - touched;
-      if (held.has(lockName(id)) || age < (keys.length ? DAYS_KEPT : 1) * DAY) continue;
+    for (const { id, touched, ended } of await result(journals.getAll())) {
+      const isUnsent = !ended && (await result(entries.count(entriesOf(id)))) > 0;
+      if (inUse.has(lockName(id)) || Date.now() - touched < (isUnsent ? DAYS_KEPT : 1) * DAY) continue;
       journals.delete(id);
-      for (const key of keys) entries.delete(key);
+      entries.delete(entriesOf(id));
     }
   });
 }

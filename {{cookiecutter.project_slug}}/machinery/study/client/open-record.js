@@ -1,29 +1,30 @@
 /** Opens the participant's record when the page is loaded, and keeps it saved from then on. */
-import { Journal, removeOld } from "./journal.js";
-import { Saver, loadRecord } from "./sync.js";
-import { TaskData, mergeEntries } from "./record.js";
+import { Journal, acknowledge, removeOld } from "./journal.js";
+import { Saver, isSuperseded, loadRecord, openWindow, sendLeft } from "./sync.js";
+import { TaskData } from "./record.js";
 import { loadWithDialog, showConnectionState } from "./connection-ui.js";
 import { post, retry } from "./server.js";
 import { showNotice } from "./notice.js";
 
 /**
- * The server's record, with the entries that this browser still has from earlier windows. If the
+ * The server's record, with the entries that this browser still had from earlier windows. If the
  * study continues in another window, the promise never resolves.
  * @returns {Promise<TaskData>}
  */
 export async function openRecord(page) {
   const releaseStartEvents = holdStartEvents();
-  const journal = new Journal(page.uniqueId, page.writer);
-  const unsent = await journal.takeOver();
-  if (!unsent) return goOnElsewhere();
-  const stored = await loadWithDialog(() => loadRecord(page.uniqueId), page.contact);
-  const record = mergeEntries(stored, unsent);
+  const { uniqueId: id, contact } = page;
+  const { window: number, record: stored } = await loadWithDialog(() => openWindow(id), contact);
+  const journal = new Journal(id, number);
+  const left = await journal.takeOver();
+  if (!left) return goOnElsewhere();
+  const record = left.length ? await loadWithDialog(() => complete(id, number, left), contact) : stored;
   if (record.begun && page.resumed === false && !page.isTestRun) {
     await reportBegun(page.uniqueId); // could not be reported before; the server decides anew who may enter
     location.reload();
     return never;
   }
-  const taskdata = new TaskData(record, unsent, page, journal);
+  const taskdata = new TaskData(record, page, journal);
   taskdata.saver = new Saver(taskdata, journal);
   showConnectionState(taskdata.saver, () => JSON.stringify(taskdata));
   journal.takenOver.then(() => {
@@ -32,9 +33,23 @@ export async function openRecord(page) {
   });
   taskdata.addEvent("initialized", null);
   taskdata.addEvent("window_resize", [window.innerWidth, window.innerHeight]);
+  taskdata.saver.changed(); // from its first save on, nobody else can open the record
   removeOld().catch((error) => console.warn(error));
   setTimeout(releaseStartEvents); // by then, the task has registered its listeners
   return taskdata;
+}
+
+/** Send what earlier windows have left, then load the record that has it. @param {Left[]} left */
+async function complete(id, number, left) {
+  for (const part of left) {
+    try {
+      await sendLeft(id, number, part, (held) => acknowledge(id, part.window, held));
+    } catch (error) {
+      if (!error.isFromTheStudy || isSuperseded(error)) throw error;
+      console.warn("What an earlier window has left stays in this browser", error);
+    }
+  }
+  return loadRecord(id);
 }
 
 /** Report that the task has begun, so that it cannot be started over. */

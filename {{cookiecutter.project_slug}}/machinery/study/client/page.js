@@ -22,8 +22,6 @@ export const page = {
   uniqueId, adServerLoc, mode, contact,
   /** A test run may be left and repeated freely. psiturk.js treats debug mode in this way. */
   isTestRun: dataset.testRun === undefined ? mode === "debug" : dataset.testRun === "true",
-  /** The number that the server gave this window, if the page says it. @type {number|undefined} */
-  writer: Number(dataset.writer) || undefined,
   /** Whether the task had begun before, if the page says it. @type {boolean|undefined} */
   resumed: dataset.resumed ? dataset.resumed === "true" : undefined,
 };

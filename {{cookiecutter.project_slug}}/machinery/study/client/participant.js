@@ -35,6 +35,7 @@ const progress = new Progress(page.resumed === true, taskdata.attributes);
 
 export class PsiTurk {
   #indicator;
+  #begun;
   #ending;
   #images = [];
 
@@ -184,7 +185,7 @@ export class PsiTurk {
       window.addEventListener("pagehide", this.#quit);
     }
     this.taskdata.set({ begun: true });
-    reportBegun(page.uniqueId).catch((error) => console.warn(error));
+    this.#reportBegun().catch((error) => console.warn(error));
     this.saveData().catch(() => {}); // background saves go on
   }
 
@@ -198,7 +199,8 @@ export class PsiTurk {
     const end = new URL(this.taskdata.adServerLoc, location.href);
     end.searchParams.set("uniqueId", this.taskdata.id);
     end.searchParams.set("mode", this.taskdata.mode);
-    return (this.#ending ??= this.#end(end));
+    const isOurs = end.origin === location.origin && end.pathname === "/complete";
+    return (this.#ending ??= this.#end(end, isOurs ? () => this.#reportCompleted() : undefined));
   }
 
   /**
@@ -246,6 +248,19 @@ export class PsiTurk {
   // On pagehide, not beforeunload as in psiturk.js, which also reports participants who then choose to stay.
   #quit = () => { navigator.sendBeacon("/quitter", new URLSearchParams({ uniqueId: this.taskdata.id })); };
 
+  #reportBegun() {
+    return (this.#begun ??= page.resumed ? Promise.resolve() : reportBegun(page.uniqueId));
+  }
+
+  async #reportCompleted() {
+    await this.#reportBegun(); // some tasks never call startTask()
+    try {
+      await post("/complete", { uniqueId: page.uniqueId });
+    } catch (error) {
+      if (!error.isFromTheStudy) throw error; // otherwise the page that follows says why
+    }
+  }
+
   async #end(address, report = () => {}) {
     const { saver, journal } = this.taskdata;
     const save = async () => {
@@ -254,7 +269,7 @@ export class PsiTurk {
     };
     await saveWithDialog(save, page.contact, () => JSON.stringify(this.taskdata));
     saver.stop();
-    await journal.remove();
+    await journal.end();
     location.assign(address);
   }
 

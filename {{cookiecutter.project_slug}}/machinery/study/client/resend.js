@@ -6,39 +6,41 @@
  *     <script type="module" src="/static/js/resend.js"></script>
  */
 import { acknowledge, listUnsent, removeOld, unlessInUse } from "./journal.js";
-import { isSuperseded, loadRecord, sendRecord } from "./sync.js";
-import { mergeEntries } from "./record.js";
+import { isSuperseded, sendLeft } from "./sync.js";
 import { offerFile, showLine } from "./notice.js";
 import { retry } from "./server.js";
 
 const NOTICEABLE = 1500; // ms after which the participant is asked to wait
 
-async function resend({ id, writer, entries }) {
-  let record = { id, entries };
+async function resend({ id, window, left }) {
   let line;
   const slow = setTimeout(() => {
     line = showLine("Some of your answers are still on their way to us. Please keep this page open.");
   }, NOTICEABLE);
   try {
-    await retry(async () => {
-      record = mergeEntries(await loadRecord(id), entries);
-      // The closed window numbered its saves from 1; the time in seconds is higher than any of them.
-      await sendRecord(id, JSON.stringify(record), writer, Math.floor(Date.now() / 1000));
-    }, (error) => error.isFromTheStudy);
+    for (const part of left) {
+      await retry(
+        () => sendLeft(id, window, part, (held) => acknowledge(id, part.window, held)),
+        (error) => error.isFromTheStudy,
+      );
+    }
     line?.remove();
   } catch (error) {
     line?.remove();
-    if (!isSuperseded(error)) { // otherwise the server has set the entries aside
+    if (!isStored(error)) {
       console.warn(error);
       line = showLine("Some of your answers could not be sent. They are kept in this browser.");
-      offerFile(line, () => JSON.stringify(record));
+      offerFile(line, () => `{"id":${JSON.stringify(id)},"left":${JSON.stringify(left)}}`);
       return;
     }
+    for (const part of left) await acknowledge(id, part.window);
   } finally {
     clearTimeout(slow);
   }
-  await acknowledge(id, record.windows);
 }
+
+/** Whether the server has set the entries aside, or had them before the participant reached the end. */
+const isStored = (error) => isSuperseded(error) || (error.status === 409 && error.reason === "ended");
 
 try {
   for (const journal of await listUnsent()) await unlessInUse(journal.id, () => resend(journal));

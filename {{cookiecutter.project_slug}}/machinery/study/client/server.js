@@ -29,7 +29,7 @@ export class ServerError extends Error {
   }
 
   /** Proxies and hotels' log-in pages refuse requests too, but only for a while and without our reasons. */
-  get isFromTheStudy() { return this.isFinal && (this.status === 413 || this.reason !== ""); }
+  get isFromTheStudy() { return this.isFinal && this.reason !== ""; }
 }
 
 /** Fetch a text. @returns {Promise<string>} rejects with a ServerError */

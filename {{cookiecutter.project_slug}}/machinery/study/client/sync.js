@@ -1,67 +1,108 @@
 /**
- * The record on the server: loading it, and saving it until the server has all of it.
+ * The record on the server: opening it in this window, and sending what is new until the server has it.
  *
- * Only the end of the study waits for a save. One request is sent at a time, and it carries the whole
- * record. In the background, the pause between two requests grows with the record: 5 s up to 50 kB,
- * a minute from 600 kB. Until then, entries are safe in the journal. A closing window can send no more
- * than 64 kB; if the record is larger, it sends only the entries that the stored record lacks.
+ * Only the end of the study waits for a save. One request is sent at a time, with the entries that the
+ * server does not have, every five seconds; until then, they are safe in the journal. The answer says
+ * how many of this window's entries the server has, and that alone counts: after an answer that was
+ * lost, or a database that forgot its last seconds, sending goes on from there.
  */
 import { ServerError, fetchJSON, pauseAfter } from "./server.js";
 
 const PAUSE = 5000; // ms from the start of a background save to the start of the next
-const LONGEST_PAUSE = 60000;
-const BYTES_PER_MS = 10; // the most that background saves send in the long run
+const PAUSE_UNKEPT = 1000; // where a crash would lose what was not sent
 const MOMENT = 100; // ms, in which entries that belong together are recorded
 const PAGE_PAUSE = 2000; // ms, at least, when pages follow each other quickly
 const ATTEMPTS = 3; // before a save that the task asked for is reported as failed
+const LARGEST = 500000; // characters of a request, if it has more than one entry
 const KEEPALIVE_LIMIT = 60000; // bytes: after a page is closed, browsers send at most 64 kB
+// ms for which entries stay in the journal after the server has stored them: it can lose the last
+// seconds when its database moves to another machine.
+const KEPT_AFTERWARDS = 60000;
 
 const syncURL = (id) => `/sync/${encodeURIComponent(id)}`;
+
+const isRecord = (value) => value && typeof value === "object" && !Array.isArray(value);
+
+/** Open the record in this window. @returns {Promise<{window: number, record: Object}>} */
+export async function openWindow(id) {
+  const answer = await fetchJSON(`${syncURL(id)}/windows`, { method: "POST" });
+  if (Number.isInteger(answer?.window) && isRecord(answer.record)) return answer;
+  throw new ServerError("The answer is not the study's", undefined, JSON.stringify(answer));
+}
 
 /** Load the stored record. @returns {Promise<Object>} */
 export async function loadRecord(id) {
   const stored = await fetchJSON(syncURL(id));
-  if (stored && typeof stored === "object" && !Array.isArray(stored)) return stored;
+  if (isRecord(stored)) return stored;
   throw new ServerError("The stored record is not an object", undefined, JSON.stringify(stored));
 }
 
 /**
- * Send a record, once.
- * @param {string} body  the record as JSON
- * @param {number} [writer]  the window's number; without it, the server compares lengths
- * @param {number} save  the number of the save in this window
+ * Send entries, once.
+ * @param {number} window  the number of the window that sends them
+ * @param {{window: number, first: number, entries: Entry[]}} what
+ *     of the window that recorded them, where another one has left them
+ * @returns {Promise<number>} how many entries of that window the server has
  */
-export function sendRecord(id, body, writer, save, options) {
-  return send("PUT", syncURL(id), body, writer, save, options);
-}
-
-/** Send the entries that the stored record lacks, once. @param {string} body  the entries as JSON */
-function sendEntries(id, body, writer, save, options) {
-  return send("POST", `${syncURL(id)}/entries`, body, writer, save, options);
-}
-
-function send(method, url, body, writer, save, options) {
-  const order = writer ? `?${new URLSearchParams({ writer, save })}` : "";
+async function sendEntries(id, window, { window: of, first, entries }, options) {
+  const query = new URLSearchParams({ window, first, ...(of !== window && { of }) });
   const headers = { "Content-Type": "application/json" };
-  return fetchJSON(url + order, { method, headers, body, ...options });
+  const body = `[${entries.join(",")}]`;
+  const answer = await fetchJSON(`${syncURL(id)}/entries?${query}`, { method: "POST", headers, body, ...options });
+  if (answer?.window === of && Number.isInteger(answer.held)) return answer.held;
+  throw new ServerError("The answer is not the study's", undefined, JSON.stringify(answer));
 }
 
-const fits = (body) => new Blob([body]).size < KEEPALIVE_LIMIT;
+/**
+ * Send what earlier windows have left.
+ * @param {Left} left
+ * @param {function(number): void} acknowledge  is told how many entries of their window the server has
+ */
+export async function sendLeft(id, window, left, acknowledge) {
+  let size = LARGEST;
+  for (let sent = 0; sent < left.entries.length;) {
+    const entries = takeWithin(size, left.entries, sent);
+    const first = left.first + sent;
+    try {
+      const held = await sendEntries(id, window, { window: left.window, first, entries });
+      await acknowledge(held);
+      if (held < first) throw new ServerError("Entries before these are missing");
+      sent = held - left.first + 1;
+    } catch (error) {
+      if (!isTooLargeForProxy(error) || entries.length === 1) throw error;
+      size /= 2;
+    }
+  }
+}
+
+/** The entries from `start` on that fit into one request: at least one. */
+function takeWithin(size, entries, start) {
+  let end = start;
+  for (let length = 0; end < entries.length && (end === start || length + entries[end].length < size); end++) {
+    length += entries[end].length;
+  }
+  return entries.slice(start, end);
+}
 
 /** Whether the server refused because a later window has the study open. */
 export const isSuperseded = (error) => error.status === 409 && error.reason === "newer-window";
+
+/** Whether the server has forgotten that it gave this window its number. */
+const isForgotten = (error) => error.status === 409 && error.reason === "unknown-window";
+
+const isTooLargeForProxy = (error) => error.status === 413 && !error.isFromTheStudy;
 
 /** Saves a participant's record. Emits "change" when `failingSince`, `refusal` or `isOver` changes. */
 export class Saver extends EventTarget {
   #taskdata;
   #journal;
-  #saves = 0;
-  #acknowledged = 0; // version of the record that the server has
-  #request = null; // the current save: {controller, version, isLast}
-  #begun = performance.now(); // start of the last save
-  #size = 0; // approximate bytes of the last save
+  #held = 0; // entries of this window that the server has
+  #acknowledged = []; // what it had at earlier times: {at, held}
+  #largest = LARGEST;
+  #request = null; // the current save: {controller, last, isLast}
+  #begun = -Infinity; // start of the last save
   #failures = 0;
-  #waiting = [];
+  #waiting = []; // {resolve, reject, last}
   #timer;
   #due = Infinity;
 
@@ -82,7 +123,9 @@ export class Saver extends EventTarget {
     document.addEventListener("visibilitychange", () => document.hidden && this.pageChanged());
   }
 
-  get isDirty() { return this.#taskdata.version > this.#acknowledged; }
+  get isDirty() { return this.#recorded > this.#held; }
+
+  get #recorded() { return this.#taskdata.entries.length; }
 
   /** Save in the background: something was recorded. */
   changed() {
@@ -109,14 +152,14 @@ export class Saver extends EventTarget {
   }
 
   /**
-   * Try once to save the current record: at the next planned time or, with `now`, at once.
+   * Try once to save what is recorded by now: at the next planned time or, with `now`, at once.
    * @returns {Promise<Object>}
    */
   attempt({ now = false } = {}) {
     if (this.isOver) return new Promise(() => {});
     if (this.refusal && !now) return Promise.reject(this.refusal);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
+      this.#waiting.push({ resolve, reject, last: this.#recorded });
       if (now || !this.#failures) this.#plan(0);
     });
   }
@@ -124,7 +167,7 @@ export class Saver extends EventTarget {
   /** Stop, because another window has taken over; unsaved entries are sent, for the server to set aside. */
   supersede() {
     if (this.isOver) return;
-    if (this.isDirty && this.#journal.writer) this.#send().catch(() => {});
+    if (this.isDirty) this.#send().catch(() => {});
     this.stop();
   }
 
@@ -137,10 +180,7 @@ export class Saver extends EventTarget {
 
   get #isQuiet() { return !this.#failures && !this.refusal; }
 
-  #pause() {
-    const pause = Math.min(LONGEST_PAUSE, Math.max(PAUSE, this.#size / BYTES_PER_MS));
-    return pause * (0.9 + Math.random() / 5);
-  }
+  #pause() { return (this.#journal.isKept ? PAUSE : PAUSE_UNKEPT) * (0.9 + Math.random() / 5); }
 
   #plan(delay) {
     const due = performance.now() + delay;
@@ -150,9 +190,9 @@ export class Saver extends EventTarget {
     this.#timer = setTimeout(() => this.#attempt(), delay);
   }
 
-  /** Send the newest state in place of the current request: the page may be about to close. */
+  /** Send the newest entries in place of the current request: the page may be about to close. */
   #leave() {
-    const isBeingSent = this.#request?.isLast && this.#request.version === this.#taskdata.version;
+    const isBeingSent = this.#request?.isLast && this.#request.last === this.#recorded;
     if (this.isOver || this.refusal || !this.isDirty || isBeingSent) return;
     this.#request?.controller.abort();
     this.#attempt({ isLast: true });
@@ -161,34 +201,55 @@ export class Saver extends EventTarget {
   async #attempt({ isLast = false } = {}) {
     clearTimeout(this.#timer);
     this.#due = Infinity;
-    const waiting = this.#waiting.splice(0);
-    const { version } = this.#taskdata;
-    const request = (this.#request = { controller: new AbortController(), version, isLast });
+    const request = (this.#request = { controller: new AbortController(), last: this.#recorded, isLast });
     const begun = (this.#begun = performance.now());
     try {
-      const answer = await this.#send({ isLast, signal: request.controller.signal });
+      await this.#send({ isLast, signal: request.controller.signal });
       this.#failures = 0;
       this.failingSince = this.refusal = null;
-      for (const { resolve } of waiting) resolve(answer);
+      this.#settle();
     } catch (error) {
-      if (this.#request !== request) { // replaced by a newer one
-        this.#waiting.unshift(...waiting);
-        return;
-      }
+      if (this.#request !== request) return; // replaced by a newer one
       console.warn(error);
-      this.#failures += 1;
-      this.failingSince ??= begun;
-      if (isSuperseded(error)) {
-        this.isOver = true;
-        this.#journal.close();
-      } else if (error.isFromTheStudy) {
-        this.refusal = error;
-      }
-      for (const { reject } of [...waiting, ...this.#waiting.splice(0)]) reject(error);
+      await this.#fail(error, begun);
     }
     if (this.#request === request) this.#request = null;
     this.#announce();
     this.#planNext();
+  }
+
+  async #fail(error, begun) {
+    if (isTooLargeForProxy(error) && this.#largest > 1) this.#largest /= 2;
+    if (isForgotten(error) && (await this.#reopen())) return;
+    this.#failures += 1;
+    this.failingSince ??= begun;
+    if (isSuperseded(error)) {
+      this.isOver = true;
+      this.#journal.close();
+    } else if (error.isFromTheStudy && !isForgotten(error)) {
+      this.refusal = error;
+    }
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  /** Get a new number for this window; all of its entries are sent again. */
+  async #reopen() {
+    try {
+      const { window } = await openWindow(this.#taskdata.id);
+      this.#held = 0;
+      this.#acknowledged = [];
+      await this.#journal.move(window, this.#taskdata.entries);
+      return true;
+    } catch (error) {
+      console.warn(error);
+      return false;
+    }
+  }
+
+  #settle() {
+    const isDone = ({ last }) => last <= this.#held;
+    for (const { resolve } of this.#waiting.filter(isDone)) resolve({ status: "user data saved" });
+    this.#waiting = this.#waiting.filter((waiting) => !isDone(waiting));
   }
 
   #planNext() {
@@ -199,21 +260,26 @@ export class Saver extends EventTarget {
   }
 
   async #send({ isLast = false, signal } = {}) {
-    const { id, version, attributes, entries } = this.#taskdata;
-    const windows = { ...attributes.windows };
-    const { writer } = this.#journal;
-    let body = JSON.stringify(this.#taskdata);
-    this.#size = body.length;
-    let sendBody = sendRecord;
-    if (isLast && !fits(body) && writer && this.#acknowledged) {
-      body = JSON.stringify(entries);
-      sendBody = sendEntries;
-    }
-    const options = { keepalive: isLast && fits(body), signal };
-    const answer = await sendBody(id, body, writer, ++this.#saves, options);
-    this.#acknowledged = Math.max(this.#acknowledged, version);
-    this.#taskdata.acknowledge(windows);
-    return answer;
+    if (!this.isDirty) return;
+    const { id, entries: all } = this.#taskdata;
+    const { window } = this.#journal;
+    const first = this.#held + 1;
+    const entries = takeWithin(this.#largest, all, this.#held);
+    const keepalive = isLast && new Blob(entries).size + entries.length < KEEPALIVE_LIMIT;
+    const held = Math.min(all.length, await sendEntries(id, window, { window, first, entries }, { keepalive, signal }));
+    if (held === first - 1) throw new ServerError("The server has not stored what was sent");
+    this.#held = held;
+    this.#forget();
+  }
+
+  /** Delete from the journal what the server has had for a while. */
+  #forget() {
+    const now = performance.now();
+    this.#acknowledged.push({ at: now, held: this.#held });
+    const old = this.#acknowledged.filter(({ at }) => at <= now - KEPT_AFTERWARDS);
+    if (!old.length) return;
+    this.#acknowledged = this.#acknowledged.slice(old.length);
+    this.#journal.acknowledge(old.at(-1).held);
   }
 
   #announce() { this.dispatchEvent(new Event("change")); }

@@ -30,11 +30,9 @@ SECONDS_TO_WAIT = 10  # for a free connection, or for the database server
 # How long a broken network can go unnoticed; a participant's browser tries again.
 TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
        "tcp_user_timeout": 20_000}  # fmt: skip
+BEGIN = {"postgresql": text("BEGIN"), "sqlite": text("BEGIN IMMEDIATE")}
 # Any number will do as a lock that nothing else on this database uses as one.
-BEGIN = {
-    "postgresql": text("BEGIN; SELECT pg_advisory_xact_lock(7227140533)"),
-    "sqlite": text("BEGIN IMMEDIATE"),
-}
+LOCK = text("SELECT pg_advisory_xact_lock(7227140533)")
 COMMIT, ROLLBACK = text("COMMIT"), text("ROLLBACK")
 
 Run = Callable[..., list[Any]]  # of a statement and values for its bindparams; returns rows
@@ -123,12 +121,20 @@ class Database:
 
     @contextmanager
     def serialized(self) -> Iterator[Run]:
-        """Open a transaction, one at a time on all servers; yield what runs statements in it.
+        """Open a transaction, one at a time on all servers, like ``transaction``."""
+        # Those who wait for their turn hold no connection that a save could use.
+        with self._turn, self.transaction() as run:
+            if self._dialect.name == "postgresql":
+                run(LOCK)
+            yield run
+
+    @contextmanager
+    def transaction(self) -> Iterator[Run]:
+        """Open a transaction; yield what runs statements in it.
 
         Whatever is raised inside rolls it back. Raises like ``run``.
         """
-        # Those who wait for their turn hold no connection that a save could use.
-        with self._turn, self._connect() as run:
+        with self._connect() as run:
             run(BEGIN[self._dialect.name])
             try:
                 yield run

@@ -1,6 +1,6 @@
-"""A participant's row in psiTurk's table and the record in it.
+"""A participant's row in psiTurk's table, and the record in it.
 
-A row is created once, saves are ordered, and a status never goes back. Each function is one
+A row is created once, entries are stored once, and a status never goes back. Each function is one
 transaction, most are one statement, and what is reported as saved is committed.
 """
 
@@ -15,20 +15,24 @@ from sqlalchemy import URL, Row
 from study.config import StudySettings
 from study.database.conditions import Cell, Design
 from study.database.engine import Database, Run
+from study.database.entries import Save, merge, read_entries, write_entries
+from study.database.idle import IdleRecords
 from study.database.schema import SQL
 from study.recruiters import Ids
 from study.statuses import TEST_MODES
 
-SAVES_PER_WINDOW = 2**32  # in record_version (statements.sql)
+ENTRIES_PER_WINDOW = 2**32  # in record_version (statements.sql)
 
 
 class Saved(Enum):
     """The outcome of a save."""
 
     STORED = "stored"
-    STALE = "stale"  # this save, or a later one of the same window, is stored already
-    SUPERSEDED = "superseded"  # a later window has taken over; the record is kept aside
-    UNKNOWN = "unknown"  # there is no such participant
+    REFUSED = "refused"  # nobody has that record, or another browser
+    ENDED = "ended"  # the participation is over
+    SUPERSEDED = "superseded"  # a later window has taken over; what came is kept aside
+    UNOPENED = "unopened"  # nobody was given that window's number
+    TOO_LARGE = "too large"  # the record, or what is kept aside
 
 
 class HasOtherAssignment(Exception):
@@ -40,7 +44,8 @@ class Records:
 
     def __init__(self, url: URL, options: StudySettings):
         self._database, self._options = Database(url), options
-        self._design = Design.of(options)
+        self._design, self._limit = Design.of(options), options.max_record_bytes
+        self._idle = IdleRecords(self._gather_idle, utc_now)
 
     def find(self, uniqueid: str) -> Row | None:
         """Return the row without the record, or None."""
@@ -90,46 +95,108 @@ class Records:
         """Give a record without a save to another browser; return whether it had none."""
         return bool(self._database.run(SQL["take_over"], uid=uniqueid, owner=owner))
 
-    def open_window(self, uniqueid: str) -> int:
-        """Return the number of a window that opens the experiment; only the last may save.
+    def open_window(self, uniqueid: str, owner: str) -> int | None:
+        """Return the number of a new window of that browser; from now on it alone may save.
 
-        Who had quit has not any more.
+        Who had quit has not any more. Returns None if the participation is over.
         """
-        return self._database.one(SQL["open_window"], uid=uniqueid)[0]
+        opened = self._database.one(SQL["open_window"], uid=uniqueid, owner=owner)
+        return opened and opened[0]
 
     def load(self, uniqueid: str) -> str | None:
-        """Return the record as JSON; before the first save, psiTurk's initial record.
+        """Return the whole record as JSON; before the first save, psiTurk's initial record.
 
         Returns None if there is no such participant.
         """
         row = self._database.one(SQL["load"], uid=uniqueid)
-        if row is None or row.datastring:
-            return row and row.datastring
-        cell = {"condition": row.cond, "counterbalance": row.counterbalance}
-        ids = {"assignmentId": row.assignmentid, "workerId": row.workerid, "hitId": row.hitid}
-        return json.dumps(cell | ids | {"bonus": row.bonus})
+        if row and row.has_entries:
+            return self._gather(uniqueid)[0]
+        return row and (row.datastring or _initial_record(row))
 
-    def save(self, uniqueid: str, data: str, order: tuple[int, int] | None, size: int = 0) -> Saved:
-        """Store a record unless a later one is stored; return after the commit.
+    def _gather(self, uniqueid: str, *left: Save) -> tuple[str, dict[str, int]]:
+        """Move the entries that are held, and those given, into the record.
 
-        ``order`` has the numbers of the window and of its save. psiturk.js sends none; then
-        ``size`` counts the record's entries: they only become more, so the larger is newer.
+        Return it, and how many entries of each window it has.
         """
-        values = {"uid": uniqueid, "data": data}
-        window, number = order or (None, 0)
-        if window is None:
-            stored = self._database.run(SQL["save_by_size"], size=size, **values)
-        else:
-            version = window * SAVES_PER_WINDOW + number
-            stored = self._database.run(SQL["save"], window=window, version=version, **values)
-        if stored:
+        with self._database.transaction() as run:
+            row = run(SQL["lock"], uid=uniqueid)[0]
+            saves = (*left, *(Save(*held) for held in run(SQL["entries"], uid=uniqueid)))
+            text, windows = merge(uniqueid, row.datastring or _initial_record(row), saves)
+            window = row.record_version // ENTRIES_PER_WINDOW
+            version = window * ENTRIES_PER_WINDOW + windows.get(str(window), 0)
+            run(SQL["store"], uid=uniqueid, data=text, version=version)
+            run(SQL["delete_entries"], uid=uniqueid)
+        return text, windows
+
+    def _gather_idle(self, since: datetime, **one: str) -> None:
+        for (found,) in self._database.run(SQL["idle" if one else "all_idle"], since=since, **one):
+            self._gather(found)
+
+    def add(self, uniqueid: str, owner: str, window: int, save: Save) -> tuple[Saved, int]:
+        """Store entries at most once; return after the commit, with how many of theirs are held.
+
+        The browser ``owner`` sends them from a window, which may have found what an earlier one
+        left. Raises ValueError or RecursionError if they are malformed.
+        """
+        entries = read_entries(save.text)
+        if save.window != window:
+            return self._add_left(uniqueid, owner, window, save)
+        about = {"uid": uniqueid, "owner": owner, "window": window, "now": utc_now()}
+        if save.first == 1:
+            self._database.run(SQL["note_first_save"], **about)
+        last, held = save.first + len(entries) - 1, save.first - 1
+        while True:
+            text = write_entries(entries[held - save.first + 1 :])
+            sent = {"first": held + 1, "last": last, "size": len(text.encode()), "entries": text}
+            if self._database.run(SQL["add_entries"], **about, **sent, limit=self._limit):
+                self._idle.note(uniqueid)
+                return Saved.STORED, last
+            tried = held
+            outcome, held = self._explain(uniqueid, owner, window, text)
+            if outcome is not Saved.STORED or held == tried or not save.first <= held < last:
+                return outcome, held
+
+    def _add_left(self, uniqueid: str, owner: str, window: int, save: Save) -> tuple[Saved, int]:
+        outcome, _ = self._explain(uniqueid, owner, window, save.text)
+        if outcome is not Saved.STORED:
+            return outcome, 0
+        if save.window > window:
+            return Saved.UNOPENED, 0
+        return Saved.STORED, self._gather(uniqueid, save)[1].get(str(save.window), 0)
+
+    def _explain(self, uniqueid: str, owner: str, window: int, text: str) -> tuple[Saved, int]:
+        """Return why entries were not stored, and how many of their window are held.
+
+        STORED: they, or some of them, are held, or others are missing before them.
+        """
+        row = self.find(uniqueid)
+        if row is None or row.owner != owner:
+            return Saved.REFUSED, 0
+        current = row.record_version // ENTRIES_PER_WINDOW
+        if window > current:
+            return Saved.UNOPENED, 0
+        if window < current:
+            values = {"uid": uniqueid, "window": window, "now": utc_now(), "data": text}
+            self._database.run(SQL["keep_superseded"], limit=self._limit, **values)
+            return Saved.SUPERSEDED, 0
+        if row.has_ended:
+            return Saved.ENDED, 0
+        held = self._database.one(SQL["held"], uid=uniqueid, window=window)
+        is_full = held.size + len(text.encode()) > self._limit
+        return Saved.TOO_LARGE if is_full else Saved.STORED, held.number
+
+    def save(self, uniqueid: str, owner: str, data: str, size: int) -> Saved:
+        """Store the whole record, as psiturk.js sends it, unless a later one is stored.
+
+        ``size`` counts its entries: they only become more, so the larger is newer.
+        """
+        values = {"uid": uniqueid, "owner": owner, "data": data, "size": size, "now": utc_now()}
+        if self._database.run(SQL["save"], **values):
             return Saved.STORED
-        if (existing := self.find(uniqueid)) is None:
-            return Saved.UNKNOWN
-        if window in (None, existing.record_version // SAVES_PER_WINDOW):
-            return Saved.STALE
-        self._database.run(SQL["keep_superseded"], window=window, now=utc_now(), **values)
-        return Saved.SUPERSEDED
+        row = self.find(uniqueid)
+        if row is None or row.owner != owner:
+            return Saved.REFUSED
+        return Saved.ENDED if row.has_ended else Saved.STORED
 
     def advance(self, uniqueid: str, step: str) -> Row | None:
         """Take a step: begin, quit, complete or submit; return the row as it is then, or None.
@@ -138,54 +205,21 @@ class Records:
         submits before completing: such a step changes nothing.
         """
         advanced = self._database.one(SQL[step], uid=uniqueid, now=utc_now())
+        if advanced and step != "begin":
+            self.load(uniqueid)
         return advanced or self.find(uniqueid)
 
     def leave(self, uniqueid: str, reason: str) -> bool:
         """End a participation that has not ended; return whether there was one."""
-        return bool(self._database.run(SQL["leave"], uid=uniqueid, reason=reason, now=utc_now()))
+        left = self._database.run(SQL["leave"], uid=uniqueid, reason=reason, now=utc_now())
+        self.load(uniqueid)
+        return bool(left)
 
 
-def merge_entries(stored: str, entries: str) -> str:
-    """Return the record with those of the entries that it lacks; all three are JSON.
-
-    Entries are a list of ``{window, number, kind, text}`` in their order, with a JSON list as
-    ``text``. The record's ``windows`` says how many it has of each window, so an entry is added
-    once however often it is sent. The client adds entries likewise (client/record.js).
-
-    Raises ValueError if the entries are malformed, RecursionError if they are too deep.
-    """
-    empty = {"currenttrial": 0, "data": [], "questiondata": {}, "eventdata": [], "windows": {}}
-    record, sent = empty | json.loads(stored), json.loads(entries)
-    if not isinstance(sent, list):
-        raise ValueError("not a list")
-    try:
-        for entry in sent:
-            window, number = entry["window"], entry["number"]
-            if number > record["windows"].get(window, 0):
-                _add_entry(record, entry["kind"], json.loads(entry["text"]))
-                record["windows"][window] = number
-        return json.dumps(record, separators=(",", ":"), allow_nan=False)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError("not entries of this record") from error
-
-
-def _add_entry(record: dict, kind: str, content: list) -> None:
-    match kind, content:
-        case "trial", [trial]:
-            numbered = {"uniqueid": trial["uniqueid"], "current_trial": record["currenttrial"]}
-            numbered |= {"dateTime": trial["dateTime"], "trialdata": trial["trialdata"]}
-            record["data"].append(numbered)
-            record["currenttrial"] += 1
-        case "answer", [name]:  # JSON has no undefined
-            record["questiondata"][name] = None
-        case "answer", [name, value]:
-            record["questiondata"][name] = value
-        case "event", [event]:
-            record["eventdata"].append(event)
-        case "attributes", [attributes]:
-            record.update(attributes)
-        case _:
-            raise ValueError("not an entry")
+def _initial_record(row: Row) -> str:
+    cell = {"condition": row.cond, "counterbalance": row.counterbalance}
+    ids = {"assignmentId": row.assignmentid, "workerId": row.workerid, "hitId": row.hitid}
+    return json.dumps(cell | ids | {"bonus": row.bonus})
 
 
 def utc_now() -> datetime:

@@ -48,10 +48,24 @@ TIMES = {"beginhit": sa.DateTime, "endhit": sa.DateTime}  # which SQLite keeps a
 TYPES = {"now": sa.DateTime, "since": sa.DateTime, "day": sa.Date}  # of values that need one
 
 
+IS_OPEN = f"ending IS NULL AND status NOT IN {statuses.FINISHED}"  # the participation goes on
+# What the dialects do not share. SQLite has one writer at a time.
+DIALECTS = {
+    "postgresql": {
+        "for_share": f"FOR SHARE OF {TABLE}",
+        "for_update": "FOR UPDATE",
+        "octet_length": "octet_length",
+    },
+    "sqlite": {"for_share": "", "for_update": "", "octet_length": "length"},
+}
+
+
 def read_sql(file: str, **names: str) -> str:
     """Return the SQL in a file of this folder, for psiTurk's table and with its statuses."""
     text = (Path(__file__).parent / file).read_text(encoding="utf-8")
-    return text.format(name=NAME, table=TABLE, columns=COLUMNS, **vars(statuses), **names)
+    names |= DIALECTS["sqlite" if db.engine.dialect.name == "sqlite" else "postgresql"]
+    fixed = {"name": NAME, "table": TABLE, "columns": COLUMNS, "IS_OPEN": IS_OPEN}
+    return text.format(**fixed, **vars(statuses), **names)
 
 
 def _read_statements() -> Iterator[tuple[str, sa.Executable]]:

@@ -1,16 +1,12 @@
 -- What the server says to the database, in SQL that PostgreSQL and SQLite share (schema.py).
--- Names in capitals are psiTurk's statuses. 4294967296 is the number of saves that a window has:
--- record_version orders all saves of a record by the number of the window times this, plus the
--- number of the window's save.
+-- Names in capitals are psiTurk's statuses. record_version is the number of the window that opened
+-- the record last, times 4294967296, plus the number of its entries that are in the record.
 
 -- name: find
 SELECT {columns} FROM {table} WHERE uniqueid = :uid
 
 -- name: of_worker
 SELECT {columns} FROM {table} WHERE workerid = :worker
-
--- name: load
-SELECT datastring, {columns} FROM {table} WHERE uniqueid = :uid
 
 -- name: count
 -- psiTurk counts likewise (psiturk/experiment.py): those who finished, and those who arrived
@@ -28,8 +24,7 @@ INSERT INTO {table} (uniqueid, assignmentid, workerid, hitid, mode, cond, counte
   codeversion, beginhit, ipaddress, browser, platform, language, owner, status, bonus,
   record_version)
 VALUES (:uid, :assignment, :worker, :hit, :mode, :cond, :counterbalance,
-  :codeversion, :now, :ipaddress, :browser, :platform, :language, :owner, {ALLOCATED}, 0,
-  4294967296)
+  :codeversion, :now, :ipaddress, :browser, :platform, :language, :owner, {ALLOCATED}, 0, 0)
 RETURNING {columns}
 
 -- name: take_over
@@ -41,25 +36,80 @@ RETURNING uniqueid
 -- name: open_window
 UPDATE {table} SET record_version = (record_version / 4294967296 + 1) * 4294967296,
   status = CASE WHEN status = {QUIT} THEN {STARTED} ELSE status END
-WHERE uniqueid = :uid
+WHERE uniqueid = :uid AND owner = :owner AND {IS_OPEN}
 RETURNING record_version / 4294967296
 
--- name: save
-UPDATE {table} SET datastring = :data, record_version = :version
-WHERE uniqueid = :uid AND record_version / 4294967296 = :window AND record_version < :version
-RETURNING uniqueid
+-- name: note_first_save
+UPDATE {table} SET first_saved = :now
+WHERE uniqueid = :uid AND owner = :owner AND first_saved IS NULL AND {IS_OPEN}
 
--- name: save_by_size
-UPDATE {table} SET datastring = :data,
+-- name: add_entries
+-- Those that follow what is held. The lock keeps the window open, and the record unmerged, until
+-- the commit.
+INSERT INTO study_entries (uniqueid, writer, first, last, size, received, entries)
+SELECT uniqueid, :window, :first, :last, coalesce(held.size, 0) + :size, :now, :entries
+FROM {table} LEFT JOIN (
+  SELECT last, size FROM study_entries WHERE uniqueid = :uid AND writer = :window
+  ORDER BY first DESC LIMIT 1
+) AS held ON 1 = 1
+WHERE uniqueid = :uid AND owner = :owner AND record_version / 4294967296 = :window AND {IS_OPEN}
+  AND coalesce(held.last, record_version % 4294967296) = :first - 1
+  AND {octet_length}(coalesce(datastring, '')) + coalesce(held.size, 0) + :size <= :limit
+{for_share}
+ON CONFLICT DO NOTHING
+RETURNING last
+
+-- name: held
+-- How many entries of the present window are held, and the bytes of the whole record.
+SELECT coalesce(held.last, record_version % 4294967296) AS number,
+  {octet_length}(coalesce(datastring, '')) + coalesce(held.size, 0) AS size
+FROM {table} LEFT JOIN (
+  SELECT last, size FROM study_entries WHERE uniqueid = :uid AND writer = :window
+  ORDER BY first DESC LIMIT 1
+) AS held ON 1 = 1
+WHERE uniqueid = :uid
+
+-- name: load
+SELECT datastring, EXISTS (SELECT 1 FROM study_entries WHERE uniqueid = :uid) AS has_entries,
+  {columns}
+FROM {table} WHERE uniqueid = :uid
+
+-- name: lock
+SELECT datastring, {columns} FROM {table} WHERE uniqueid = :uid {for_update}
+
+-- name: entries
+SELECT writer, first, entries FROM study_entries WHERE uniqueid = :uid ORDER BY writer, first
+
+-- name: store
+UPDATE {table} SET datastring = :data, record_version = :version WHERE uniqueid = :uid
+
+-- name: delete_entries
+DELETE FROM study_entries WHERE uniqueid = :uid
+
+-- name: idle
+SELECT uniqueid FROM study_entries WHERE uniqueid = :uid
+GROUP BY uniqueid HAVING max(received) < :since
+
+-- name: all_idle
+SELECT uniqueid FROM study_entries GROUP BY uniqueid HAVING max(received) < :since
+
+-- name: save
+-- The whole record, as psiturk.js saves it. Its entries only become more, so the larger is newer.
+UPDATE {table} SET datastring = :data, first_saved = coalesce(first_saved, :now),
   record_version = record_version / 4294967296 * 4294967296 + :size
-WHERE uniqueid = :uid AND record_version % 4294967296 <= :size
+WHERE uniqueid = :uid AND owner = :owner AND record_version % 4294967296 <= :size AND {IS_OPEN}
 RETURNING uniqueid
 
 -- name: keep_superseded
 INSERT INTO study_superseded_records (uniqueid, writer, received, reason, datastring)
-VALUES (:uid, :window, :now, 'newer-window', :data)
+SELECT uniqueid, :window, :now, 'newer-window', CAST(:data AS TEXT) FROM {table}
+WHERE uniqueid = :uid AND {octet_length}(CAST(:data AS TEXT)) + (
+  SELECT coalesce(sum({octet_length}(datastring)), 0) FROM study_superseded_records
+  WHERE uniqueid = :uid AND writer <> :window
+) <= :limit
 ON CONFLICT (uniqueid, writer)
 DO UPDATE SET received = excluded.received, datastring = excluded.datastring
+WHERE length(excluded.datastring) > length(study_superseded_records.datastring)
 
 -- name: begin
 UPDATE {table} SET status = {STARTED}, beginexp = :now
@@ -75,7 +125,7 @@ RETURNING {columns}
 -- name: complete
 UPDATE {table} SET status = {COMPLETED}, endhit = :now
 WHERE uniqueid = :uid AND status IN ({NOT_ACCEPTED}, {ALLOCATED}, {STARTED}, {QUIT})
-  AND datastring <> '' AND ending IS NULL
+  AND (first_saved IS NOT NULL OR datastring <> '') AND ending IS NULL
 RETURNING {columns}
 
 -- name: submit

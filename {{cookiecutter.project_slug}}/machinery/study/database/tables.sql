@@ -16,6 +16,18 @@ CREATE TABLE IF NOT EXISTS study_bonuses (
   currency VARCHAR(8) NOT NULL,
   exported TIMESTAMP NOT NULL
 );
+-- What browsers have sent since the record in psiTurk's column was last complete: a row for each
+-- save, with its first and last entry. size is the number of bytes up to there.
+CREATE TABLE IF NOT EXISTS study_entries (
+  uniqueid VARCHAR(128) NOT NULL,
+  writer INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  received TIMESTAMP NOT NULL,
+  entries TEXT NOT NULL,
+  PRIMARY KEY (uniqueid, writer, first)
+);
 -- What a window, with the number writer, sent after a newer one had taken over.
 CREATE TABLE IF NOT EXISTS study_superseded_records (
   uniqueid VARCHAR(128) NOT NULL,

@@ -38,7 +38,7 @@ SCRIPT_ROUTES = (
     *("/check_worker_status", "/api/"),
 )
 # Names of values in an address or form that identify nobody.
-HARMLESS = {"mode", "path", "filename", "writer", "save", "reason"}
+HARMLESS = {"mode", "path", "filename", "window", "of", "first", "reason"}
 
 
 class ParticipantError(Exception):
@@ -79,17 +79,23 @@ def is_away(error: DBAPIError | TimeoutError) -> bool:
     return isinstance(error, OperationalError | InterfaceError) and not is_wrong
 
 
-def answer(code: int, number: int | None = None, response: Response | None = None) -> Response:
+def answer(
+    code: int,
+    number: int | None = None,
+    response: Response | None = None,
+    reason: str | None = None,
+) -> Response:
     """The error page or JSON for a status, put into ``response`` to keep its headers.
 
-    ``number`` is psiTurk's for the page, if it has one.
+    ``number`` is psiTurk's for the page, if it has one; ``reason`` is the one for scripts, if the
+    status does not say it.
     """
     status, response = HTTPStatus(code), response or Response()
     response.status_code = status
     if status in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[status]
     if wants_json():
-        reason = REASONS.get(status, status.phrase.lower().replace(" ", "-"))
+        reason = reason or REASONS.get(status, status.phrase.lower().replace(" ", "-"))
         response.data = json.dumps({"status": status.phrase, "reason": reason})
         response.mimetype = "application/json"
     else:

@@ -131,7 +131,6 @@ def show_experiment() -> Response | str:
         mode=row.mode,
         contact_address=services.options.contact,
         codeversion=services.options.code_version,
-        writer=1 if is_new else services.records.open_window(row.uniqueid),
         resumed="true" if may_resume else "false",
     )
 

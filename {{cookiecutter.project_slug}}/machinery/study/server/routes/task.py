@@ -1,27 +1,28 @@
 """While the task runs: that it began, its record, and that its window was closed.
 
-psiTurk has these routes too (psiturk/experiment.py), and psiturk.js can use them. They differ
-where data are at stake: a record belongs to one browser, saves are ordered, what is no record
-changes nothing, and a status never goes back.
+psiTurk has some of these routes too (psiturk/experiment.py), and psiturk.js can use them. They
+differ where data are at stake: a record belongs to one browser, entries are stored once, what is no
+record changes nothing, and a status never goes back.
 """
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
 from flask import Blueprint, Response, abort, request
 
-from study.database.participants import SAVES_PER_WINDOW, Saved, merge_entries
-from study.server.ownership import require_owned_id, require_owner
+from study.database.entries import Save, read_object
+from study.database.participants import Saved
+from study.server.errors import answer
+from study.server.ownership import find_browser, refuse, require_owned_id, require_owner
 from study.server.services import services
 
 blueprint = Blueprint("task", __name__)
 
-MAX_WRITER = 2**30
+MOST = 2**31 - 1  # windows, and entries of one
 DRAINED = 4  # times the limit; no browser of a participant sends more
-# Checks the whole text but makes no objects of it, in a fifteenth of json's time.
-_outline = msgspec.json.Decoder(dict[str, msgspec.Raw])
+STATUSES = {Saved.ENDED: 409, Saved.SUPERSEDED: 409, Saved.UNOPENED: 409, Saved.TOO_LARGE: 413}
+REASONS = {Saved.ENDED: "ended", Saved.UNOPENED: "unknown-window"}
 
 
 @blueprint.post("/inexp")
@@ -38,72 +39,78 @@ def quit() -> dict:
     return {"status": "marked as quitter"}
 
 
-@blueprint.get("/sync/<uid>")
-def load(uid: str) -> Response:
-    require_owner(uid)
-    return Response(services.records.load(uid) or abort(404), mimetype="application/json")
+@blueprint.post("/sync/<uid>/windows")
+def open_window(uid: str) -> Response | dict:
+    """Open the record in a new window, which alone may save from now on.
 
-
-@blueprint.put("/sync/<uid>")
-def save(uid: str) -> dict:
-    """Save the record: the whole of it, as one JSON object. Answers after the commit.
-
-    ``writer`` identifies the browser window; ``save`` is that window's save counter. Without
-    them, as psiturk.js saves, the longer record is the newer.
+    Answers with its number and the record.
     """
     require_owner(uid)
-    text, order = read_save()
-    with aborting_if_malformed():
-        check_record(text)
-        size = 0 if order else count_entries(text)
-    return confirm(services.records.save(uid, text, order, size))
+    window = services.records.open_window(uid, find_browser())
+    if window is None:
+        return refuse_save(Saved.ENDED)
+    record = services.records.load(uid)
+    return Response(f'{{"window":{window},"record":{record}}}', mimetype="application/json")
 
 
 @blueprint.post("/sync/<uid>/entries")
-def add_entries(uid: str) -> dict:
-    """Add entries to the record, as a save of that number.
+def add_entries(uid: str) -> Response | dict:
+    """Store what the record lacks: a JSON list of entries (study/database/entries.py).
 
-    For the last request of a window, in which browsers send no more than 64 kB.
+    ``window`` is the number of the window that sends them, ``first`` that of the first entry,
+    ``of`` the window that recorded them if another one has left them. Answers after the commit with
+    ``held``: how many entries of that window the study has, however many of them came now.
     """
-    require_owner(uid)
-    entries, order = read_save()
-    if order is None:
-        abort(400)
-    stored = services.records.load(uid) or abort(404)
+    window = read_number("window")
+    save = Save(read_number("of", window), read_number("first"), read_body())
     with aborting_if_malformed():
-        text = merge_entries(stored, entries)
-    if len(text) > services.options.max_record_bytes:
-        abort(413)
-    return confirm(services.records.save(uid, text, order))
+        outcome, held = services.records.add(uid, find_browser(), window, save)
+    if outcome is not Saved.STORED:
+        return refuse_save(outcome)
+    return {"status": "user data saved", "window": save.window, "held": held}
 
 
-def read_save() -> tuple[str, tuple[int, int] | None]:
-    """The body of the request, and the numbers of its window and save; None without any."""
+@blueprint.get("/sync/<uid>")
+def load(uid: str) -> Response:
+    require_owner(uid)
+    return Response(services.records.load(uid), mimetype="application/json")
+
+
+@blueprint.put("/sync/<uid>")
+def save(uid: str) -> Response | dict:
+    """Save the whole record as one JSON object, as psiturk.js does. Answers after the commit."""
+    text = read_body()
+    with aborting_if_malformed():
+        size = count_entries(text)
+    outcome = services.records.save(uid, find_browser(), text, size)
+    return {"status": "user data saved"} if outcome is Saved.STORED else refuse_save(outcome)
+
+
+def read_number(name: str, default: int | None = None) -> int:
+    """Return a number of the query, at least 1."""
+    number = request.args.get(name, default, int)
+    return number if number and 0 < number <= MOST else abort(400)
+
+
+def read_body() -> str:
+    """Return the body of the request, JSON within the limit of a record."""
     if not request.is_json:
         abort(415)
-    limit, args = services.options.max_record_bytes, request.args
+    limit = services.options.max_record_bytes
     if (size := request.content_length or 0) > limit:
         left = min(size, DRAINED * limit)  # a browser that still sends reads no answer
         while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 65_536))):
             left -= len(chunk)
         abort(413)
     with aborting_if_malformed():
-        text = request.get_data(cache=False).decode()
-        if "writer" not in args and "save" not in args:
-            return text, None
-        writer, save = int(args["writer"]), int(args["save"])
-    if not (0 < writer < MAX_WRITER and 0 < save < SAVES_PER_WINDOW):
-        abort(400)
-    return text, (writer, save)
+        return request.get_data(cache=False).decode()
 
 
-def confirm(saved: Saved) -> dict:
-    """Answer a save by what became of it."""
-    if saved is Saved.UNKNOWN:
-        abort(404)
-    if saved is Saved.SUPERSEDED:
-        abort(409)
-    return {"status": "user data saved"}
+def refuse_save(outcome: Saved) -> Response:
+    """Answer why a save was not stored."""
+    if outcome is Saved.REFUSED:
+        raise refuse()
+    return answer(STATUSES[outcome], reason=REASONS.get(outcome))
 
 
 @contextmanager
@@ -115,19 +122,12 @@ def aborting_if_malformed() -> Iterator[None]:
         abort(400)
 
 
-def check_record(text: str) -> None:
-    """Raise ValueError if this is not a JSON object, and RecursionError if it is nested too
-    deeply (some thousand levels) to be read again."""
-    try:
-        _outline.decode(text)
-    except msgspec.MsgspecError:
-        count_entries(text)  # halves of emoji, which JavaScript can cut, are no error
-
-
 def count_entries(text: str) -> int:
-    """The number of entries in a record, which only grows. Raises like ``check_record``."""
-    record = json.loads(text, parse_constant=int)  # which raises: NaN is not JSON
-    if not isinstance(record, dict):
-        raise ValueError("not an object")
+    """Return the number of entries in a record, which only grows.
+
+    Raises ValueError if it is no JSON object, RecursionError if it is nested too deeply.
+    """
+    read_object(text)
+    record = json.loads(text)
     parts = (record.get(name) for name in ("data", "eventdata", "questiondata"))
     return sum(len(part) for part in parts if isinstance(part, list | dict))

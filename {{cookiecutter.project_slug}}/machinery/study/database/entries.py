@@ -1,0 +1,140 @@
+"""Entries, and the one merge that makes a record of them.
+
+A record is psiTurk's: a JSON object in the column ``datastring``. While a task runs, the browser
+sends what is new as entries, JSON lists:
+
+    ["trial", dateTime, trialdata]     ["event", {eventtype, value, timestamp, interval}]
+    ["answer", question, value]        ["attributes", {name: value, …}]
+
+Several make a save, a row of study_entries. A browser window numbers its entries from 1, and the
+record's ``windows`` says how many of each window it holds, so an entry enters the record once,
+however often it comes. All are handled as JSON texts: a record of megabytes never becomes objects.
+"""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_entries = msgspec.json.Decoder(list[list[msgspec.Raw]]).decode
+# The parts of a record to which entries add, all psiTurk's but one, and how their JSON begins.
+GROWING = {"data": "[", "eventdata": "[", "questiondata": "{", "windows": "{", "currenttrial": ""}
+EMPTY = {
+    "condition": "0", "counterbalance": "0", "assignmentId": "0", "workerId": "0", "hitId": "0",
+    "currenttrial": "0", "bonus": "0", "data": "[]", "questiondata": "{}", "eventdata": "[]",
+    "windows": "{}",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Save:
+    """Entries of one window, as a JSON list; ``first`` is the number of the first of them."""
+
+    window: int
+    first: int
+    text: str
+
+
+def read_entries(text: str) -> list[list[str]]:
+    """Return the parts of each entry, as JSON texts.
+
+    Raises ValueError if these are no entries, RecursionError if they are nested too deeply.
+    """
+    try:
+        entries = [[str(part, "utf-8") for part in entry] for entry in _decode_entries(text)]
+    except msgspec.MsgspecError:  # halves of emoji, which JavaScript can cut, are no error
+        read = _load(text)
+        if not isinstance(read, list) or not all(isinstance(entry, list) for entry in read):
+            raise ValueError("not a list of lists") from None
+        entries = [[json.dumps(part) for part in entry] for entry in read]
+    if not (entries and all(map(_is_entry, entries))):
+        raise ValueError("not entries")
+    return entries
+
+
+def _is_entry(entry: list[str]) -> bool:
+    match entry:
+        case ['"trial"', time, _]:
+            return time[0] in "-0123456789"
+        case ['"event"' | '"attributes"', content]:
+            return content.startswith("{")
+        case ['"answer"', name, *value]:
+            return name.startswith('"') and len(value) <= 1
+    return False
+
+
+def write_entries(entries: list[list[str]]) -> str:
+    """Return entries in the form that ``read_entries`` takes."""
+    return _write_list(map(_write_list, entries))
+
+
+def read_object(text: str) -> dict[str, str]:
+    """Return the values of a JSON object, as JSON texts. Raises like ``read_entries``."""
+    try:
+        return {name: str(value, "utf-8") for name, value in _decode_object(text).items()}
+    except msgspec.MsgspecError:
+        if not isinstance(read := _load(text), dict):
+            raise ValueError("not an object") from None
+        return {name: json.dumps(value) for name, value in read.items()}
+
+
+def _load(text: str) -> Any:
+    return json.loads(text, parse_constant=int)  # which raises: NaN is not JSON
+
+
+def merge(uniqueid: str, record: str, saves: Iterable[Save]) -> tuple[str, dict[str, int]]:
+    """Return the record with those entries that it lacks, and how many it has of each window.
+
+    ``saves`` are in the order of their windows and numbers.
+    """
+    parts = _take_apart(record)
+    answers, windows = read_object(parts["questiondata"]), json.loads(parts["windows"])
+    trials, owner = int(parts["currenttrial"]), json.dumps(uniqueid)
+    added: dict[str, list[str]] = {"data": [], "eventdata": []}
+    for save in saves:
+        window = str(save.window)
+        for number, entry in enumerate(read_entries(save.text), start=save.first):
+            if number <= windows.get(window, 0):
+                continue
+            windows[window] = number
+            match entry:
+                case ['"trial"', time, trial]:
+                    about = f'"uniqueid":{owner},"current_trial":{trials},"dateTime":{time}'
+                    added["data"].append(f'{{{about},"trialdata":{trial}}}')
+                    trials += 1
+                case ['"event"', event]:
+                    added["eventdata"].append(event)
+                case ['"answer"', name, *value]:  # JSON has no undefined
+                    answers[json.loads(name)] = value[0] if value else "null"
+                case [_, attributes]:
+                    for name, value in read_object(attributes).items():
+                        parts[f"{name} (set)" if name in GROWING else name] = value
+    parts |= {"questiondata": _write_object(answers), "windows": json.dumps(windows)}
+    parts["currenttrial"] = str(trials)
+    for name, items in added.items():
+        inside = parts[name].strip()[1:-1].strip()
+        parts[name] = _write_list([inside, *items] if inside else items)
+    return _write_object(parts), windows
+
+
+def _take_apart(record: str) -> dict[str, str]:
+    """Return the parts of a record. One that entries cannot be added to becomes a part itself."""
+    with suppress(ValueError, RecursionError):
+        parts = EMPTY | read_object(record)
+        counts = [parts["currenttrial"], *read_object(parts["windows"]).values()]
+        is_right = all(parts[name].startswith(start) for name, start in GROWING.items())
+        if is_right and all(map(str.isdecimal, counts)):
+            return parts
+    return EMPTY | {"unreadable": json.dumps(record)}
+
+
+def _write_list(items: Iterable[str]) -> str:
+    return f"[{','.join(items)}]"
+
+
+def _write_object(values: dict[str, str]) -> str:
+    return f"{{{','.join(f'{json.dumps(name)}:{value}' for name, value in values.items())}}}"
