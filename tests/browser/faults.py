@@ -54,9 +54,12 @@ class Site:
         return self.cluster.run(sql, database=urlsplit(self.url).path[1:])
 
     def record(self, unique_id: str) -> dict:
-        """What the database holds of a participant."""
+        """What the database holds of a participant's trials, in the record or on their way to it."""
         sql = f"SELECT datastring FROM assignments WHERE uniqueid = '{unique_id}'"
-        return json.loads(self.query(sql) or "{}")
+        rows = json.loads(self.query(sql).strip() or "{}").get("data", [])
+        sql = f"SELECT entries FROM study_entries WHERE uniqueid = '{unique_id}' ORDER BY 1"
+        entries = [entry for line in self.query(sql).splitlines() for entry in json.loads(line)]
+        return {"data": rows + [{"trialdata": entry[2]} for entry in entries if entry[0] == "trial"]}
 
 
 class Participation:

@@ -3,12 +3,14 @@
 import json
 import re
 import sqlite3
+import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
 from counting import TASK, Count, open_task, until
 from inspection import inspect, take_picture
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 from server import wait_for
 
 # A task as labs have them: written for psiTurk's own client, with its callbacks and jQuery-free.
@@ -564,6 +566,171 @@ def test_an_older_window_learns_from_the_server_and_what_it_has_is_set_aside(
         query = "select datastring from study_superseded_records where uniqueid = ?"
         aside = json.loads(database.execute(query, [unique_id]).fetchone()[0])
     assert [entry[0] for entry in aside if entry[0] == "trial"] == ["trial"]
+
+
+FAILS_ONCE = """
+const transaction = IDBDatabase.prototype.transaction;
+let failures = sessionStorage.getItem("reloaded") ? 1 : 0;
+IDBDatabase.prototype.transaction = function (...args) {
+    if (failures-- > 0) throw new DOMException("The disk is busy", "UnknownError");
+    return transaction.apply(this, args);
+};
+"""
+
+
+def test_a_database_that_fails_once_does_not_stop_the_only_window(preview, counting, page):
+    page.add_init_script(FAILS_ONCE)
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "busy-disk")
+    run_trials(page, 2)
+    page.evaluate("psiTurk.saveData()")
+    page.evaluate("sessionStorage.setItem('reloaded', 'yes')")
+    page.reload()
+    page.get_by_role("heading", name="Counting").wait_for()
+    run_trials(page, 3)
+    page.evaluate("void psiTurk.completeHIT()")
+    page.wait_for_url("**/complete?*")
+    assert all_arrived(preview, unique_id, counting)
+    assert len(counting.stored) == 5
+
+
+NEVER_ANSWERS = """
+const put = IDBObjectStore.prototype.put;
+IDBObjectStore.prototype.put = function (...args) {
+    if (!window.isStuck) return put.apply(this, args);
+    const request = put.apply(this, args);
+    const again = () => { this.count().onsuccess = again; }; // the transaction never completes
+    again();
+    return request;
+};
+"""
+
+
+def test_a_database_that_never_answers_does_not_keep_anybody_from_the_end(preview, counting, page):
+    page.add_init_script(NEVER_ANSWERS)
+    unique_id = open_task(page, preview.address, "stuck-disk")
+    run_trials(page, 1)
+    page.evaluate("window.isStuck = true")
+    page.evaluate("void nextTrial(); void nextTrial()")
+    page.evaluate("void psiTurk.completeHIT()")
+    page.wait_for_url("**/complete?*", timeout=20_000)
+    counting.read(stored(preview, unique_id)[1])
+    assert len(counting.stored) == 3
+
+
+def test_without_a_journal_a_crash_costs_a_second_at_most(preview, counting, page):
+    page.add_init_script(WITHOUT.format(where="window", what="indexedDB"))
+    unique_id = open_task(page, preview.address, "crash-without-journal")
+    page.evaluate("runTrials(100)")
+    page.wait_for_timeout(6000)
+    shown = page.evaluate("psiTurk.getTrialData().length")
+    with suppress(Error):
+        page.goto("chrome://crash", timeout=5000)
+    counting.read(stored(preview, unique_id)[1])
+    assert shown - len(counting.stored) < 25  # of ten in a second; every five seconds it were 50
+
+
+def test_a_proxy_that_takes_only_small_requests_gets_small_ones(preview, counting, page):
+    """A 413 that is not the study's stops nothing."""
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "narrow")
+    sizes = []
+
+    def refuse_large(route):
+        sizes.append(len(route.request.post_data or ""))
+        if sizes[-1] > 2000:
+            return route.fulfill(status=413, body="<h1>413 Request Entity Too Large</h1>")
+        return route.continue_()
+
+    page.route(re.compile("/sync/.*/entries"), refuse_large)
+    page.evaluate("for (let n = 0; n < 100; n++) void nextTrial()")
+    until(page, lambda: all_arrived(preview, unique_id, counting) and counting.stored, 60)
+    assert len(counting.stored) == 100
+    assert max(sizes) > 2000
+
+
+@pytest.mark.parametrize("answer", ["{}", '{"status": "user data saved"}', "[]", "null", "5",
+                                    '{"window": 7, "held": 99}'])  # fmt: skip
+def test_the_answer_of_anything_else_is_no_acknowledgement(preview, counting, page, answer):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, f"captive-{abs(hash(answer))}")
+    until(page, lambda: kept_entries(page))
+    sent = []
+
+    def acknowledge(route):
+        sent.append(route.request.url)
+        return route.fulfill(status=200, body=answer, content_type="application/json")
+
+    page.route(re.compile("/sync/.*/entries"), acknowledge)
+    run_trials(page, 3)
+    page.evaluate("void psiTurk.completeHIT()")
+    expect(page.get_by_role("heading", name="Your answers are not saved yet")).to_be_visible()
+    assert sent
+    assert "/exp?" in page.url
+    page.unroute_all()
+    page.get_by_role("button", name="Try again now").click()
+    page.wait_for_url("**/complete?*")
+    assert all_arrived(preview, unique_id, counting)
+    assert len(counting.stored) == 3
+
+
+def test_what_a_database_forgot_is_sent_again(preview, counting, page):
+    """A failover loses the last seconds: saves, and the window that was opened."""
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "failover")
+    run_trials(page, 2)
+    page.evaluate("psiTurk.saveData()")
+    snapshot = row_of(preview, unique_id)
+    run_trials(page, 3)
+    page.evaluate("psiTurk.saveData()")
+    set_row(preview, unique_id, snapshot)  # without the last save
+    run_trials(page, 1)
+    page.evaluate("psiTurk.saveData()")
+    assert all_arrived(preview, unique_id, counting)
+    snapshot = row_of(preview, unique_id)
+    page.reload()
+    page.get_by_role("heading", name="Counting").wait_for()
+    run_trials(page, 2)
+    page.evaluate("psiTurk.saveData()")
+    set_row(preview, unique_id, snapshot)  # without the window that was opened
+    run_trials(page, 2)
+    page.evaluate("psiTurk.saveData()")
+    assert all_arrived(preview, unique_id, counting)
+    assert len(counting.stored) == 10
+
+
+def row_of(preview, unique_id: str) -> tuple:
+    with sqlite3.connect(preview.database) as database:
+        query = "select datastring, record_version, status from assignments where uniqueid = ?"
+        return database.execute(query, [unique_id]).fetchone()
+
+
+def set_row(preview, unique_id: str, row: tuple) -> None:
+    with sqlite3.connect(preview.database) as database:
+        update = "update assignments set datastring = ?, record_version = ?, status = ?"
+        database.execute(f"{update} where uniqueid = ?", [*row, unique_id])
+        database.execute("delete from study_entries where uniqueid = ?", [unique_id])
+    database.close()
+
+
+def test_a_last_save_that_a_database_forgot_is_sent_at_the_next_visit(preview, counting, page):
+    counting.watch(page)
+    unique_id = open_task(page, preview.address, "failover-at-the-end")
+    run_trials(page, 2)
+    page.evaluate("psiTurk.saveData()")
+    page.evaluate("psiTurk.startTask()")
+    until(page, lambda: stored(preview, unique_id)[0] == 2)
+    snapshot = row_of(preview, unique_id)
+    run_trials(page, 3)
+    page.evaluate("void psiTurk.completeHIT()")
+    page.wait_for_url("**/complete?*")
+    set_row(preview, unique_id, snapshot)
+    assert not all_arrived(preview, unique_id, counting)
+    page.clock.install(time=time.time() + 90)
+    page.go_back()
+    expect(page.get_by_role("heading", name="You have already started")).to_be_visible()
+    until(page, lambda: all_arrived(preview, unique_id, counting))
+    until(page, lambda: kept_entries(page) == [])
 
 
 @pytest.mark.parametrize("missing", ["indexedDB", "locks"])

@@ -1,6 +1,9 @@
 """Saves as entries: stored once, in order, merged by the server alone (database/entries.py)."""
 
+import csv
+import io
 import json
+import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -230,3 +233,39 @@ def test_a_record_of_another_form_is_kept_beside_new_entries(participant):
     record = participant.load().json
     assert json.loads(record["unreadable"]) == strange
     assert trials(participant) == [1]
+
+
+PSITURK_READS = """
+from study import config
+
+config.load()
+from study.database.loading import complete_loaded_records
+
+complete_loaded_records()
+from psiturk.models import Participant
+
+for participant in Participant.query.filter_by(workerid="{worker}"):
+    print(participant.get_trial_data(), end="")
+"""
+
+
+def test_who_reads_during_the_task_gets_the_whole_record(participant, study, server, tmp_path):
+    urls = {name: url for name, url in server.settings.items() if name.endswith("DATABASE_URL")}
+    run = {"env": os.environ | urls}
+    for step in range(2):  # before anything is in psiTurk's column, and afterwards
+        add(participant, 1 + 3 * step, numbered(1 + 3 * step, 3 + 3 * step))
+        expected = [str(number) for number in range(1, 4 + 3 * step)]
+        out = tmp_path / str(step)
+        done = study.run("study", "data", "--local", "--mode", "all", "--psiturk", "--out", out, **run)
+        assert done.stdout.startswith("Reading"), done.stderr  # others here have odd records
+        reader = PSITURK_READS.format(worker=participant.worker)
+        files = [
+            (out / "trialdata.csv").read_text(),
+            (out / "psiturk" / "trialdata.csv").read_text(),
+            study.run("python", "-c", reader, **run).stdout,
+        ]
+        for file, name in zip(files, ["", participant.uniqueid, participant.uniqueid], strict=True):
+            rows = [row for row in csv.reader(io.StringIO(file)) if not name or row[0] == name]
+            numbers = [row[-1] for row in rows if row]
+            assert numbers[-len(expected) :] == expected, file  # the latest arrival is the last
+        assert trials(participant) == [int(number) for number in expected]

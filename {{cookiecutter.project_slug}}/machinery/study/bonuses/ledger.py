@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from study.database.entries import complete
 from study.database.reader import Participants, unreadable
 from study.messages import StudyError, pluralize
 from study.recruiters import Bonus, Files
@@ -66,8 +67,11 @@ class Ledger:
             query = query.where(ledger.c.uniqueid.is_(None))
         query = query.order_by(people.c.beginhit, people.c.uniqueid)
         with self.participants.snapshot() as connection:
+            saves = self.participants.read_entries(connection)
             connection = connection.execution_options(yield_per=ROWS_AT_ONCE)
-            yield from connection.execute(query).mappings()
+            for row in connection.execute(query).mappings():
+                record = complete(row["uniqueid"], row["datastring"], saves)
+                yield {**row, "datastring": record}
 
     def write(
         self, bonuses: list[Bonus], currency: str, files: Files, out: Path, name: str,

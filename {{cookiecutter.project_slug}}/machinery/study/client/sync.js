@@ -99,6 +99,7 @@ export class Saver extends EventTarget {
   #held = 0; // entries of this window that the server has
   #acknowledged = []; // what it had at earlier times: {at, held}
   #largest = LARGEST;
+  #sent = []; // entries of the last request
   #request = null; // the current save: {controller, last, isLast}
   #begun = -Infinity; // start of the last save
   #failures = 0;
@@ -219,7 +220,10 @@ export class Saver extends EventTarget {
   }
 
   async #fail(error, begun) {
-    if (isTooLargeForProxy(error) && this.#largest > 1) this.#largest /= 2;
+    if (isTooLargeForProxy(error) && this.#sent.length > 1) {
+      this.#largest = this.#sent.join("").length / 2;
+      return;
+    }
     if (isForgotten(error) && (await this.#reopen())) return;
     this.#failures += 1;
     this.failingSince ??= begun;
@@ -264,7 +268,7 @@ export class Saver extends EventTarget {
     const { id, entries: all } = this.#taskdata;
     const { window } = this.#journal;
     const first = this.#held + 1;
-    const entries = takeWithin(this.#largest, all, this.#held);
+    const entries = (this.#sent = takeWithin(this.#largest, all, this.#held));
     const keepalive = isLast && new Blob(entries).size + entries.length < KEEPALIVE_LIMIT;
     const held = Math.min(all.length, await sendEntries(id, window, { window, first, entries }, { keepalive, signal }));
     if (held === first - 1) throw new ServerError("The server has not stored what was sent");

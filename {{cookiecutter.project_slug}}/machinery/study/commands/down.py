@@ -109,9 +109,13 @@ def fingerprint(participants: Participants) -> tuple:
         return ()
     columns = participants.table.c
     size = func.sum(func.length(columns.datastring))
+    entries = participants.own_table("study_entries")
     with participants.snapshot() as connection:
         counts = select(func.count(), func.sum(columns.status), size)
-        return tuple(connection.execute(counts).one())
+        found = tuple(connection.execute(counts).one())
+        if entries is not None:
+            found += tuple(connection.execute(select(func.sum(entries.c.size))).one())
+        return found
 
 
 def refuse_other_name(typed: str, name: str) -> None:

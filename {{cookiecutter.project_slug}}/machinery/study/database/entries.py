@@ -12,9 +12,10 @@ however often it comes. All are handled as JSON texts: a record of megabytes nev
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -37,6 +38,20 @@ class Save:
     window: int
     first: int
     text: str
+
+    @cached_property
+    def entries(self) -> list[list[str]]:
+        """The parts of each entry. Raises like ``read_entries``."""
+        return read_entries(self.text)
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.entries) - 1
+
+    def after(self, number: int) -> "Save":
+        """Return the entries that follow the one with that number."""
+        rest = self.entries[number - self.first + 1 :]
+        return Save(self.window, number + 1, _write_list(map(_write_list, rest)))
 
 
 def read_entries(text: str) -> list[list[str]]:
@@ -67,11 +82,6 @@ def _is_entry(entry: list[str]) -> bool:
     return False
 
 
-def write_entries(entries: list[list[str]]) -> str:
-    """Return entries in the form that ``read_entries`` takes."""
-    return _write_list(map(_write_list, entries))
-
-
 def read_object(text: str) -> dict[str, str]:
     """Return the values of a JSON object, as JSON texts. Raises like ``read_entries``."""
     try:
@@ -97,7 +107,7 @@ def merge(uniqueid: str, record: str, saves: Iterable[Save]) -> tuple[str, dict[
     added: dict[str, list[str]] = {"data": [], "eventdata": []}
     for save in saves:
         window = str(save.window)
-        for number, entry in enumerate(read_entries(save.text), start=save.first):
+        for number, entry in enumerate(save.entries, start=save.first):
             if number <= windows.get(window, 0):
                 continue
             windows[window] = number
@@ -119,6 +129,20 @@ def merge(uniqueid: str, record: str, saves: Iterable[Save]) -> tuple[str, dict[
         inside = parts[name].strip()[1:-1].strip()
         parts[name] = _write_list([inside, *items] if inside else items)
     return _write_object(parts), windows
+
+
+def initial_record(row: Any) -> str:
+    """Return psiTurk's record of somebody who has saved nothing, given their row."""
+    cell = {"condition": row.cond, "counterbalance": row.counterbalance}
+    ids = {"assignmentId": row.assignmentid, "workerId": row.workerid, "hitId": row.hitid}
+    return json.dumps(cell | ids | {"bonus": row.bonus})
+
+
+def complete(uniqueid: str, record: str | None, saves: Mapping[str, Sequence[Save]]) -> str | None:
+    """Return a record as it is in the database, with what the saves of that participant add."""
+    if uniqueid in saves:
+        return merge(uniqueid, record or "{}", saves[uniqueid])[0]
+    return record
 
 
 def _take_apart(record: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from sqlalchemy import URL, Row
 from study.config import StudySettings
 from study.database.conditions import Cell, Design
 from study.database.engine import Database, Run
-from study.database.entries import Save, merge, read_entries, write_entries
+from study.database.entries import Save, initial_record, merge
 from study.database.idle import IdleRecords
 from study.database.schema import SQL
 from study.recruiters import Ids
@@ -29,10 +29,10 @@ class Saved(Enum):
 
     STORED = "stored"
     REFUSED = "refused"  # nobody has that record, or another browser
-    ENDED = "ended"  # the participation is over
-    SUPERSEDED = "superseded"  # a later window has taken over; what came is kept aside
+    ENDED = "ended"  # the participation is over; what came is kept aside
+    SUPERSEDED = "newer-window"  # a later window has taken over; what came is kept aside
     UNOPENED = "unopened"  # nobody was given that window's number
-    TOO_LARGE = "too large"  # the record, or what is kept aside
+    TOO_LARGE = "too large"  # the record would be
 
 
 class HasOtherAssignment(Exception):
@@ -111,7 +111,7 @@ class Records:
         row = self._database.one(SQL["load"], uid=uniqueid)
         if row and row.has_entries:
             return self._gather(uniqueid)[0]
-        return row and (row.datastring or _initial_record(row))
+        return row and (row.datastring or initial_record(row))
 
     def _gather(self, uniqueid: str, *left: Save) -> tuple[str, dict[str, int]]:
         """Move the entries that are held, and those given, into the record.
@@ -121,7 +121,7 @@ class Records:
         with self._database.transaction() as run:
             row = run(SQL["lock"], uid=uniqueid)[0]
             saves = (*left, *(Save(*held) for held in run(SQL["entries"], uid=uniqueid)))
-            text, windows = merge(uniqueid, row.datastring or _initial_record(row), saves)
+            text, windows = merge(uniqueid, row.datastring or initial_record(row), saves)
             window = row.record_version // ENTRIES_PER_WINDOW
             version = window * ENTRIES_PER_WINDOW + windows.get(str(window), 0)
             run(SQL["store"], uid=uniqueid, data=text, version=version)
@@ -138,36 +138,35 @@ class Records:
         The browser ``owner`` sends them from a window, which may have found what an earlier one
         left. Raises ValueError or RecursionError if they are malformed.
         """
-        entries = read_entries(save.text)
         if save.window != window:
             return self._add_left(uniqueid, owner, window, save)
         about = {"uid": uniqueid, "owner": owner, "window": window, "now": utc_now()}
         if save.first == 1:
             self._database.run(SQL["note_first_save"], **about)
-        last, held = save.first + len(entries) - 1, save.first - 1
         while True:
-            text = write_entries(entries[held - save.first + 1 :])
-            sent = {"first": held + 1, "last": last, "size": len(text.encode()), "entries": text}
-            if self._database.run(SQL["add_entries"], **about, **sent, limit=self._limit):
+            sent = {"first": save.first, "last": save.last, "entries": save.text}
+            sent |= {"size": len(save.text.encode()), "limit": self._limit}
+            if self._database.run(SQL["add_entries"], **about, **sent):
                 self._idle.note(uniqueid)
-                return Saved.STORED, last
-            tried = held
-            outcome, held = self._explain(uniqueid, owner, window, text)
-            if outcome is not Saved.STORED or held == tried or not save.first <= held < last:
+                return Saved.STORED, save.last
+            outcome, held = self._explain(uniqueid, owner, window, save)
+            if outcome is not Saved.STORED or not save.first <= held < save.last:
                 return outcome, held
+            save = save.after(held)
 
     def _add_left(self, uniqueid: str, owner: str, window: int, save: Save) -> tuple[Saved, int]:
-        outcome, _ = self._explain(uniqueid, owner, window, save.text)
+        outcome, _ = self._explain(uniqueid, owner, window, save)
         if outcome is not Saved.STORED:
             return outcome, 0
         if save.window > window:
             return Saved.UNOPENED, 0
         return Saved.STORED, self._gather(uniqueid, save)[1].get(str(save.window), 0)
 
-    def _explain(self, uniqueid: str, owner: str, window: int, text: str) -> tuple[Saved, int]:
+    def _explain(self, uniqueid: str, owner: str, window: int, save: Save) -> tuple[Saved, int]:
         """Return why entries were not stored, and how many of their window are held.
 
-        STORED: they, or some of them, are held, or others are missing before them.
+        STORED: they, or some of them, are held, or others are missing before them. What can be
+        no part of the record any more is set aside.
         """
         row = self.find(uniqueid)
         if row is None or row.owner != owner:
@@ -175,15 +174,15 @@ class Records:
         current = row.record_version // ENTRIES_PER_WINDOW
         if window > current:
             return Saved.UNOPENED, 0
-        if window < current:
-            values = {"uid": uniqueid, "window": window, "now": utc_now(), "data": text}
-            self._database.run(SQL["keep_superseded"], limit=self._limit, **values)
-            return Saved.SUPERSEDED, 0
-        if row.has_ended:
-            return Saved.ENDED, 0
         held = self._database.one(SQL["held"], uid=uniqueid, window=window)
-        is_full = held.size + len(text.encode()) > self._limit
-        return Saved.TOO_LARGE if is_full else Saved.STORED, held.number
+        is_known = save.window == current and save.last <= held.number
+        if (window < current or row.has_ended) and not is_known:
+            outcome = Saved.SUPERSEDED if window < current else Saved.ENDED
+            values = {"uid": uniqueid, "window": save.window, "now": utc_now(), "data": save.text}
+            self._database.run(SQL["set_aside"], limit=self._limit, reason=outcome.value, **values)
+            return outcome, 0
+        is_full = held.size + len(save.text.encode()) > self._limit
+        return Saved.TOO_LARGE if is_full and not is_known else Saved.STORED, held.number
 
     def save(self, uniqueid: str, owner: str, data: str, size: int) -> Saved:
         """Store the whole record, as psiturk.js sends it, unless a later one is stored.
@@ -214,12 +213,6 @@ class Records:
         left = self._database.run(SQL["leave"], uid=uniqueid, reason=reason, now=utc_now())
         self.load(uniqueid)
         return bool(left)
-
-
-def _initial_record(row: Row) -> str:
-    cell = {"condition": row.cond, "counterbalance": row.counterbalance}
-    ids = {"assignmentId": row.assignmentid, "workerId": row.workerid, "hitId": row.hitid}
-    return json.dumps(cell | ids | {"bonus": row.bonus})
 
 
 def utc_now() -> datetime:

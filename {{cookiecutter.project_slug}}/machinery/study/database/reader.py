@@ -1,6 +1,6 @@
 """psiTurk's table of participants for the commands, which only read it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from study.config import Config
+from study.database.entries import Save
 from study.messages import StudyError
 
 # Of psiTurk's table of participants, since version 1 (psiturk/models.py).
@@ -53,6 +54,20 @@ class Participants:
                 yield connection
         except SQLAlchemyError as error:
             raise unreadable(error) from error
+
+    def read_entries(self, connection: Connection) -> dict[str, list[Save]]:
+        """Return what browsers have sent that is in no record yet, by uniqueid.
+
+        The server completes records when participants end, leave or are idle; who reads meanwhile
+        takes these in (``complete``).
+        """
+        if (table := self.own_table("study_entries")) is None:
+            return {}
+        found = defaultdict(list)
+        query = sa.select(table.c["uniqueid", "writer", "first", "entries"])
+        for uniqueid, *save in connection.execute(query.order_by(table.c.writer, table.c.first)):
+            found[uniqueid].append(Save(*save))
+        return found
 
     def count_by(self, column: str, statuses: Collection[int] = ()) -> Counter:
         """Count the participants, perhaps of some statuses only, by the value of a column."""

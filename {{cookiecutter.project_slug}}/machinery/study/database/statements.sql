@@ -100,9 +100,10 @@ UPDATE {table} SET datastring = :data, first_saved = coalesce(first_saved, :now)
 WHERE uniqueid = :uid AND owner = :owner AND record_version % 4294967296 <= :size AND {IS_OPEN}
 RETURNING uniqueid
 
--- name: keep_superseded
+-- name: set_aside
+-- Once, and no more for one participant than a record may have.
 INSERT INTO study_superseded_records (uniqueid, writer, received, reason, datastring)
-SELECT uniqueid, :window, :now, 'newer-window', CAST(:data AS TEXT) FROM {table}
+SELECT uniqueid, :window, :now, :reason, CAST(:data AS TEXT) FROM {table}
 WHERE uniqueid = :uid AND {octet_length}(CAST(:data AS TEXT)) + (
   SELECT coalesce(sum({octet_length}(datastring)), 0) FROM study_superseded_records
   WHERE uniqueid = :uid AND writer <> :window

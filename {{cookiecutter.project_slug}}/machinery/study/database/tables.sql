@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS study_entries (
   entries TEXT NOT NULL,
   PRIMARY KEY (uniqueid, writer, first)
 );
--- What a window, with the number writer, sent after a newer one had taken over.
+-- What a window, with the number writer, sent after a newer one had taken over, or after the end.
 CREATE TABLE IF NOT EXISTS study_superseded_records (
   uniqueid VARCHAR(128) NOT NULL,
   writer INTEGER NOT NULL,

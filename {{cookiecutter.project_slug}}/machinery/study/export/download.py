@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 import sqlalchemy as sa
 
+from study.database.entries import Save, complete
 from study.database.reader import Participants
 from study.export.codebook import codebook
 from study.export.csv_format import Table, write_parquet
@@ -145,7 +146,8 @@ class Download:
 
     def _write_rows(self, rows: Iterable[sa.Row], report: Report, whole: bool) -> None:
         tables, reader, waiting, empty = report.tables, RecordReader(whole), 0, 0
-        records = read_records(rows, reader, report, self.folder, self.pseudonym)
+        saves = self.participants.read_entries(self.connection)
+        records = read_records(rows, saves, reader, report, self.folder, self.pseudonym)
         for row, participant, found, _ in records:
             values, worker = row._mapping, self.pseudonym(row.workerid)
             for name in ("participants", "identifiers"):
@@ -154,7 +156,7 @@ class Download:
             add_key_columns(tables["trialdata"], reader.keys)
             for name, some in found.items():
                 tables[name].add([(participant, *cells) for cells in some])
-            empty += not row.datastring
+            empty += not found
             waiting += size(row)
             if waiting > WRITTEN:
                 for table in tables.values():
@@ -178,12 +180,17 @@ class Download:
                     participant=self.pseudonym(row.uniqueid), writer=row.writer,
                     received=row.received, reason=row.reason, raw=row.datastring,
                 )  # fmt: skip
-        when = "that an older window sent when a newer one had taken over"
+        when = "that an older window sent when a newer one had taken over, or that came after the end"
         report.note(number, "record", f"In {SUPERSEDED}: {{}} {when}.")
 
 
 def read_records(
-    rows: Iterable[sa.Row], reader: RecordReader, report: Report, folder: Path, name_of: Callable
+    rows: Iterable[sa.Row],
+    saves: Mapping[str, list[Save]],
+    reader: RecordReader,
+    report: Report,
+    folder: Path,
+    name_of: Callable,
 ) -> Iterator[tuple[sa.Row, str, dict[str, list[tuple]], list[str]]]:
     """Yield each row with its participant's name, its record's rows for each file, and problems.
 
@@ -192,11 +199,12 @@ def read_records(
     with json_lines(folder / UNREADABLE) as write:
         for row in rows:
             name = name_of(row.uniqueid)
-            found, problems = reader.read(row.datastring) if row.datastring else ({}, [])
+            text = complete(row.uniqueid, row.datastring, saves)
+            found, problems = reader.read(text) if text else ({}, [])
             yield row, name, found, problems
             report.problems += (f"{name}: {problem}" for problem in problems)
             if problems:
-                write(participant=name, problem="; ".join(problems), raw=row.datastring)
+                write(participant=name, problem="; ".join(problems), raw=text)
     where = f"unchanged in {UNREADABLE}, and what was understood is in the files"
     text = f"{{}} something could not be understood. Those records are {where}."
     report.note(len(report.problems), "time", text)
@@ -226,13 +234,13 @@ def download_as_psiturk(participants: Participants, out: Path) -> Report:
     Raises StudyError as `download` does.
     """
     columns, reader = participants.table.c, RecordReader(whole=True)
-    query = sa.select(columns.uniqueid, columns.datastring).where(columns.datastring != "")
+    query = sa.select(columns.uniqueid, columns.datastring)
     report = Report(out, [], rows=dict.fromkeys(PARTS, 0))
     with replace_files(out) as folder, open_snapshot(participants) as connection, ExitStack() as on:
         paths = {name: folder / f"{name}.csv" for name in PARTS}
         files = {n: on.enter_context(open(p, "wb", opener=private)) for n, p in paths.items()}
-        people = read_rows(connection, query)
-        for row, _, found, problems in read_records(people, reader, report, folder, str):
+        people, saves = read_rows(connection, query), participants.read_entries(connection)
+        for row, _, found, problems in read_records(people, saves, reader, report, folder, str):
             for name, rows in found.items():
                 text = io.StringIO()
                 try:

@@ -26,6 +26,7 @@ def init_app(app: Flask) -> None:
     registered here wins (psiturk/experiment.py).
     """
     from study import config
+    from study.database.loading import complete_loaded_records
     from study.server import dashboard, routes, security
     from study.server.services import services
 
@@ -44,6 +45,7 @@ def init_app(app: Flask) -> None:
     app.context_processor(lambda: {"study": about, "debug_link": debug_link})
     app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + REQUEST_MARGIN
     services.start(options, app.secret_key)
+    complete_loaded_records()
     routes.register(app)
     security.install(app, options)
     if options.enable_dashboard:
