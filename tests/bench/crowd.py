@@ -89,7 +89,7 @@ class Crowd:
 
     def _read(self) -> dict[str, float]:
         cpu = {name: sum(map(cpu_seconds, pids)) for name, pids in self._pids.items()}
-        return cpu | {"seconds": time.perf_counter()}
+        return cpu | {"seconds": time.perf_counter(), "sent": self.log.sent}
 
 
 async def each(
@@ -149,6 +149,33 @@ async def work(visitor: Visitor, every: float, ends: float) -> None:
     visitor.leave()
 
 
+async def grow(crowd: Crowd, visitors: int, ready: int, number: int, psql: list[str]) -> None:
+    """Some, one after the other, do so many trials after those that they have saved, and end."""
+    growing = await crowd.arrived(visitors)
+    if ready:
+        await each(growing, lambda visitor: visitor.record_trials(ready, "ready"), at_once=1)
+    for phase, act in (("trials", lambda visitor: visitor.take_trials(number)), ("end", end)):
+        before = await wal_bytes(psql)
+        with crowd.phase(phase):
+            await each(growing, act, at_once=1)
+        crowd.phases[phase]["wal"] = await wal_bytes(psql) - before
+
+
+async def end(visitor: Visitor) -> None:
+    await visitor.complete()
+    visitor.leave()
+
+
+async def wal_bytes(psql: list[str]) -> float:
+    """What PostgreSQL has written to its log by now."""
+    query = "SELECT pg_current_wal_insert_lsn() - '0/0'"
+    process = await asyncio.create_subprocess_exec(
+        *psql, "-c", query, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    return float(output)
+
+
 async def beside_waiting(
     crowd: Crowd, waiting: int, number: int, psql: list[str], table: str, seconds: float
 ) -> None:
@@ -199,7 +226,7 @@ async def rows_locked(psql: list[str], table: str, visitors: list[Visitor], seco
 
 JOBS = {
     job.__name__: job
-    for job in (take_part, step_by_step, arrive_at_once, in_session, beside_waiting)
+    for job in (take_part, step_by_step, arrive_at_once, in_session, grow, beside_waiting)
 }
 
 

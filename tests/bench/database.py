@@ -13,6 +13,7 @@ SETTINGS = {
     "PSITURK_NUM_CONDS": str(CONDITIONS),
     "PSITURK_NUM_COUNTERS": "1",
     "PSITURK_EXPERIMENT_CODE_VERSION": CODE_VERSION,
+    "PSITURK_RECRUITMENT": "mturk",  # whose visitors come without a link of ours
 }
 # Four of five have finished and one has dropped out, long before any cutoff_time.
 FILL = """

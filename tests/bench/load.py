@@ -31,7 +31,7 @@ from tests.bench.servers import Cores
 from tests.bench.smoke import smoke
 from tests.heroku.postgres import Cluster
 
-PARTS = ("participations", "arrivals", "blocking", "dyno", "scaling")
+PARTS = ("participations", "flatness", "arrivals", "blocking", "dyno", "scaling")
 EARLIER = [0, 10_000, 100_000]
 A_MILLION = 1_000_000
 
@@ -92,6 +92,8 @@ def measure(
     match part:
         case "participations":
             return measurements.participations(cluster, all_of_them, cores)
+        case "flatness":
+            return measurements.flatness(cluster, all_of_them, cores)
         case "arrivals":
             sizes = EARLIER + [A_MILLION] * options.million
             tables = [

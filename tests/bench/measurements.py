@@ -18,6 +18,12 @@ AT_ONCE = 32
 ROUNDS = 4
 PER_ROUND = 96
 STEPS = ("ad", "consent", "exp", "save")
+# Trials of a record that are measured: how many do them, how many are saved before, how many new.
+GROWTH = {
+    "100 trials": (20, 0, 100),
+    "1,000 trials": (2, 0, 1000),
+    "of 10,000 trials, the last 1,000": (1, 9000, 1000),
+}
 
 
 def added(outcomes: list[Outcome]) -> Outcome:
@@ -80,6 +86,33 @@ def _ratio(figure: str, columns: list[dict[str, float]]) -> str:
     if not any(word in figure for word in compared):
         return ""
     return times(columns[-1][figure], columns[0][figure])
+
+
+def flatness(cluster: Cluster, installations: list[Installation], cores: Cores) -> str:
+    """What a trial costs at the beginning of a record and at its end, one trial a second.
+
+    psiturk.js has no pace of its own: here it saves every five seconds, as ours do.
+    """
+    head = ("one trial", "", "bytes sent", "server CPU, ms", "database CPU, ms", "WAL, bytes", "end, ms")
+    rows = []
+    with ExitStack() as stack:
+        sites = [stack.enter_context(open_site(each, cluster, cores)) for each in installations]
+        for site in sites:
+            site.visit("take_part", number=AT_ONCE, at_once=AT_ONCE)
+            site.database.ask("CHECKPOINT")
+        for site in sites:
+            for what, (visitors, ready, number) in GROWTH.items():
+                given = {"visitors": visitors, "ready": ready, "number": number}
+                outcome = site.visit("grow", **given, psql=psql(site))
+                assert not outcome.errors, outcome.errors
+                spent, ended = outcome.phases["trials"], outcome.phases["end"]
+                trials = visitors * number
+                cpu = (spent[name] / trials * 1000 for name in ("server", "database"))
+                figures = (f"{spent['sent'] / trials:,.0f}", *(f"{ms:.3f}" for ms in cpu))
+                wal = (spent["wal"] + ended["wal"]) / trials
+                end = ended["seconds"] / visitors * 1000
+                rows.append((site.name, what, *figures, f"{wal:,.0f}", f"{end:.1f}"))
+    return table(head, *rows)
 
 
 def arrivals(

@@ -1,10 +1,11 @@
 """What one participant asks of the server, step by step, and what counts as an answer.
 
 The requests are those of psiTurk's own client: three pages, the begin of the task, eight saves
-of a record that grows to 16 KB, the end. Our study gets two things more, where its page asks
-for them: the proof that it handed out as a cookie, and the number of the window with each save.
+of a record that grows to 16 KB, the end. A study of ours gets what its own client sends: since
+version 0.2 each save has only the trials that are new, in 0.1 the number of the window too.
 """
 
+import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -30,7 +31,12 @@ RECORD = (
     '"initialized","value":null,"timestamp":1764000000000,"interval":0}}],"mode":"live",'
     '"id":"{uid}"}}'
 )
-WRITER = re.compile(rb'data-writer="(\d+)"')
+ENTRY = (
+    '["trial",17640000{n:05},{{"phase":"test","word":"green","colour":"blue","key":"g",'
+    '"correct":false,"rt":{rt}.25}}]'
+)
+WRITER = re.compile(rb'data-writer="(\d+)"')  # on the page of version 0.1
+OURS = b"data-resumed="
 
 
 class Failed(Exception):
@@ -39,10 +45,11 @@ class Failed(Exception):
 
 @dataclass
 class Log:
-    """What a crowd has seen: the milliseconds of each answer, and every failure."""
+    """What a crowd has seen: the milliseconds of each answer, every failure, the bytes of bodies."""
 
     latencies: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: list[str] = field(default_factory=list)
+    sent: int = 0
 
 
 class Visitor:
@@ -56,7 +63,8 @@ class Visitor:
         self._browser = Browser(ports, AGENTS[number % len(AGENTS)])
         self._log = log
         self._writer: bytes | None = None
-        self._saves = 0
+        self._window = 0
+        self._saves = self._held = 0
 
     async def ad(self) -> None:
         await self._page("ad", f"/pub?{self._query}")
@@ -68,19 +76,53 @@ class Visitor:
         page = await self._page("exp", f"/exp?{self._query}")
         writer = WRITER.search(page.body)
         self._writer = writer and writer[1]
+        if OURS in page.body and not writer:
+            opened = await self._do("window", "POST", f"/sync/{self.uid}/windows")
+            self._window = json.loads(opened.body)["window"]
 
     async def begin(self) -> None:
         await self._do("inexp", "POST", "/inexp", f"uniqueId={self.uid}".encode(), FORM)
 
     async def save(self, step: str = "save") -> None:
         """Save the record, which has grown since the last time until it has 16 KB."""
+        new = TRIALS_PER_SAVE if self._window or self._saves < SAVES else 0
+        await self.record_trials(new, step)
+
+    async def record_trials(self, number: int, step: str = "save") -> None:
+        """Save so many new trials: as entries, or with the whole record."""
         self._saves += 1
-        path = f"/sync/{self.uid}"
+        path, first = f"/sync/{self.uid}", self._held + 1
+        self._held += number
+        if self._window:
+            numbers = range(first, first + number)
+            body = f"[{','.join(ENTRY.format(n=n, rt=400 + n) for n in numbers)}]".encode()
+            path += f"/entries?window={self._window}&first={first}"
+            answer = await self._do(step, "POST", path, body, JSON)
+            if json.loads(answer.body)["held"] != self._held:
+                self._fail(step, answer.body.decode())
+            return
         if self._writer:
             path += f"?writer={self._writer.decode()}&save={self._saves}"
-        await self._do(step, "PUT", path, self.record(min(self._saves, SAVES)), JSON)
+        await self._do(step, "PUT", path, self.record(self._held), JSON)
+
+    async def take_trials(self, number: int) -> None:
+        """Do so many trials, one a second, and save as often as the client in the browser does."""
+        done = 0
+        while done < number:
+            new = min(number - done, self._pause())
+            await self.record_trials(new)
+            done += new
+
+    def _pause(self) -> int:
+        """The seconds between two saves: of version 0.1, the longer the larger the record."""
+        if not self._writer:
+            return 5
+        return int(min(60, max(5, len(self.record(self._held)) / 10_000)))
 
     async def complete(self) -> None:
+        if self._window:
+            own = f"uniqueId={self.uid}".encode()
+            await self._do("completed", "POST", "/complete", own, FORM)
         await self._do("complete", "GET", f"/complete?uniqueId={self.uid}&mode=live")
 
     async def submit(self) -> None:
@@ -105,9 +147,8 @@ class Visitor:
     def leave(self) -> None:
         self._browser.close()
 
-    def record(self, saves: int) -> bytes:
-        """A record with the trials of so many saves, about 2 KB for each."""
-        number = saves * TRIALS_PER_SAVE
+    def record(self, number: int) -> bytes:
+        """A record with so many trials, about 170 bytes for each."""
         trials = ",".join(TRIAL.format(uid=self.uid, n=n, rt=400 + n) for n in range(number))
         ids = {"uid": self.uid, "assignment": self.assignment, "worker": self.worker}
         return RECORD.format(**ids, condition=0, n=number, trials=trials).encode()
@@ -121,6 +162,7 @@ class Visitor:
     async def _do(
         self, step: str, method: str, path: str, body: bytes = b"", kind: str = ""
     ) -> Answer:
+        self._log.sent += len(body)
         try:
             answer = await self._browser.request(method, path, body, kind)
         except (OSError, EOFError, TimeoutError) as error:

@@ -5,15 +5,18 @@ import io
 import json
 import os
 import re
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import permutations
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from participant import Participant
-from server import Server, free_port
+from server import Server, free_port, wait_for
 
 TRIAL = ["trial", 1764000000000, {"word": "sch\u00f6n", "rt": 512.25}]
 
@@ -68,6 +71,71 @@ def trials(participant: Participant) -> list:
 
 def numbered(first: int, last: int) -> list:
     return [["trial", 5, number] for number in range(first, last + 1)]
+
+
+IN_A_MOMENT = """
+import datetime
+from study.database import idle
+from study.server.__main__ import main
+
+idle.IDLE, idle.SECONDS_BETWEEN = datetime.timedelta(seconds=1), 0.2
+main()
+"""
+
+
+def in_the_database(cluster, server: Server, uniqueid: str) -> tuple[dict, int]:
+    """What psiTurk's column holds of a participant, and how many saves are not in it."""
+    saves = f"SELECT count(*) FROM study_entries WHERE uniqueid = '{uniqueid}'"
+    query = f"SELECT ({saves}), coalesce(datastring, '{{}}') FROM assignments WHERE uniqueid = '{uniqueid}'"
+    if url := server.settings.get("DATABASE_URL"):
+        row = cluster.run(query, database=urlsplit(url).path[1:]).strip().split("|", 1)
+    else:
+        path = server.settings["PSITURK_DATABASE_URL"].removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path)) as database:
+            row = database.execute(query).fetchone()
+    return json.loads(row[1]), int(row[0])
+
+
+def test_the_column_is_whole_when_somebody_ends_leaves_or_closes_the_window(server, cluster):
+    def act(step: str) -> tuple[dict, int]:
+        participant = begin(server, f"column-{step}-{time.time_ns()}")
+        participant.start()
+        add(participant, 1, numbered(1, 40))
+        add(participant, 41, numbered(41, 42))
+        assert in_the_database(cluster, server, participant.uniqueid) == ({}, 2)
+        own = {"uniqueId": participant.uniqueid}
+        if step == "end":
+            participant.complete()
+        elif step == "leave":
+            participant.browser.post("/leave", reason="left-early", **own)
+        elif step == "quit":
+            participant.browser.post("/quitter", **own)
+        else:
+            participant.load()
+        return in_the_database(cluster, server, participant.uniqueid)
+
+    for step in ("end", "leave", "quit", "read"):
+        record, saves = act(step)
+        assert [trial["trialdata"] for trial in record["data"]] == list(range(1, 43)), step
+        assert saves == 0, step
+
+
+def test_the_column_is_whole_when_somebody_is_idle(study, server, cluster):
+    """Also of those who saved through a server that is gone."""
+    forgotten = begin(server, f"idle-forgotten-{time.time_ns()}")
+    add(forgotten, 1, numbered(1, 2))
+    time.sleep(1)
+    port = free_port()
+    settings = server.settings | {"PSITURK_PORT": str(port)}
+    with Server(study.path, study.python, "-c", IN_A_MOMENT, port=port, **settings) as moment:
+        participant = begin(moment.wait(), f"idle-{time.time_ns()}")
+        for number in range(1, 4):
+            assert add(participant, number, numbered(number, number)).json["held"] == number
+        for idle, trials in ((participant, [1, 2, 3]), (forgotten, [1, 2])):
+            wait_for(lambda who=idle: not in_the_database(cluster, server, who.uniqueid)[1])
+            record, _ = in_the_database(cluster, server, idle.uniqueid)
+            assert [trial["trialdata"] for trial in record["data"]] == trials
+        assert add(participant, 4, numbered(4, 4)).json["held"] == 4
 
 
 SAVES = st.lists(st.tuples(st.integers(1, 8), st.integers(1, 4)), min_size=1, max_size=12)
