@@ -5,19 +5,14 @@ transaction, most are one statement, and what is reported as saved is committed.
 """
 
 import json
-from collections import Counter
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum
 
 from sqlalchemy import URL, Row
 
 from study.config import StudySettings
-from study.database.conditions import Cell, Design
-from study.database.engine import Database, Run
+from study.database.engine import Database
 from study.database.schema import SQL
-from study.recruiters import Ids
-from study.statuses import TEST_MODES
 
 SAVES_PER_WINDOW = 2**32  # in record_version (statements.sql)
 
@@ -31,16 +26,12 @@ class Saved(Enum):
     UNKNOWN = "unknown"  # there is no such participant
 
 
-class HasOtherAssignment(Exception):
-    """The worker takes part, or took part, under another assignment."""
-
-
 class Records:
     """The participants in the database at that URL."""
 
     def __init__(self, url: URL, options: StudySettings):
         self._database, self._options = Database(url), options
-        self._design = Design.of(options)
+        self.database = self._database  # which enrolments share
 
     def find(self, uniqueid: str) -> Row | None:
         """Return the row without the record, or None."""
@@ -48,43 +39,6 @@ class Records:
 
     def of_worker(self, worker: str) -> list[Row]:
         return self._database.run(SQL["of_worker"], worker=worker)
-
-    def find_own(self, ids: Ids, run: Run | None = None) -> Row | None:
-        """Return the row of these ids, or None. Raises HasOtherAssignment."""
-        rows = (run or self._database.run)(SQL["of_worker"], worker=ids.worker)
-        own = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
-        if rows and not (own or self._options.allow_repeats or ids.mode in TEST_MODES):
-            raise HasOtherAssignment
-        return own
-
-    def enrol(self, ids: Ids, browser: Mapping[str, str]) -> tuple[Row, bool]:
-        """Return the row of these ids, and whether it was made now, with a condition.
-
-        Participants who arrive at the same moment are enrolled one after the other, so that
-        counts are exact and nobody gets two rows. ``browser`` has psiTurk's columns about it, and
-        its id as ``owner``.
-        Raises HasOtherAssignment.
-        """
-        with self._database.serialized() as run:
-            if row := self.find_own(ids, run):
-                return row, False
-            now = utc_now()
-            condition, order = self._assign(run, ids.mode, now)
-            values = {"uid": ids.uniqueid, "now": now, "cond": condition, "counterbalance": order}
-            values["codeversion"] = self._options.code_version
-            return run(SQL["enrol"], **values, **vars(ids), **browser)[0], True
-
-    def _assign(self, run: Run, mode: str, now: datetime) -> Cell:
-        from psiturk import experiment  # it imports custom.py, which may import this module
-
-        if experiment.get_condition is not experiment.get_random_condcount:
-            return experiment.get_condition(mode)  # the researcher's custom_get_condition
-        since = now - timedelta(minutes=self._options.cutoff_minutes)
-        values = {"codeversion": self._options.code_version, "mode": mode, "since": since}
-        taken: Counter[Cell] = Counter()
-        for condition, order, number in run(SQL["count"], **values):
-            taken[condition, order] += number
-        return self._design.choose(taken)
 
     def take_over(self, uniqueid: str, owner: str) -> bool:
         """Give a record without a save to another browser; return whether it had none."""

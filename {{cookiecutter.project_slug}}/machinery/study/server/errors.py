@@ -10,7 +10,7 @@ from psiturk.experiment_errors import ExperimentError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
-from study.database.participants import HasOtherAssignment
+from study.database.enrolment import HasOtherAssignment
 
 # psiTurk's numbers (psiturk/experiment_errors.py), which error.html explains.
 NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003

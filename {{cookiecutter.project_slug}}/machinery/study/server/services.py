@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from study import signing
 from study.config import StudySettings
+from study.database.enrolment import Enrolment
 from study.database.participants import Records, utc_now
 from study.database.schema import SQL
 from study.excluded import read_excluded
@@ -21,6 +22,7 @@ class Services:
         from psiturk.db import engine  # reads the settings when it is imported
 
         self.options, self.engine, self.records = options, engine, Records(engine.url, options)
+        self.enrolment = Enrolment(self.records.database, options)
         self._configured_key = configured_key
         self._excluded = read_excluded(Path()).pseudonyms
 

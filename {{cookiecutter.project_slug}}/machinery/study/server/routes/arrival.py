@@ -86,7 +86,7 @@ def show_ad() -> Response | str:
     if services.options.recruiter.has_wrong_mode(request.args):
         services.count_event("wrong-mode")
     ids = require_admitted(read_ids(request.args))
-    row = services.records.find_own(ids)
+    row = services.enrolment.find_own(ids)
     if row and row.has_ended:
         recruiter = recruiter_of(row.mode)
         if row.ending or not recruiter.makes_hits:
@@ -114,7 +114,10 @@ def show_consent() -> str:
 def show_experiment() -> Response | str:
     """Show the experiment to those who may begin it, reload it or (if allowed) resume it."""
     ids = require_admitted(read_ids(request.args))
-    row, is_new = services.records.enrol(ids, describe_browser() | {"owner": name_browser()})
+    row, is_new = services.enrolment.find_own(ids), False
+    if row is None:
+        browser = describe_browser() | {"owner": name_browser()}
+        row, is_new = services.enrolment.enrol(ids, browser)
     if row.has_ended:
         return redirect_to_ending(row)
     if not is_new:
