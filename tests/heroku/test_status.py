@@ -5,7 +5,7 @@ from live_study import participant
 
 
 def rows() -> list[dict]:
-    """Ten people. Made when needed, because what is told depends on the time."""
+    """Eleven people. Made when needed, because what is told depends on the time."""
     return [
         participant(0, 300, lasted=4),
         participant(1, 200, lasted=6),
@@ -17,6 +17,7 @@ def rows() -> list[dict]:
         participant(7, 5, mode="debug"),
         participant(8, 5, mode="debug"),
         participant(9, 5, mode="sandbox"),
+        participant(10, 20, lasted=None, status=1, datastring=None),  # opened the page, no more
     ]
 
 
@@ -31,7 +32,7 @@ def printed(live):
 
 def test_participants_are_counted_by_psiturks_statuses(printed):
     for line in (
-        *("Participants: 7", "allocated 1", "started 1", "completed 1", "submitted 2"),
+        *("Participants: 8", "allocated 2", "started 1", "completed 1", "submitted 2"),
         *("quit early 1", "bonused 1"),
     ):
         assert line in printed
@@ -42,7 +43,7 @@ def test_debug_and_sandbox_runs_are_counted_apart(printed):
 
 
 def test_each_condition_shows_who_finished_who_is_busy_and_who_is_gone(printed):
-    assert "0 0 3 0 1" in printed
+    assert "0 0 3 0 2" in printed
     assert "1 0 1 1 1" in printed
 
 
@@ -63,7 +64,7 @@ def test_local_data_are_looked_at_without_heroku(live, tmp_path):
     live.fill(rows(), url)
     calls = len(live.machine.calls)
     done = live("status", "--local", PSITURK_DATABASE_URL=url)
-    assert "Participants: 7" in done.stdout
+    assert "Participants: 8" in done.stdout
     assert "Duration   median 5.5 minutes" in done.stdout
     assert len(live.machine.calls) == calls
 

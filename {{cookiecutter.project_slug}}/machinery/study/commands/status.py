@@ -11,9 +11,10 @@ from pathlib import Path
 from statistics import median
 
 import click
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import ColumnElement, Row, case, func, select
 
 from study import config
+from study.database.conditions import MINUTES_WITHOUT_SAVE
 from study.database.reader import Participants, open_participants
 from study.heroku.app import AppState, fetch_app, read_spec
 from study.heroku.cli import Heroku
@@ -74,14 +75,23 @@ def describe_server(app: AppState) -> list[str]:
 def count_participants(participants: Participants, cutoff: int) -> tuple[list[Row], list[float]]:
     """Let the database count; also return the seconds that each who finished took.
 
-    Who has not finished ``cutoff`` minutes (psiTurk's cutoff_time) after the beginning is gone.
+    Who has not finished ``cutoff`` minutes (psiTurk's cutoff_time) after the beginning is gone,
+    and so is who has saved nothing by MINUTES_WITHOUT_SAVE.
     """
     columns = participants.table.c
+    has_saved = columns.datastring.is_not(None)
+    if "first_saved" in columns:  # newer than the table
+        has_saved |= columns.first_saved.is_not(None)
     now = datetime.now(UTC).replace(tzinfo=None)
+
+    def arrived_within(minutes: int) -> ColumnElement[bool]:
+        return columns.beginhit > now - timedelta(minutes=minutes)
+
     progress = case(
         (columns.status.in_(FINISHED), "finished"),
         (columns.status == QUIT, "gone"),
-        (columns.beginhit > now - timedelta(minutes=cutoff), "in progress"),
+        (has_saved & arrived_within(cutoff), "in progress"),
+        (arrived_within(MINUTES_WITHOUT_SAVE), "in progress"),
         else_="gone",
     ).label("progress")
     keys = [columns.mode, columns.status, columns.cond, columns.counterbalance, progress]

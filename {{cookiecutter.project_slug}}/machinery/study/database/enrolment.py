@@ -15,16 +15,13 @@ from threading import Event, Lock
 from sqlalchemy import Row
 
 from study.config import StudySettings
-from study.database.conditions import Cell, Design
+from study.database.conditions import MINUTES_WITHOUT_SAVE, Cell, Design
 from study.database.engine import SECONDS_OF_SILENCE, Database, Query
 from study.database.participants import utc_now
 from study.database.schema import SQL
 from study.recruiters import Ids
 from study.statuses import TEST_MODES
 
-# For how long somebody counts who has not saved anything. The client saves within a second of
-# the task's page, which may load for long on a slow line.
-MINUTES_WITHOUT_SAVE = 2
 # The researcher's own function for conditions may look at all participants.
 SECONDS_OF_CUSTOM_CHOICE = 20
 CELL = ("cond", "counterbalance")  # psiTurk's columns
