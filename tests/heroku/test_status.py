@@ -1,5 +1,7 @@
 """`study status`: who has taken part, counted honestly."""
 
+import json
+
 import pytest
 from live_study import participant
 
@@ -84,3 +86,24 @@ def test_without_an_app_it_looks_at_this_machine(live):
     assert done.returncode == 0
     assert "There is no app my-study yet" in done.stdout
     assert "Nobody has opened the study yet" in done.stdout
+
+
+def test_a_database_that_is_nearly_full_is_told(live):
+    """The limit is low, the size is PostgreSQL's own."""
+    colours = {}
+    for limit in ("5", "11", "1000"):
+        live.app.set_config({"DATABASE_LIMIT_MB": limit}, live.platform.account)
+        found = json.loads(live("check", "--json").stdout)["lines"]
+        lines = [line for line in found if line["about"] == "database"]
+        lines = [line for line in lines if "test run" not in line["text"]]
+        colours[limit], text = [line["colour"] for line in lines], lines[-1]["text"]
+        if limit == "5":
+            assert "nobody new is taken" in text and "heroku addons:upgrade postgresql-" in text
+            assert "nearly full, so nobody new is taken" in live("status").stdout
+    assert colours == {
+        "5": ["green", "yellow", "red"],  # and another limit than the plan's
+        "11": ["green", "yellow", "yellow"],
+        "1000": ["green"],
+    }
+    assert "nearly full" not in live("status").stdout
+    assert {line["colour"] for line in found if line["about"] == "address"} == {"green"}

@@ -14,6 +14,7 @@ import click
 from sqlalchemy import ColumnElement, Row, case, func, select
 
 from study import config
+from study.database.capacity import FULL, find_share
 from study.database.conditions import MINUTES_WITHOUT_SAVE
 from study.database.reader import Participants, open_participants
 from study.heroku.app import AppState, fetch_app, read_spec
@@ -28,6 +29,8 @@ INCIDENTS = {
     "link-missing": "came by a link that lacked something",
     "link-malformed": "came by a link with something odd in it",
     "wrong-mode": "came by a HIT with the wrong mode in its address",
+    "too-many-arrivals": "times too many came within a minute, and some had to wait for the next",
+    "database-full": "were turned away because the database is nearly full",
     "preview": "looked at the study from the recruiter's side",
     "wrong-browser": "were turned away for their device or browser",
     "excluded": "were turned away because of an earlier study",
@@ -50,6 +53,8 @@ def status(local: bool) -> None:
     settings = config.read(folder, app.config if app else None)
     lines = describe_server(app) if app else []
     participants = open_participants(settings)
+    if app and find_share(participants.size, app.config) >= FULL:
+        lines.append("           It is nearly full, so nobody new is taken: uv run study check")
     if participants.table is None:
         lines.append(f"Nobody has opened the study yet ({participants.place}).")
     else:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from study.config import Config
+from study.database.capacity import SIZE
 from study.messages import StudyError
 
 # Of psiTurk's table of participants, since version 1 (psiturk/models.py).
@@ -53,6 +54,14 @@ class Participants:
                 yield connection
         except SQLAlchemyError as error:
             raise unreadable(error) from error
+
+    @property
+    def size(self) -> int:
+        """The bytes of the whole database; 0 on SQLite. Raises StudyError if it cannot be read."""
+        if self.engine.dialect.name == "sqlite":
+            return 0
+        with self.snapshot() as connection:
+            return connection.scalar(SIZE)
 
     def count_by(self, column: str, statuses: Collection[int] = ()) -> Counter:
         """Count the participants, perhaps of some statuses only, by the value of a column."""

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from study import signing
 from study.config import StudySettings
+from study.database.capacity import Capacity
 from study.database.enrolment import Enrolment
 from study.database.participants import Records, utc_now
 from study.database.schema import SQL
@@ -23,6 +24,7 @@ class Services:
 
         self.options, self.engine, self.records = options, engine, Records(engine.url, options)
         self.enrolment = Enrolment(self.records.database, options)
+        self.capacity = Capacity(self.records.database)
         self._configured_key = configured_key
         self._excluded = read_excluded(Path()).pseudonyms
 

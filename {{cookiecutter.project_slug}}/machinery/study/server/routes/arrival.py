@@ -17,6 +17,7 @@ from sqlalchemy import Row
 
 from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server import errors
+from study.server.admission import require_room, require_turn
 from study.server.ownership import is_owner, keep_browser, make_token, name_browser, set_cookie
 from study.server.services import services
 from study.statuses import FINISHED, STARTED, TEST_MODES
@@ -87,6 +88,8 @@ def show_ad() -> Response | str:
         services.count_event("wrong-mode")
     ids = require_admitted(read_ids(request.args))
     row = services.enrolment.find_own(ids)
+    if row is None and ids.mode not in TEST_MODES:  # with which `study deploy` asks for the ad
+        require_room()
     if row and row.has_ended:
         recruiter = recruiter_of(row.mode)
         if row.ending or not recruiter.makes_hits:
@@ -116,6 +119,8 @@ def show_experiment() -> Response | str:
     ids = require_admitted(read_ids(request.args))
     row, is_new = services.enrolment.find_own(ids), False
     if row is None:
+        require_room()
+        require_turn()
         browser = describe_browser() | {"owner": name_browser()}
         row, is_new = services.enrolment.enrol(ids, browser)
     if row.has_ended:
