@@ -86,10 +86,13 @@ AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 WHOLE = {
     "apps": [APP],
     "databases": [(PLAN, "provisioned")],
-    "config": ["COMPLETION_CODE", "DATABASE_URL", "ON_CLOUD", "PSITURK_SECRET_KEY"],
+    "config": [
+        *("COMPLETION_CODE", "DATABASE_LIMIT_MB", "DATABASE_URL", "ON_CLOUD"),
+        "PSITURK_SECRET_KEY",
+    ],
     "secret": 64,
     "config changes": [
-        "Set ON_CLOUD, PSITURK_SECRET_KEY config vars",
+        "Set ON_CLOUD, PSITURK_SECRET_KEY, DATABASE_LIMIT_MB config vars",
         "Set COMPLETION_CODE config vars",
     ],
     "remote": REMOTE,
@@ -118,6 +121,7 @@ def app(platform) -> App:
     app = platform.create_app(APP)
     buy(app, PLAN, by=platform.account)
     app.own_config |= {"PSITURK_SECRET_KEY": "s" * 64, "ON_CLOUD": "1", "COMPLETION_CODE": "C-0DE"}
+    app.own_config["DATABASE_LIMIT_MB"] = "1000"
     return app
 
 

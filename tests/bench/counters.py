@@ -24,7 +24,7 @@ INDEX = f"""CREATE INDEX finished ON {TABLE} (codeversion, mode, cond, counterba
   WHERE status IN (3, 4, 5, 7)"""
 COUNT = f"""SELECT cond, counterbalance, count(*) FROM {TABLE}
   WHERE {CELL} AND status IN (3, 4, 5, 7) GROUP BY 1, 2"""
-READ = f"SELECT cond, counterbalance, finished FROM study_counts WHERE {CELL}"
+READ = f"SELECT cond, counterbalance, number FROM study_cells WHERE {CELL} AND state = 'finished'"
 # 100 participants who dropped out long ago complete after all, each in a statement of its own.
 COMPLETE = f"""DO $$ DECLARE who record; BEGIN
   FOR who IN SELECT uniqueid FROM {TABLE} WHERE status = 2 ORDER BY uniqueid LIMIT 100 LOOP
@@ -49,7 +49,7 @@ def main() -> None:
             )
             kept, read = milliseconds(database, READ), database.ask(READ)
             with_trigger = milliseconds(database, COMPLETE, repeat=1) / 100
-            database.ask(f"DROP TRIGGER study_count ON {TABLE}")
+            database.ask("DROP FUNCTION study_count() CASCADE")
             without = milliseconds(database, COMPLETE, repeat=1) / 100
             database.ask(INDEX)
             database.ask(f"VACUUM ANALYZE {TABLE}")

@@ -130,6 +130,16 @@ async def arrive_at_once(crowd: Crowd, number: int, at_once: int) -> None:
         visitor.leave()
 
 
+async def arrive_and_save(crowd: Crowd, number: int, at_once: int) -> None:
+    """Everybody opens the experiment; when all have, everybody saves."""
+    visitors = crowd.visitors(number)
+    for step in (Visitor.exp, Visitor.save):
+        with crowd.phase(step.__name__):
+            await each(visitors, step, at_once)
+    for visitor in visitors:
+        visitor.leave()
+
+
 async def in_session(crowd: Crowd, number: int, every: float, seconds: float) -> None:
     """So many do the task at once, for so long, and each saves every few seconds."""
     visitors = await crowd.arrived(number)
@@ -226,7 +236,10 @@ async def rows_locked(psql: list[str], table: str, visitors: list[Visitor], seco
 
 JOBS = {
     job.__name__: job
-    for job in (take_part, step_by_step, arrive_at_once, in_session, grow, beside_waiting)
+    for job in (
+        *(take_part, step_by_step, arrive_at_once, arrive_and_save, in_session, grow),
+        beside_waiting,
+    )
 }
 
 

@@ -93,7 +93,15 @@ def flatness(cluster: Cluster, installations: list[Installation], cores: Cores) 
 
     psiturk.js has no pace of its own: here it saves every five seconds, as ours do.
     """
-    head = ("one trial", "", "bytes sent", "server CPU, ms", "database CPU, ms", "WAL, bytes", "end, ms")
+    head = (
+        "one trial",
+        "",
+        "bytes sent",
+        "server CPU, ms",
+        "database CPU, ms",
+        "WAL, bytes",
+        "end, ms",
+    )
     rows = []
     with ExitStack() as stack:
         sites = [stack.enter_context(open_site(each, cluster, cores)) for each in installations]

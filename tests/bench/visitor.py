@@ -45,7 +45,7 @@ class Failed(Exception):
 
 @dataclass
 class Log:
-    """What a crowd has seen: the milliseconds of each answer, every failure, the bytes of bodies."""
+    """What a crowd has seen: the milliseconds of each answer, every failure, the bytes it sent."""
 
     latencies: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     errors: list[str] = field(default_factory=list)

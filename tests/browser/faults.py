@@ -54,12 +54,13 @@ class Site:
         return self.cluster.run(sql, database=urlsplit(self.url).path[1:])
 
     def record(self, unique_id: str) -> dict:
-        """What the database holds of a participant's trials, in the record or on their way to it."""
+        """A participant's trials in the database: in the record, or on their way to it."""
         sql = f"SELECT datastring FROM assignments WHERE uniqueid = '{unique_id}'"
         rows = json.loads(self.query(sql).strip() or "{}").get("data", [])
         sql = f"SELECT entries FROM study_entries WHERE uniqueid = '{unique_id}' ORDER BY 1"
         entries = [entry for line in self.query(sql).splitlines() for entry in json.loads(line)]
-        return {"data": rows + [{"trialdata": entry[2]} for entry in entries if entry[0] == "trial"]}
+        trials = [{"trialdata": entry[2]} for entry in entries if entry[0] == "trial"]
+        return {"data": rows + trials}
 
 
 class Participation:

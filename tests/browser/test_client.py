@@ -304,7 +304,8 @@ def kept_entries(page) -> list[str]:
     return page.evaluate(
         """async () => {
             const { listUnsent } = await import('/static/js/journal.js');
-            return (await listUnsent()).flatMap(({ left }) => left).flatMap(({ entries }) => entries);
+            const left = (await listUnsent()).flatMap((journal) => journal.left);
+            return left.flatMap(({ entries }) => entries);
         }"""
     )
 

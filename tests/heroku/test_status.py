@@ -1,11 +1,13 @@
 """`study status`: who has taken part, counted honestly."""
 
+import json
+
 import pytest
 from live_study import participant
 
 
 def rows() -> list[dict]:
-    """Ten people. Made when needed, because what is told depends on the time."""
+    """Eleven people. Made when needed, because what is told depends on the time."""
     return [
         participant(0, 300, lasted=4),
         participant(1, 200, lasted=6),
@@ -17,6 +19,7 @@ def rows() -> list[dict]:
         participant(7, 5, mode="debug"),
         participant(8, 5, mode="debug"),
         participant(9, 5, mode="sandbox"),
+        participant(10, 20, lasted=None, status=1, datastring=None),  # opened the page, no more
     ]
 
 
@@ -31,7 +34,7 @@ def printed(live):
 
 def test_participants_are_counted_by_psiturks_statuses(printed):
     for line in (
-        *("Participants: 7", "allocated 1", "started 1", "completed 1", "submitted 2"),
+        *("Participants: 8", "allocated 2", "started 1", "completed 1", "submitted 2"),
         *("quit early 1", "bonused 1"),
     ):
         assert line in printed
@@ -42,7 +45,7 @@ def test_debug_and_sandbox_runs_are_counted_apart(printed):
 
 
 def test_each_condition_shows_who_finished_who_is_busy_and_who_is_gone(printed):
-    assert "0 0 3 0 1" in printed
+    assert "0 0 3 0 2" in printed
     assert "1 0 1 1 1" in printed
 
 
@@ -63,7 +66,7 @@ def test_local_data_are_looked_at_without_heroku(live, tmp_path):
     live.fill(rows(), url)
     calls = len(live.machine.calls)
     done = live("status", "--local", PSITURK_DATABASE_URL=url)
-    assert "Participants: 7" in done.stdout
+    assert "Participants: 8" in done.stdout
     assert "Duration   median 5.5 minutes" in done.stdout
     assert len(live.machine.calls) == calls
 
@@ -83,3 +86,24 @@ def test_without_an_app_it_looks_at_this_machine(live):
     assert done.returncode == 0
     assert "There is no app my-study yet" in done.stdout
     assert "Nobody has opened the study yet" in done.stdout
+
+
+def test_a_database_that_is_nearly_full_is_told(live):
+    """The limit is low, the size is PostgreSQL's own."""
+    colours = {}
+    for limit in ("5", "11", "1000"):
+        live.app.set_config({"DATABASE_LIMIT_MB": limit}, live.platform.account)
+        found = json.loads(live("check", "--json").stdout)["lines"]
+        lines = [line for line in found if line["about"] == "database"]
+        lines = [line for line in lines if "test run" not in line["text"]]
+        colours[limit], text = [line["colour"] for line in lines], lines[-1]["text"]
+        if limit == "5":
+            assert "nobody new is taken" in text and "heroku addons:upgrade postgresql-" in text
+            assert "nearly full, so nobody new is taken" in live("status").stdout
+    assert colours == {
+        "5": ["green", "yellow", "red"],  # and another limit than the plan's
+        "11": ["green", "yellow", "yellow"],
+        "1000": ["green"],
+    }
+    assert "nearly full" not in live("status").stdout
+    assert {line["colour"] for line in found if line["about"] == "address"} == {"green"}

@@ -5,11 +5,15 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from new_study import APP, AWS, PLAN, REMOTE, WHOLE, Study
 
+from heroku import catalogue
+
 PARTS = ("app", "git remote", "address", "config vars", "database", "code")
+FREE = ["DATABASE_LIMIT_MB", "ON_CLOUD", "PSITURK_SECRET_KEY"]  # config vars
 # All else that it runs only looks.
 CHANGES = ("apps:create", "config:set", "addons:create", "config:set")
 
@@ -62,7 +66,7 @@ def test_without_a_terminal_nothing_is_bought_unless_the_command_says_so(study, 
         "Nothing was bought. To go on: uv run study up --yes",
         f"The study's address will be https://{app.host}",
     ]
-    assert app.addons == [] and sorted(app.config) == ["ON_CLOUD", "PSITURK_SECRET_KEY"]
+    assert app.addons == [] and sorted(app.config) == FREE
     asked = study.up("--json", yes=False)
     assert asked.returncode == 1
     assert json.loads(asked.stdout)["missing"] == ["database", "code"]
@@ -82,7 +86,8 @@ def test_a_dry_run_prints_every_command_and_makes_nothing(study, platform):
         f"  would run: git remote add heroku {REMOTE}",
         '  would run: git commit --quiet -m "Write the app\'s address into config.txt" '
         "-- config.txt",
-        f"  would run: heroku config:set ON_CLOUD=… PSITURK_SECRET_KEY=… --app {APP}",
+        "  would run: heroku config:set ON_CLOUD=… PSITURK_SECRET_KEY=… DATABASE_LIMIT_MB=… "
+        f"--app {APP}",
         f"  would run: heroku addons:create {PLAN} --wait --app {APP}",
         f"  would run: heroku config:set COMPLETION_CODE=… --app {APP}",
     ]
@@ -145,8 +150,19 @@ def test_what_is_set_already_is_kept(study, app):
     chosen = {"PSITURK_SECRET_KEY": "chosen-by-the-researcher", "COMPLETION_CODE": "CH0SEN-TOO"}
     app.own_config = dict(chosen)
     assert study.up().returncode == 0
-    assert app.own_config == chosen | {"ON_CLOUD": "1"}
+    assert app.own_config == chosen | {"ON_CLOUD": "1", "DATABASE_LIMIT_MB": "1000"}
     assert len(app.addons) == 1
+
+
+def test_the_limit_of_the_database_follows_its_plan(study, app):
+    app.addons[0].plan = catalogue.PLANS["heroku-postgresql:essential-1"]
+    before = dict(app.own_config)
+    assert study.up().returncode == 0
+    assert app.own_config == before | {"DATABASE_LIMIT_MB": "10000"}
+    app.addons[0].plan = replace(app.addons[0].plan, name="heroku-postgresql:premium-9")
+    assert study.up().returncode == 0
+    assert app.own_config == before | {"DATABASE_LIMIT_MB": "0"}  # not known, so none
+    assert "nothing to do" in study.up().stdout
 
 
 def test_a_sona_url_that_was_not_known_at_first_is_asked_for_by_a_later_up(study, app):
@@ -225,6 +241,7 @@ class TestADatabaseOfOnesOwn:
         done = study.up()
         assert done.returncode == 0
         assert app.config["DATABASE_URL"] == self.URL and app.addons == []
+        assert "DATABASE_LIMIT_MB" not in app.config
         assert "In all about 7 USD a month" in done.stdout
         assert "The database at db.invalid does not answer from here." in done.stdout
         del study.machine.environment["DATABASE_URL"]

@@ -73,7 +73,7 @@ def test_the_same_person_many_times_at_once_gets_one_row_and_one_condition(dynos
     conditions = {re.search(r'data-condition="(\d)"', visit.page.text)[1] for visit in reloads}
     assert len(conditions) == 1
     writers = [re.search(r'data-writer="(\d+)"', visit.page.text)[1] for visit in reloads]
-    assert sorted(map(int, writers)) == list(range(1, 21))
+    assert len(set(writers)) == 20 and "1" in writers
     assert Counter(visit.page.error for visit in others) == {None: 1, 1010: 19}
     assert counts(cluster, url).total() == 2
 
@@ -100,8 +100,8 @@ def test_only_those_who_finished_or_still_may_count(dynos, cluster):
     cluster.run("DELETE FROM assignments WHERE cond = 0", database=database)
     again = [come(server.address, f"again{n}") for n in range(3)]
     assert {re.search(r'data-condition="(\d)"', v.page.text)[1] for v in again} == {"0"}
-    kept = cluster.run("SELECT cond, finished FROM study_counts ORDER BY 1", database=database)
-    assert kept == "0|0\n2|1\n"
+    kept = "SELECT cond, number FROM study_cells WHERE state = 'finished' ORDER BY 1"
+    assert cluster.run(kept, database=database) == "2|1\n"
 
 
 def test_targets_and_weights(dynos, cluster):
@@ -135,7 +135,7 @@ def test_a_table_that_psiturk_made_before_is_taken_over(dynos, study, cluster):
     indexes = cluster.run(
         "SELECT indexname FROM pg_indexes WHERE tablename = 'assignments'", database=database
     )
-    assert {"assignments_workerid", "assignments_beginhit"} <= set(indexes.split())
+    assert "assignments_workerid" in indexes.split()
 
 
 def test_the_cost_of_an_arrival_does_not_grow_with_earlier_participants(dynos, cluster):

@@ -86,7 +86,8 @@ main()
 def in_the_database(cluster, server: Server, uniqueid: str) -> tuple[dict, int]:
     """What psiTurk's column holds of a participant, and how many saves are not in it."""
     saves = f"SELECT count(*) FROM study_entries WHERE uniqueid = '{uniqueid}'"
-    query = f"SELECT ({saves}), coalesce(datastring, '{{}}') FROM assignments WHERE uniqueid = '{uniqueid}'"
+    query = f"SELECT ({saves}), coalesce(datastring, '{{}}') FROM assignments "
+    query += f"WHERE uniqueid = '{uniqueid}'"
     if url := server.settings.get("DATABASE_URL"):
         row = cluster.run(query, database=urlsplit(url).path[1:]).strip().split("|", 1)
     else:
@@ -152,7 +153,11 @@ def test_entries_are_stored_once_and_in_order_however_they_come(server, saves, r
         if first <= held + 1:
             held = max(held, first + length - 1)
         assert answer.status == 200, answer.text
-        assert answer.json == {"status": "user data saved", "window": participant.window, "held": held}
+        assert answer.json == {
+            "status": "user data saved",
+            "window": participant.window,
+            "held": held,
+        }
         if index in read:
             assert trials(participant) == list(range(1, held + 1))
     record = participant.load().json
@@ -163,7 +168,9 @@ def test_entries_are_stored_once_and_in_order_however_they_come(server, saves, r
 def test_the_same_save_many_times_at_once_is_stored_once(participant):
     with ThreadPoolExecutor(12) as at_once:
         answers = list(at_once.map(lambda _: add(participant, 1, numbered(1, 3)), range(24)))
-        answers += at_once.map(lambda n: add(participant, 4 - n % 3, numbered(4 - n % 3, 6)), range(24))
+        answers += at_once.map(
+            lambda n: add(participant, 4 - n % 3, numbered(4 - n % 3, 6)), range(24)
+        )
     assert {answer.status for answer in answers} == {200}
     assert trials(participant) == [1, 2, 3, 4, 5, 6]
 
@@ -203,7 +210,8 @@ def test_what_are_no_entries_changes_nothing(participant, entries):
 
 @pytest.mark.parametrize("body", [
     b"", b"x", b'[["trial",1,NaN]]', b'[["trial",1,"\xff"]]', b'[["trial",1,"\0"]]',
-    b'[["trial",1,' + b"[" * 100_000 + b"]" * 100_000 + b"]]", b'[["trial",1,2]', b'[["trial",1,2]]x',
+    b'[["trial",1,' + b"[" * 100_000 + b"]" * 100_000 + b"]]", b'[["trial",1,2]',
+    b'[["trial",1,2]]x',
 ])  # fmt: skip
 def test_a_body_that_is_no_json_changes_nothing(participant, body):
     path = f"/sync/{participant.uniqueid}/entries?window={participant.window}&first=1"
@@ -258,7 +266,11 @@ def test_what_an_earlier_window_left_is_added_once_by_the_next(participant):
 
 
 def test_a_window_that_nobody_was_given_is_refused(participant):
-    for window, of in ((participant.window + 1, 0), (2**31 - 1, 0), (participant.window, participant.window + 1)):
+    for window, of in (
+        (participant.window + 1, 0),
+        (2**31 - 1, 0),
+        (participant.window, participant.window + 1),
+    ):
         answer = add(participant, 1, numbered(1, 1), window=window, of=of)
         assert (answer.status, answer.json["reason"]) == (409, "unknown-window")
     assert trials(participant) == []
@@ -324,7 +336,9 @@ def test_who_reads_during_the_task_gets_the_whole_record(participant, study, ser
         add(participant, 1 + 3 * step, numbered(1 + 3 * step, 3 + 3 * step))
         expected = [str(number) for number in range(1, 4 + 3 * step)]
         out = tmp_path / str(step)
-        done = study.run("study", "data", "--local", "--mode", "all", "--psiturk", "--out", out, **run)
+        done = study.run(
+            "study", "data", "--local", "--mode", "all", "--psiturk", "--out", out, **run
+        )
         assert done.stdout.startswith("Reading"), done.stderr  # others here have odd records
         reader = PSITURK_READS.format(worker=participant.worker)
         files = [

@@ -10,23 +10,21 @@ from wire import ask
 LIMIT = 60  # failures in a minute
 NEXT_MINUTE = """
 import time
-from study import config
+from study.server.throttle import CLIENTS, Throttle
 
-config.load()
-from study.server import ownership
-
-now = 6000.0
+now, told = 6000.0, []
 time.monotonic = lambda: now
-throttle = ownership.Throttle()
-allowed = [throttle.allow_failure("192.0.2.1") for _ in range(ownership.FAILURES + 2)]
-assert allowed == [True] * ownership.FAILURES + [False] * 2
+throttle = Throttle(60, 100, lambda: told.append(now))
+assert [throttle.allow("192.0.2.1") for _ in range(62)] == [True] * 60 + [False] * 2
+assert [throttle.allow(f"198.51.100.{n}") for n in range(42)] == [True] * 40 + [False] * 2
+assert told == [now] * 2
 now += 59
-assert not throttle.allow_failure("192.0.2.1")
+assert not throttle.allow("192.0.2.1") and not throttle.allow("192.0.2.2")
 now += 1
-assert throttle.allow_failure("192.0.2.1")
-for number in range(3 * ownership.CLIENTS):
-    throttle.allow_failure(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}")
-assert len(throttle._failures) <= ownership.CLIENTS
+assert throttle.allow("192.0.2.1") and len(told) == 2
+for number in range(3 * CLIENTS):
+    throttle.allow(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}")
+assert len(throttle._clients) <= CLIENTS
 """
 
 

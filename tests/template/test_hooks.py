@@ -190,7 +190,8 @@ class TestTheAppOnHeroku:
             "  uv run study preview",
             *self.NEXT,
         ]
-        assert app.addons == [] and sorted(app.config) == ["ON_CLOUD", "PSITURK_SECRET_KEY"]
+        free = ["DATABASE_LIMIT_MB", "ON_CLOUD", "PSITURK_SECRET_KEY"]
+        assert app.addons == [] and sorted(app.config) == free
         assert git(study, "remote", "get-url", "heroku") == "https://git.heroku.com/my-study.git"
         assert f"ad_url_domain = {app.host}" in git(study, "show", "HEAD:config.txt")
         assert git(study, "status", "--porcelain") == ""

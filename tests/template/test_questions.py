@@ -105,7 +105,8 @@ In all about 12 USD a month \(prices of [^)]+\), by the second, until `study dow
         assert "COMPLETION_CODE" not in terminal.said
         assert "  uv run study up        # its app on Heroku; asks before" in terminal.said
         app = platform.apps["my-study"]
-        assert app.addons == [] and sorted(app.config) == ["ON_CLOUD", "PSITURK_SECRET_KEY"]
+        free = ["DATABASE_LIMIT_MB", "ON_CLOUD", "PSITURK_SECRET_KEY"]
+        assert app.addons == [] and sorted(app.config) == free
 
     def test_after_a_yes_the_code_is_asked_for_and_all_is_made(self, terminal, platform):
         terminal.wait_for(self.QUESTION)

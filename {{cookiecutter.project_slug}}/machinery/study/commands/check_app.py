@@ -7,16 +7,19 @@ from study.commands.check import CheckContext, Finding
 from study.commands.deploy import find_ad_problem
 from study.commands.status import INCIDENTS, count_incidents
 from study.config import is_on_cloud
+from study.database.capacity import FULL, find_share
 from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
 from study.database.reader import open_participants
-from study.heroku.app import PLANS
+from study.heroku.app import PLANS, find_limit
 from study.heroku.git import Repository
+from study.heroku.resources import LIMIT
 from study.messages import StudyError, pluralize
 from study.recruiters import debug_link
 from study.statuses import TEST_MODES
 
 OUR_CONNECTIONS = 2  # of `study data` and the release phase
 DAYS = 7
+ALMOST_FULL = 0.7
 
 
 def mode(context: CheckContext) -> Iterator[Finding]:
@@ -76,11 +79,31 @@ def database(context: CheckContext) -> Iterator[Finding]:
         yield "red", f"{plan}: {error.cause}"
         return
     yield "green", f"{plan}, {pluralize(modes.total(), 'participant')}"
+    yield from describe_size(context, context.participants.size)
     if test_runs := sum(modes[mode] for mode in TEST_MODES):
         yield "yellow", f"{pluralize(test_runs, 'test run')} in it, which `study data` leaves out"
     for extra in context.app.databases[1:]:
         remedy = context.heroku(f"addons:destroy {extra.name}")
         yield "yellow", f"a second database costs money. If you do not need it: {remedy}"
+
+
+def describe_size(context: CheckContext, size: int) -> Iterator[Finding]:
+    """Check that the database has room, and that the server knows how much."""
+    app, limit = context.app, find_limit(context.app.plan)
+    try:
+        share = find_share(size, app.config)
+    except StudyError as error:
+        yield "red", f"{error.cause} {error.remedy}"
+        return
+    if limit and app.config.get(LIMIT) != str(limit):
+        yield "yellow", f"the server does not know that the plan has {limit} MB: uv run study up"
+    if share >= ALMOST_FULL:
+        colour = "red" if share >= FULL else "yellow"
+        effect = "nobody new is taken" if share >= FULL else f"nobody new is taken from {FULL:.0%}"
+        name = app.databases[0].name if app.databases else ""
+        larger = context.heroku(f"addons:upgrade {name} heroku-postgresql:…")
+        remedy = f"{larger}, then: uv run study up" if name else f"make room, or set {LIMIT}"
+        yield colour, f"{share:.0%} of {LIMIT} are full, and {effect}. To go on: {remedy}"
 
 
 def connected(context: CheckContext) -> Iterator[Finding]:

@@ -11,9 +11,11 @@ from pathlib import Path
 from statistics import median
 
 import click
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import ColumnElement, Row, case, func, select
 
 from study import config
+from study.database.capacity import FULL, find_share
+from study.database.conditions import MINUTES_WITHOUT_SAVE
 from study.database.reader import Participants, open_participants
 from study.heroku.app import AppState, fetch_app, read_spec
 from study.heroku.cli import Heroku
@@ -27,6 +29,8 @@ INCIDENTS = {
     "link-missing": "came by a link that lacked something",
     "link-malformed": "came by a link with something odd in it",
     "wrong-mode": "came by a HIT with the wrong mode in its address",
+    "too-many-arrivals": "times too many came within a minute, and some had to wait for the next",
+    "database-full": "were turned away because the database is nearly full",
     "preview": "looked at the study from the recruiter's side",
     "wrong-browser": "were turned away for their device or browser",
     "excluded": "were turned away because of an earlier study",
@@ -49,6 +53,8 @@ def status(local: bool) -> None:
     settings = config.read(folder, app.config if app else None)
     lines = describe_server(app) if app else []
     participants = open_participants(settings)
+    if app and find_share(participants.size, app.config) >= FULL:
+        lines.append("           It is nearly full, so nobody new is taken: uv run study check")
     if participants.table is None:
         lines.append(f"Nobody has opened the study yet ({participants.place}).")
     else:
@@ -74,14 +80,23 @@ def describe_server(app: AppState) -> list[str]:
 def count_participants(participants: Participants, cutoff: int) -> tuple[list[Row], list[float]]:
     """Let the database count; also return the seconds that each who finished took.
 
-    Who has not finished ``cutoff`` minutes (psiTurk's cutoff_time) after the beginning is gone.
+    Who has not finished ``cutoff`` minutes (psiTurk's cutoff_time) after the beginning is gone,
+    and so is who has saved nothing by MINUTES_WITHOUT_SAVE.
     """
     columns = participants.table.c
+    has_saved = columns.datastring.is_not(None)
+    if "first_saved" in columns:  # newer than the table
+        has_saved |= columns.first_saved.is_not(None)
     now = datetime.now(UTC).replace(tzinfo=None)
+
+    def arrived_within(minutes: int) -> ColumnElement[bool]:
+        return columns.beginhit > now - timedelta(minutes=minutes)
+
     progress = case(
         (columns.status.in_(FINISHED), "finished"),
         (columns.status == QUIT, "gone"),
-        (columns.beginhit > now - timedelta(minutes=cutoff), "in progress"),
+        (has_saved & arrived_within(cutoff), "in progress"),
+        (arrived_within(MINUTES_WITHOUT_SAVE), "in progress"),
         else_="gone",
     ).label("progress")
     keys = [columns.mode, columns.status, columns.cond, columns.counterbalance, progress]

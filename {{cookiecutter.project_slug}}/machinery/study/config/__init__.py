@@ -27,6 +27,9 @@ SYNONYMS = [
     *((HIT, name, f"{name}_{mode}") for name in QUALIFICATIONS for mode in ("live", "sandbox")),
     ("Database Parameters", "assignments_table_name", "table_name"),
 ]
+# Config vars of the server, with their defaults: how large its database may become (0: there is
+# no limit; `study up` sets it), and how many people a process takes in a minute.
+NUMBERS = {"DATABASE_LIMIT_MB": "0", "ARRIVALS_PER_MINUTE": "1000"}
 DEFAULT = "psiTurk's default"
 # The defaults that `study up` needs before psiTurk, which has the same, is installed.
 KEYS = "[AWS Access]\naws_access_key_id =\naws_secret_access_key =\n"
@@ -95,6 +98,14 @@ def read(folder: Path, app_config: Mapping[str, str] | None = None) -> Config:
     return Config(folder, environment, origin, settings)
 
 
+def read_number(name: str, environment: Mapping[str, str] = os.environ) -> int:
+    """Return the value of one of NUMBERS. Raises StudyError if it is no number."""
+    value = environment.get(name) or NUMBERS[name]
+    if not value.isdecimal():
+        raise StudyError(f"{name} must be a whole number and is not.", f"Set {name} again.")
+    return int(value)
+
+
 def load() -> Config:
     """Read and validate the settings of the study in the current folder, and prepare the
     environment for psiTurk, whose modules read it when they are imported.
@@ -110,7 +121,7 @@ def load() -> Config:
             "A cloud server loses its files at every restart, and the data with them.",
             "Set DATABASE_URL to the address of a Postgres database. On Heroku: uv run study up",
         )
-    _ = config.study  # raises StudyError
+    _ = config.study, *map(read_number, NUMBERS)  # raise StudyError
     return config
 
 

@@ -11,6 +11,9 @@ from itertools import product
 from study.config import StudySettings
 
 Cell = tuple[int, int]
+# For how long somebody counts who has saved nothing. The client saves within a second of the
+# task's page, which may take long to load on a slow line.
+MINUTES_WITHOUT_SAVE = 2
 
 
 @dataclass(frozen=True)

@@ -1,43 +1,46 @@
--- Keeps the finished participants of each cell on PostgreSQL. Counting anew for each arrival would
--- take longer the more participants there are. A trigger sees every change, whoever makes it: the
--- server, psiTurk's shell, or somebody in psql.
+-- Keeps study_cells on PostgreSQL: how many participants of each cell have finished, have saved
+-- something or have only arrived, the latter two by the minute of their arrival. Counting anew for
+-- each arrival would take longer the more of them there are. A trigger sees every change, whoever
+-- makes it: the server, psiTurk's shell, or somebody in psql.
 
-CREATE TABLE study_counts (
+-- Version 0.1.0 counted otherwise.
+DROP FUNCTION IF EXISTS study_count() CASCADE;
+DROP TABLE IF EXISTS study_counts;
+
+CREATE TABLE study_cells (
   codeversion VARCHAR(128) NOT NULL,
   mode VARCHAR(128) NOT NULL,
+  state VARCHAR(8) NOT NULL,
+  minute TIMESTAMP NOT NULL,
   cond INTEGER NOT NULL,
   counterbalance INTEGER NOT NULL,
-  finished INTEGER NOT NULL,
-  PRIMARY KEY (codeversion, mode, cond, counterbalance)
+  number INTEGER NOT NULL,
+  PRIMARY KEY (codeversion, mode, state, minute, cond, counterbalance)
 );
 
-CREATE OR REPLACE FUNCTION study_count() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION study_count() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF OLD.status IN {FINISHED} AND NEW.status IN {FINISHED}
-    AND (OLD.codeversion, OLD.mode, OLD.cond, OLD.counterbalance)
-      = (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) THEN
-    RETURN NULL;  -- completed to submitted, for example
+  IF TG_OP <> 'INSERT' THEN
+    UPDATE study_cells SET number = number - 1
+    WHERE (codeversion, mode, state, minute, cond, counterbalance) = ({old});
+    DELETE FROM study_cells
+    WHERE (codeversion, mode, state, minute, cond, counterbalance) = ({old}) AND number = 0;
   END IF;
-  IF OLD.status IN {FINISHED} THEN
-    UPDATE study_counts SET finished = finished - 1
-    WHERE codeversion = OLD.codeversion AND mode = OLD.mode
-      AND cond = OLD.cond AND counterbalance = OLD.counterbalance;
-  END IF;
-  IF NEW.status IN {FINISHED}
-    AND (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance) IS NOT NULL THEN
-    INSERT INTO study_counts
-    VALUES (NEW.codeversion, NEW.mode, NEW.cond, NEW.counterbalance, 1)
-    ON CONFLICT (codeversion, mode, cond, counterbalance)
-    DO UPDATE SET finished = study_counts.finished + 1;
+  IF TG_OP <> 'DELETE' AND ({new}) IS NOT NULL THEN
+    INSERT INTO study_cells VALUES ({new}, 1)
+    ON CONFLICT (codeversion, mode, state, minute, cond, counterbalance)
+    DO UPDATE SET number = study_cells.number + 1;
   END IF;
   RETURN NULL;
 END $$;
 
--- Creating the trigger locks the table until the commit, so nobody can finish between it and
+-- Creating the triggers locks the table until the commit, so nobody can arrive between that and
 -- the count that follows.
-CREATE TRIGGER study_count AFTER INSERT OR DELETE OR
-  UPDATE OF status, codeversion, mode, cond, counterbalance ON {table}
+CREATE TRIGGER study_count AFTER INSERT OR DELETE ON {table}
 FOR EACH ROW EXECUTE FUNCTION study_count();
 
-INSERT INTO study_counts
-{count};
+CREATE TRIGGER study_recount AFTER UPDATE ON {table}
+FOR EACH ROW WHEN (({old}) IS DISTINCT FROM ({new})) EXECUTE FUNCTION study_count();
+
+INSERT INTO study_cells
+SELECT {each}, count(*) FROM {table} WHERE ({each}) IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6;

@@ -7,11 +7,10 @@ release phase and in psiTurk's shell.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import cache, partial
-from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import namedtuple_row
@@ -26,16 +25,24 @@ CONNECTIONS = 16
 # Connections of psiTurk's engine, for event counters and the researcher's own code. The
 # requests of participants share the others.
 ENGINE_CONNECTIONS = 2
+LARGE = 100_000  # characters that are sent as they are, not as a part of a longer text
 SECONDS_TO_WAIT = 10  # for a free connection, or for the database server
 # How long a broken network can go unnoticed; a participant's browser tries again.
 TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
        "tcp_user_timeout": 20_000}  # fmt: skip
-BEGIN = {"postgresql": text("BEGIN"), "sqlite": text("BEGIN IMMEDIATE")}
+# For how long a process that hangs in a transaction delays the others that wait for their turn.
+SECONDS_OF_SILENCE = 2.5
 # Any number will do as a lock that nothing else on this database uses as one.
-LOCK = text("SELECT pg_advisory_xact_lock(7227140533)")
+LOCK = text(
+    "SELECT pg_advisory_xact_lock(7227140533), "
+    "set_config('idle_in_transaction_session_timeout', :silence, true)"
+)
+BEGIN, BEGIN_IMMEDIATE = text("BEGIN"), text("BEGIN IMMEDIATE")  # the latter on SQLite
 COMMIT, ROLLBACK = text("COMMIT"), text("ROLLBACK")
 
-Run = Callable[..., list[Any]]  # of a statement and values for its bindparams; returns rows
+Query = tuple[Executable, Mapping[str, Any]]  # a statement, and values for its bindparams
+Result = TypeVar("Result")
+Execute = Callable[[Sequence[Query]], list[list[Any]]]  # returns the rows of each query
 
 
 def connections_per_worker(environment: Mapping[str, str] = os.environ) -> int:
@@ -100,7 +107,6 @@ class Database:
             hide_parameters=True,  # they hold ids and records, and errors are logged
         )
         self._dialect = self._engine.dialect
-        self._turn = Lock()
 
     def run(self, statement: Executable, **values: Any) -> list[Any]:
         """Run a statement as a transaction of its own; return its rows, after the commit.
@@ -108,44 +114,64 @@ class Database:
         It must be safe to repeat: if the connection turns out to be cut, it is sent again.
         Raises SQLAlchemy's OperationalError if the database is away.
         """
-        for is_last in (False, True):
-            try:
-                with self._connect() as run:
-                    return run(statement, **values)
-            except OperationalError as error:
-                if is_last or not error.connection_invalidated:
-                    raise
+        return self._repeat(lambda execute: execute([(statement, values)])[0])
 
     def one(self, statement: Executable, **values: Any) -> Any:
         return next(iter(self.run(statement, **values)), None)
 
-    @contextmanager
-    def serialized(self) -> Iterator[Run]:
-        """Open a transaction, one at a time on all servers, like ``transaction``."""
-        # Those who wait for their turn hold no connection that a save could use.
-        with self._turn, self.transaction() as run:
-            if self._dialect.name == "postgresql":
-                run(LOCK)
-            yield run
+    def run_together(
+        self, read: Sequence[Query], decide: Callable[..., Sequence[Query]]
+    ) -> list[list[Any]]:
+        """Read, then run what ``decide`` makes of the rows; return the rows of all queries.
 
-    @contextmanager
-    def transaction(self) -> Iterator[Run]:
-        """Open a transaction; yield what runs statements in it.
-
-        Whatever is raised inside rolls it back. Raises like ``run``.
+        That is one transaction, which is rolled back if ``decide`` raises anything. Like ``run``,
+        it may be repeated and raises OperationalError.
         """
-        with self._connect() as run:
-            run(BEGIN[self._dialect.name])
+        begin = BEGIN_IMMEDIATE if self._dialect.name == "sqlite" else BEGIN
+        return self._transact([(begin, {})], read, decide)
+
+    def run_serialized(
+        self,
+        read: Sequence[Query],
+        decide: Callable[..., Sequence[Query]],
+        silence: float = SECONDS_OF_SILENCE,
+    ) -> list[list[Any]]:
+        """Do as ``run_together``, one such transaction at a time on all servers.
+
+        One that sends nothing for ``silence`` seconds is rolled back.
+        """
+        if self._dialect.name == "sqlite":
+            return self.run_together(read, decide)
+        lock = (LOCK, {"silence": f"{silence * 1000:.0f}"})
+        return self._transact([(BEGIN, {}), lock], read, decide)
+
+    def _transact(
+        self, first: Sequence[Query], read: Sequence[Query], decide: Callable[..., Sequence[Query]]
+    ) -> list[list[Any]]:
+        def act(execute: Execute) -> list[list[Any]]:
             try:
-                yield run
+                rows = execute([*first, *read])[len(first) :]
+                return [*rows, *execute([*decide(*rows), (COMMIT, {})])[:-1]]
             except BaseException:
-                run(ROLLBACK)
+                with suppress(Exception):  # of a connection that is cut
+                    execute([(ROLLBACK, {})])
                 raise
-            run(COMMIT)
+
+        return self._repeat(act)
+
+    def _repeat(self, act: Callable[[Execute], Result]) -> Result:
+        """Act on a connection, and once more on another one if it turns out to be cut."""
+        for is_last in (False, True):
+            try:
+                with self._connect() as execute:
+                    return act(execute)
+            except OperationalError as error:
+                if is_last or not error.connection_invalidated:
+                    raise
 
     @contextmanager
-    def _connect(self) -> Iterator[Run]:
-        """Yield what runs statements on a connection."""
+    def _connect(self) -> Iterator[Execute]:
+        """Yield what runs queries on a connection."""
         if self._dialect.name == "sqlite":
             with self._engine.connect() as connection:
                 yield partial(_execute, connection)
@@ -153,20 +179,30 @@ class Database:
         try:
             with closing(self._engine.raw_connection()) as pooled:
                 yield partial(_drive, pooled.dbapi_connection, self._dialect)
-        except psycopg.OperationalError as error:
+        # The second one: of a database that is read-only for now, or that has ended the session.
+        except (psycopg.OperationalError, psycopg.InternalError) as error:
             raise OperationalError("", None, error, connection_invalidated=True) from error
 
 
-def _execute(connection: Connection, statement: Executable, **values: Any) -> list[Any]:
-    result = connection.execute(statement, values)
-    return result.all() if result.returns_rows else []
+def _execute(connection: Connection, queries: Sequence[Query]) -> list[list[Any]]:
+    results = (connection.execute(statement, values) for statement, values in queries)
+    return [result.all() if result.returns_rows else [] for result in results]
 
 
-def _drive(driver: psycopg.Connection, dialect: Dialect, statement: Executable, **values) -> list:
-    cursor = psycopg.Cursor(driver, row_factory=namedtuple_row)
-    # BEGIN is two statements, and only one at a time can be prepared.
-    cursor.execute(_compile(statement, dialect), values, prepare=bool(values))
-    return cursor.fetchall() if cursor.description else []
+def _drive(driver: psycopg.Connection, dialect: Dialect, queries: Sequence[Query]) -> list:
+    if len(queries) == 1:
+        [(statement, values)] = queries
+        cursor = psycopg.Cursor(driver, row_factory=namedtuple_row)
+        cursor.execute(_compile(statement, dialect), values, prepare=True)
+    elif any(len(str(value)) > LARGE for _, values in queries for value in values.values()):
+        return [rows for query in queries for rows in _drive(driver, dialect, [query])]
+    else:
+        # In one message, because others wait while it is on its way. psycopg's pipeline mode ends
+        # with a flush, after which PostgreSQL forgets idle_in_transaction_session_timeout.
+        cursor = psycopg.ClientCursor(driver, row_factory=namedtuple_row)
+        bound = (cursor.mogrify(_compile(statement, dialect), vs) for statement, vs in queries)
+        cursor.execute(";".join(bound))
+    return [each.fetchall() if each.description else [] for each in cursor.results()]
 
 
 @cache

@@ -20,7 +20,7 @@ ENTRIES = text(
 
 
 def complete_loaded_records() -> None:
-    """From now on, give every Participant that SQLAlchemy loads in this process its whole record."""
+    """Give every Participant that SQLAlchemy loads from now on its whole record."""
     from psiturk.models import Participant
 
     for moment in ("load", "refresh"):

@@ -4,22 +4,15 @@ A row is created once, entries are stored once, and a status never goes back. Ea
 transaction, most are one statement, and what is reported as saved is committed.
 """
 
-import json
-from collections import Counter
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum
 
-from sqlalchemy import URL, Row
+from sqlalchemy import Row
 
-from study.config import StudySettings
-from study.database.conditions import Cell, Design
-from study.database.engine import Database, Run
+from study.database.engine import Database, Query
 from study.database.entries import Save, initial_record, merge
 from study.database.idle import IdleRecords
 from study.database.schema import SQL
-from study.recruiters import Ids
-from study.statuses import TEST_MODES
 
 ENTRIES_PER_WINDOW = 2**32  # in record_version (statements.sql)
 
@@ -35,16 +28,11 @@ class Saved(Enum):
     TOO_LARGE = "too large"  # the record would be
 
 
-class HasOtherAssignment(Exception):
-    """The worker takes part, or took part, under another assignment."""
-
-
 class Records:
-    """The participants in the database at that URL."""
+    """The participants in a database. A record may have so many bytes."""
 
-    def __init__(self, url: URL, options: StudySettings):
-        self._database, self._options = Database(url), options
-        self._design, self._limit = Design.of(options), options.max_record_bytes
+    def __init__(self, database: Database, limit: int):
+        self._database, self._limit = database, limit
         self._idle = IdleRecords(self._gather_idle, utc_now)
 
     def find(self, uniqueid: str) -> Row | None:
@@ -53,43 +41,6 @@ class Records:
 
     def of_worker(self, worker: str) -> list[Row]:
         return self._database.run(SQL["of_worker"], worker=worker)
-
-    def find_own(self, ids: Ids, run: Run | None = None) -> Row | None:
-        """Return the row of these ids, or None. Raises HasOtherAssignment."""
-        rows = (run or self._database.run)(SQL["of_worker"], worker=ids.worker)
-        own = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
-        if rows and not (own or self._options.allow_repeats or ids.mode in TEST_MODES):
-            raise HasOtherAssignment
-        return own
-
-    def enrol(self, ids: Ids, browser: Mapping[str, str]) -> tuple[Row, bool]:
-        """Return the row of these ids, and whether it was made now, with a condition.
-
-        Participants who arrive at the same moment are enrolled one after the other, so that
-        counts are exact and nobody gets two rows. ``browser`` has psiTurk's columns about it, and
-        its id as ``owner``.
-        Raises HasOtherAssignment.
-        """
-        with self._database.serialized() as run:
-            if row := self.find_own(ids, run):
-                return row, False
-            now = utc_now()
-            condition, order = self._assign(run, ids.mode, now)
-            values = {"uid": ids.uniqueid, "now": now, "cond": condition, "counterbalance": order}
-            values["codeversion"] = self._options.code_version
-            return run(SQL["enrol"], **values, **vars(ids), **browser)[0], True
-
-    def _assign(self, run: Run, mode: str, now: datetime) -> Cell:
-        from psiturk import experiment  # it imports custom.py, which may import this module
-
-        if experiment.get_condition is not experiment.get_random_condcount:
-            return experiment.get_condition(mode)  # the researcher's custom_get_condition
-        since = now - timedelta(minutes=self._options.cutoff_minutes)
-        values = {"codeversion": self._options.code_version, "mode": mode, "since": since}
-        taken: Counter[Cell] = Counter()
-        for condition, order, number in run(SQL["count"], **values):
-            taken[condition, order] += number
-        return self._design.choose(taken)
 
     def take_over(self, uniqueid: str, owner: str) -> bool:
         """Give a record without a save to another browser; return whether it had none."""
@@ -118,15 +69,20 @@ class Records:
 
         Return it, and how many entries of each window it has.
         """
-        with self._database.transaction() as run:
-            row = run(SQL["lock"], uid=uniqueid)[0]
-            saves = (*left, *(Save(*held) for held in run(SQL["entries"], uid=uniqueid)))
-            text, windows = merge(uniqueid, row.datastring or initial_record(row), saves)
+        merged: tuple[str, dict[str, int]] = "", {}
+
+        def decide(rows: list[Row], held: list[Row]) -> list[Query]:
+            nonlocal merged
+            [row], saves = rows, [*left, *(Save(*save) for save in held)]
+            merged = merge(uniqueid, row.datastring or initial_record(row), saves)
             window = row.record_version // ENTRIES_PER_WINDOW
-            version = window * ENTRIES_PER_WINDOW + windows.get(str(window), 0)
-            run(SQL["store"], uid=uniqueid, data=text, version=version)
-            run(SQL["delete_entries"], uid=uniqueid)
-        return text, windows
+            version = window * ENTRIES_PER_WINDOW + merged[1].get(str(window), 0)
+            values = {"uid": uniqueid, "data": merged[0], "version": version}
+            return [(SQL["store"], values), (SQL["delete_entries"], {"uid": uniqueid})]
+
+        read = [(SQL[name], {"uid": uniqueid}) for name in ("lock", "entries")]
+        self._database.run_together(read, decide)
+        return merged
 
     def _gather_idle(self, since: datetime, **one: str) -> None:
         for (found,) in self._database.run(SQL["idle" if one else "all_idle"], since=since, **one):

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from study.config import Config
+from study.database.capacity import SIZE
 from study.database.entries import Save
 from study.messages import StudyError
 
@@ -68,6 +69,14 @@ class Participants:
         for uniqueid, *save in connection.execute(query.order_by(table.c.writer, table.c.first)):
             found[uniqueid].append(Save(*save))
         return found
+
+    @property
+    def size(self) -> int:
+        """The bytes of the whole database; 0 on SQLite. Raises StudyError if it cannot be read."""
+        if self.engine.dialect.name == "sqlite":
+            return 0
+        with self.snapshot() as connection:
+            return connection.scalar(SIZE)
 
     def count_by(self, column: str, statuses: Collection[int] = ()) -> Counter:
         """Count the participants, perhaps of some statuses only, by the value of a column."""

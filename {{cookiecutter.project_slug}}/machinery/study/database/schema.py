@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from study import statuses
 from study.config import is_on_cloud
+from study.database.engine import LOCK
 from study.messages import StudyError
 
 # Heroku gives a server 60 seconds to listen. One that exits instead is restarted at once, and
@@ -45,7 +46,15 @@ COLUMNS = (
     f"coalesce(ending, '') <> '' OR status IN {statuses.FINISHED} AS has_ended, beginhit, endhit"
 )
 TIMES = {"beginhit": sa.DateTime, "endhit": sa.DateTime}  # which SQLite keeps as text
-TYPES = {"now": sa.DateTime, "since": sa.DateTime, "day": sa.Date}  # of values that need one
+TYPES = {"since": sa.DateTime, "lately": sa.DateTime}  # of values that need one
+TYPES |= {"now": sa.DateTime, "day": sa.Date}
+# Where a participant counts, as the key of study_cells. Version 0.1.0 sets no first_saved.
+CELL = f"""{{row}}codeversion, {{row}}mode,
+  CASE WHEN {{row}}status IN {statuses.FINISHED} THEN 'finished'
+    WHEN {{row}}first_saved IS NOT NULL OR {{row}}datastring IS NOT NULL THEN 'saved'
+    ELSE 'arrived' END,
+  CASE WHEN {{row}}status IN {statuses.FINISHED} THEN '1970-01-01' ELSE {{minute}} END,
+  {{row}}cond, {{row}}counterbalance"""
 
 
 IS_OPEN = f"ending IS NULL AND status NOT IN {statuses.FINISHED}"  # the participation goes on
@@ -120,6 +129,8 @@ def create_tables_at_start() -> None:
 
 
 def _create_own_tables(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(LOCK, {"silence": "0"})  # nobody may hold half of what is locked here
     existing = {column["name"] for column in inspect(connection).get_columns(NAME)}
     for column, kind in ADDED_COLUMNS.items():
         if column not in existing:
@@ -127,10 +138,32 @@ def _create_own_tables(connection: Connection) -> None:
     for statement in read_sql("tables.sql").split(";"):
         connection.exec_driver_sql(statement)
     connection.execute(SQL["make_key"], {"value": secrets.token_hex(32)})
-    if inspect(connection).has_table("study_counts"):
+    if not inspect(connection).has_table("study_cells"):
+        _create_counts(connection)
+
+
+def _create_counts(connection: Connection) -> None:
+    """Create study_cells: on PostgreSQL a table, on SQLite a view, as labs have few participants.
+
+    A table of version 0.1.0 becomes a view, which servers of that version read until they are
+    replaced.
+    """
+    if connection.dialect.name == "sqlite":
+        cell = CELL.format(row="", minute="beginhit")
+        connection.exec_driver_sql(
+            "CREATE VIEW study_cells (codeversion, mode, state, minute, cond, counterbalance, "
+            f"number) AS SELECT {cell}, 1 FROM {TABLE}"
+        )
         return
-    count = read_sql("finished.sql")
-    if connection.dialect.name == "sqlite":  # of previews and labs, with few participants
-        connection.exec_driver_sql(f"CREATE VIEW study_counts AS {count}")
-    else:
-        connection.exec_driver_sql(read_sql("counting.sql", count=count))
+    had_counts = inspect(connection).has_table("study_counts")
+    rows = {"each": "", "old": "OLD.", "new": "NEW."}
+    cells = {
+        name: CELL.format(row=row, minute=f"date_trunc('minute', {row}beginhit)")
+        for name, row in rows.items()
+    }
+    connection.exec_driver_sql(read_sql("counting.sql", **cells))
+    if had_counts:
+        connection.exec_driver_sql(
+            "CREATE VIEW study_counts AS SELECT codeversion, mode, cond, counterbalance, "
+            "number AS finished FROM study_cells WHERE state = 'finished'"
+        )

@@ -8,23 +8,34 @@ SELECT {columns} FROM {table} WHERE uniqueid = :uid
 -- name: of_worker
 SELECT {columns} FROM {table} WHERE workerid = :worker
 
+-- name: of_workers
+SELECT {columns} FROM {table} WHERE workerid IN (SELECT key FROM json_each(:workers))
+
 -- name: count
--- psiTurk counts likewise (psiturk/experiment.py): those who finished, and those who arrived
--- within the last cutoff_time minutes and may still finish.
-SELECT cond, counterbalance, finished FROM study_counts
-WHERE codeversion = :codeversion AND mode = :mode
-UNION ALL
-SELECT cond, counterbalance, count(*) FROM {table}
-WHERE codeversion = :codeversion AND mode = :mode AND beginhit > :since
-  AND status NOT IN {FINISHED}
-GROUP BY cond, counterbalance
+-- psiTurk counts those who finished and those who arrived within the last cutoff_time minutes
+-- (psiturk/experiment.py). Here, the latter count as long as that only if something of them is
+-- saved, which takes a second. A page that was opened by nobody must not move the others.
+-- Three ranges of the primary key: with OR, PostgreSQL may read the key of everybody.
+SELECT cond, counterbalance, CAST(sum(number) AS INTEGER) FROM (
+  SELECT cond, counterbalance, number FROM study_cells
+  WHERE codeversion = :codeversion AND mode = :mode AND state = 'finished'
+  UNION ALL
+  SELECT cond, counterbalance, number FROM study_cells
+  WHERE codeversion = :codeversion AND mode = :mode AND state = 'saved' AND minute >= :since
+  UNION ALL
+  SELECT cond, counterbalance, number FROM study_cells
+  WHERE codeversion = :codeversion AND mode = :mode AND state = 'arrived' AND minute >= :lately
+) AS counted GROUP BY cond, counterbalance
 
 -- name: enrol
 INSERT INTO {table} (uniqueid, assignmentid, workerid, hitid, mode, cond, counterbalance,
   codeversion, beginhit, ipaddress, browser, platform, language, owner, status, bonus,
   record_version)
-VALUES (:uid, :assignment, :worker, :hit, :mode, :cond, :counterbalance,
-  :codeversion, :now, :ipaddress, :browser, :platform, :language, :owner, {ALLOCATED}, 0, 0)
+SELECT key, value ->> 'assignment', value ->> 'worker', value ->> 'hit', value ->> 'mode',
+  CAST(value ->> 'cond' AS INTEGER), CAST(value ->> 'counterbalance' AS INTEGER),
+  :codeversion, :now, value ->> 'ipaddress', value ->> 'browser', value ->> 'platform',
+  value ->> 'language', value ->> 'owner', {ALLOCATED}, 0, 0
+FROM json_each(:arrivals)
 RETURNING {columns}
 
 -- name: take_over

@@ -38,6 +38,4 @@ CREATE TABLE IF NOT EXISTS study_superseded_records (
   PRIMARY KEY (uniqueid, writer)
 );
 -- psiTurk looks up a worker's rows on every visit and has no index for it.
-CREATE INDEX IF NOT EXISTS "{name}_workerid" ON {table} (workerid);
--- Recent arrivals may still finish. Their number does not grow with the study.
-CREATE INDEX IF NOT EXISTS "{name}_beginhit" ON {table} (beginhit)
+CREATE INDEX IF NOT EXISTS "{name}_workerid" ON {table} (workerid)

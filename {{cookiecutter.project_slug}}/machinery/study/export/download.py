@@ -180,7 +180,7 @@ class Download:
                     participant=self.pseudonym(row.uniqueid), writer=row.writer,
                     received=row.received, reason=row.reason, raw=row.datastring,
                 )  # fmt: skip
-        when = "that an older window sent when a newer one had taken over, or that came after the end"
+        when = "that an older window sent when a newer one had taken over, or sent after the end"
         report.note(number, "record", f"In {SUPERSEDED}: {{}} {when}.")
 
 

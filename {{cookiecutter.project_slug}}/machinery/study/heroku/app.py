@@ -88,6 +88,11 @@ class AppState:
         return self.exists and bool(self.info["app"].get("buildpack_provided_description"))
 
 
+def find_limit(plan: str) -> int:
+    """How many megabytes a database of that plan may have; 0 if that is not known."""
+    return PLANS["databases"].get(plan, {}).get("gigabytes", 0) * 1000
+
+
 def find_price(item: str = "Basic") -> int | None:
     """The price of a plan or a size of dynos, in US dollars a month; None if it is not known."""
     return (PLANS["databases"] | PLANS["dynos"]).get(item, {}).get("price")

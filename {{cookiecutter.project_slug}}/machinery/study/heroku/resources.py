@@ -18,12 +18,21 @@ from urllib.parse import urlsplit
 
 from study import config
 from study.heroku import cli
-from study.heroku.app import IN_PYPROJECT, QUERIES, AppState, describe_price, parse_query, read_spec
+from study.heroku.app import (
+    IN_PYPROJECT,
+    QUERIES,
+    AppState,
+    describe_price,
+    find_limit,
+    parse_query,
+    read_spec,
+)
 from study.heroku.cli import CommandResult, Heroku, problem
 from study.heroku.git import ADDRESS_MESSAGE, COMMIT, Repository, is_heroku_domain
 from study.messages import StudyError
 from study.recruiters import Recruiter, find_recruiter
 
+LIMIT = "DATABASE_LIMIT_MB"
 AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -248,7 +257,10 @@ class DatabaseStep(HerokuStep):
 
 
 class ConfigStep(HerokuStep):
-    """Config vars, set in one command since each restarts the app. A value is never replaced."""
+    """Config vars, set in one command since each restarts the app.
+
+    A value is never replaced, but for the limit of the database, which follows its plan.
+    """
 
     doing = "setting"
 
@@ -258,7 +270,8 @@ class ConfigStep(HerokuStep):
     def unset(self, run: Provisioning) -> dict[str, str]:
         """Those of the needed config vars that the app lacks."""
         needed, existing = self.needed(run), run.state.config
-        return {name: value for name, value in needed.items() if value and not existing.get(name)}
+        kept = {name for name, value in existing.items() if value and name != LIMIT}
+        return {n: v for n, v in needed.items() if v and n not in kept and v != existing.get(n)}
 
     def title(self, run: Provisioning) -> str:
         return f"the config vars {', '.join(self.unset(run))}"
@@ -317,6 +330,10 @@ class OwnDatabaseStep(ConfigStep):
 def needed_config(run: Provisioning) -> dict[str, str]:
     """The config vars that every app needs. The key is new each time: set it once."""
     needed = {"ON_CLOUD": "1", "PSITURK_SECRET_KEY": secrets.token_hex(32)}
+    if run.spec.database != "existing":
+        limit = find_limit(run.state.plan or run.spec.database)
+        # Of a plan that is not known, only a limit that was set before is in the way.
+        needed |= {LIMIT: str(limit)} if limit or LIMIT in run.state.config else {}
     if run.recruiter.makes_hits:  # with this machine's Amazon keys, wherever they are set
         here = config.read(run.repository.folder)
         keys = {name: here.value("AWS Access", name.lower()) for name in AWS_KEYS}

@@ -18,8 +18,10 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from study import config
 from study.messages import StudyError
+from study.server.throttle import Throttle
 
 SHORTEST_PASSWORD = 12
+LOGINS = 60  # of a client in a minute
 
 
 def prepare_environment(port: int, scheduler: bool) -> str:
@@ -70,13 +72,11 @@ def install(app: Flask) -> None:
 
     Stops forged requests, redirects to other sites and the guessing of the password.
     """
-    from study.server.ownership import Throttle  # imports psiTurk's database module
-
     flask.json.JSONEncoder = JSONEncoder
     app.json.default = _encode
     # Some of its routes change things when they are only opened, and none asks for a token.
     app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
-    throttle = Throttle()
+    throttle = Throttle(LOGINS)
 
     @app.before_request
     def check_request() -> None:
@@ -85,7 +85,7 @@ def install(app: Flask) -> None:
         if str(arguments.get("campaign_id", "")).isdecimal():
             arguments["campaign_id"] = int(arguments["campaign_id"])
         if request.endpoint == "dashboard.login":
-            if request.method == "POST" and not throttle.allow_failure(request.remote_addr):
+            if request.method == "POST" and not throttle.allow(request.remote_addr):
                 abort(429)
             if not re.match(r"/(?![/\\])", request.args.get("next", "")):  # to another site
                 request.args = ImmutableMultiDict()

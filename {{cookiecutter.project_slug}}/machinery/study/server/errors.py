@@ -10,19 +10,19 @@ from psiturk.experiment_errors import ExperimentError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
-from study.database.participants import HasOtherAssignment
+from study.database.enrolment import HasOtherAssignment
 
 # psiTurk's numbers (psiturk/experiment_errors.py), which error.html explains.
 NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
 TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
 NOT_KNOWN, WRONG_BROWSER, NOT_SAVED = 1013, 1014, 1017
-# Ours: the record belongs to another browser; this client asked for others' records too often.
-NOT_YOURS, TOO_OFTEN = 403, 429
+# Ours: the record belongs to another browser; too many requests; no room for somebody new.
+NOT_YOURS, TOO_OFTEN, FULL = 403, 429, 507
 # psiTurk answers all of its errors with 200. Those that are missing here have 403.
 STATUSES = {
     **dict.fromkeys((NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP, NOT_KNOWN), 400),
     **{404: 404, 1016: 404},  # no such page, no such ad
-    **{NOT_SAVED: 409, TOO_OFTEN: 429},
+    **{NOT_SAVED: 409, TOO_OFTEN: 429, FULL: 503},
     **{1000: 500, 1020: 500, 9999: 500},  # mistakes in the study or in psiTurk
 }
 # The reason that a script is given with each status; others get the name of the status.
@@ -92,8 +92,8 @@ def answer(
     """
     status, response = HTTPStatus(code), response or Response()
     response.status_code = status
-    if status in RETRY_AFTER:
-        response.headers["Retry-After"] = RETRY_AFTER[status]
+    if (number or code) in RETRY_AFTER:
+        response.headers["Retry-After"] = RETRY_AFTER[number or code]
     if wants_json():
         reason = reason or REASONS.get(status, status.phrase.lower().replace(" ", "-"))
         response.data = json.dumps({"status": status.phrase, "reason": reason})

@@ -5,11 +5,8 @@ id of its own, in a signed cookie, and a record's row names the browser that own
 for all records: no page of another site can push it out by opening others.
 """
 
-import ipaddress
 import re
 import secrets
-import time
-from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from hmac import compare_digest
@@ -21,12 +18,12 @@ from study import signing
 from study.database.participants import utc_now
 from study.server.errors import NOT_KNOWN, NOT_YOURS, TOO_OFTEN, ParticipantError
 from study.server.services import services
+from study.server.throttle import Throttle
 
 COOKIE = "browser"
 BROWSER = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")
 LONGEST, AFTERWARDS = timedelta(days=30), timedelta(days=1)  # a proof is valid
-FAILURES, SECONDS = 60, 60  # of one client, in each worker process
-CLIENTS = 10_000  # remembered at most, about 1 MB
+_throttle = Throttle(60)  # failures
 
 
 def find_browser() -> str:
@@ -75,7 +72,7 @@ def require_owner(uniqueid: str) -> Row:
 
 def refuse() -> ParticipantError:
     """Return the error for a browser without proof, and count it against the client."""
-    if not _throttle.allow_failure(request.remote_addr):
+    if not _throttle.allow(request.remote_addr):
         return ParticipantError(TOO_OFTEN)
     services.count_event("no-proof")
     current_app.logger.warning("Refused: %s without proof", request.endpoint)
@@ -101,32 +98,3 @@ def make_token(purpose: str, text: str) -> str:
 
 def is_token(token: str, purpose: str, text: str) -> bool:
     return compare_digest(token.encode(), make_token(purpose, text).encode())
-
-
-class Throttle:
-    """Limits the failures of each client. Requests that succeed are never counted."""
-
-    def __init__(self) -> None:
-        self._minute, self._failures = 0.0, Counter[str]()
-
-    def allow_failure(self, address: str | None) -> bool:
-        """Count a failure of this client; False if it has had too many."""
-        client, minute = _client(address), time.monotonic() // SECONDS
-        if minute != self._minute or len(self._failures) >= CLIENTS:
-            self._minute = minute
-            self._failures.clear()
-        self._failures[client] += 1
-        return self._failures[client] <= FAILURES
-
-
-_throttle = Throttle()
-
-
-def _client(address: str | None) -> str:
-    """The address, or the /64 network that an IPv6 provider gives to one customer."""
-    try:
-        parsed = ipaddress.IPv6Address(address or "")
-    except ValueError:
-        return address or ""
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
-

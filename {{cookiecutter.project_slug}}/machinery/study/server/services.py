@@ -8,6 +8,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from study import signing
 from study.config import StudySettings
+from study.database.capacity import Capacity
+from study.database.engine import Database
+from study.database.enrolment import Enrolment
 from study.database.participants import Records, utc_now
 from study.database.schema import SQL
 from study.excluded import read_excluded
@@ -20,7 +23,10 @@ class Services:
         """Serve a study with these settings from the current folder."""
         from psiturk.db import engine  # reads the settings when it is imported
 
-        self.options, self.engine, self.records = options, engine, Records(engine.url, options)
+        self.options, self.engine, database = options, engine, Database(engine.url)
+        self.records = Records(database, options.max_record_bytes)
+        self.enrolment = Enrolment(database, options)
+        self.capacity = Capacity(database)
         self._configured_key = configured_key
         self._excluded = read_excluded(Path()).pseudonyms
 

@@ -17,6 +17,7 @@ from sqlalchemy import Row
 
 from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server import errors
+from study.server.admission import require_room, require_turn
 from study.server.ownership import is_owner, keep_browser, make_token, name_browser, set_cookie
 from study.server.services import services
 from study.statuses import FINISHED, STARTED, TEST_MODES
@@ -86,7 +87,9 @@ def show_ad() -> Response | str:
     if services.options.recruiter.has_wrong_mode(request.args):
         services.count_event("wrong-mode")
     ids = require_admitted(read_ids(request.args))
-    row = services.records.find_own(ids)
+    row = services.enrolment.find_own(ids)
+    if row is None and ids.mode not in TEST_MODES:  # with which `study deploy` asks for the ad
+        require_room()
     if row and row.has_ended:
         recruiter = recruiter_of(row.mode)
         if row.ending or not recruiter.makes_hits:
@@ -114,7 +117,12 @@ def show_consent() -> str:
 def show_experiment() -> Response | str:
     """Show the experiment to those who may begin it, reload it or (if allowed) resume it."""
     ids = require_admitted(read_ids(request.args))
-    row, is_new = services.records.enrol(ids, describe_browser() | {"owner": name_browser()})
+    row, is_new = services.enrolment.find_own(ids), False
+    if row is None:
+        require_room()
+        require_turn()
+        browser = describe_browser() | {"owner": name_browser()}
+        row, is_new = services.enrolment.enrol(ids, browser)
     if row.has_ended:
         return redirect_to_ending(row)
     if not is_new:
