@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from participant import Participant
 from server import Server, free_port, wait_for
 
+csv.field_size_limit(10**8)
 TRIAL = ["trial", 1764000000000, {"word": "sch\u00f6n", "rt": 512.25}]
 
 
@@ -313,6 +314,33 @@ def test_a_record_of_another_form_is_kept_beside_new_entries(participant):
     record = participant.load().json
     assert json.loads(record["unreadable"]) == strange
     assert trials(participant) == [1]
+
+
+def test_fifty_megabytes_arrive_and_are_downloaded(study, cluster, tmp_path):
+    """Mouse tracking of an hour, with the settings of a new study."""
+    url, port = cluster.create_database(), free_port()
+    settings = {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
+    with Server(study.path, study.python, "-m", "study.server", port=port, **settings) as server:
+        participant = begin(server.wait(), "mouse")
+        participant.start()
+        path = [[x + 10_000, 1000 + x % 80, x + 100_000] for x in range(25_000)]
+        held = 0
+        for _ in range(100):
+            held = add(participant, held + 1, [["trial", 1, {"mouse": path}]]).json["held"]
+        assert add(participant, held + 1, numbered(1, 30)).json["held"] == 130
+        participant.complete()
+        assert participant.status() == 3
+        record, saves = in_the_database(cluster, server, participant.uniqueid)
+        assert (len(record["data"]), saves) == (130, 0)
+        assert all(trial["trialdata"]["mouse"] == path for trial in record["data"][:100])
+        assert len(json.dumps(record["data"], separators=(",", ":"))) > 50_000_000
+    out = tmp_path / "data"
+    command = ("study", "data", "--mode", "all", "--out", out, "--database-url", url)
+    done = study.run(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with (out / "trialdata.csv").open() as file:
+        assert sum(1 for _ in csv.DictReader(file)) == 130
+    assert (out / "trialdata.csv").stat().st_size > 50_000_000
 
 
 PSITURK_READS = """

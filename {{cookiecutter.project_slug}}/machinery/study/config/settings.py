@@ -58,7 +58,7 @@ class StudySettings:
     script_sources: Words = described(STUDY, default="")
     media_sources: Words = described(STUDY, default="")
     currency: str = described(STUDY, default="USD")
-    max_record_mb: float = described(STUDY, default="8")
+    max_record_mb: float = described(STUDY, default="64")
     code_version: str = described(TASK, "experiment_code_version")
     num_conds: int = described(TASK, least=1)
     num_counters: int = described(TASK, least=1)
