@@ -2,6 +2,7 @@
 
 import gc
 import os
+from functools import partial
 
 from study.config import load
 from study.database.schema import create_tables_at_start
@@ -19,11 +20,21 @@ elif os.environ.get("WEB_CONCURRENCY") and not os.environ.get("PSITURK_THREADS")
 
 worker_class = "study.server.worker.Worker"
 
+# psiTurk sets no limit, and a line without an end would keep a worker busy.
+limit_request_line = 8190
+
 # A worker that is asked to stop first finishes its requests. Heroku kills it after 30 seconds.
 graceful_timeout = 25
 
 # Without a request's address, which holds a participant's ids.
 access_log_format = "%(t)s %(m)s %(s)s %(B)s bytes %(M)s ms"
+
+
+def ssl_context(config, default_ssl_context_factory):
+    """Leave the handshake, which a client can draw out, to the wait for the first request."""
+    context = default_ssl_context_factory()
+    context.wrap_socket = partial(context.wrap_socket, do_handshake_on_connect=False)
+    return context
 
 
 def on_starting(server):

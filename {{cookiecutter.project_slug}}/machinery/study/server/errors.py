@@ -6,6 +6,7 @@ import traceback
 from http import HTTPStatus
 
 from flask import Flask, Response, current_app, json, render_template, request
+from gunicorn.http.errors import ParseException
 from psiturk.experiment_errors import ExperimentError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
@@ -63,6 +64,8 @@ def answer_error(error: Exception) -> Response:
             return answer(STATUSES.get(number, 403), number=number)
         case HTTPException():
             return answer(error.code, response=error.get_response())
+        case ParseException():  # of the pieces in which a body is sent
+            return answer(400)
         case DBAPIError() | TimeoutError() if is_away(error):
             current_app.logger.error("The database is away: %s", _first_line(error))
             return answer(503)

@@ -28,20 +28,20 @@ class Throttle:
         self._of_client, self._in_all, self._tell = of_client, in_all, tell
         self._minute, self._clients, self._all = 0.0, Counter[str](), 0
 
-    def allow(self, address: str | None) -> bool:
-        """Count one more of this client; return whether that is within the limits."""
+    def allow(self, address: str | None, number: int = 1) -> bool:
+        """Count so many more of this client; return whether that is within the limits."""
         client, minute = _client(address), time.monotonic() // SECONDS
         if minute != self._minute:
             self._minute, self._all = minute, 0
             self._clients.clear()
         if len(self._clients) >= CLIENTS:
             self._clients.clear()
-        self._clients[client] += 1
+        self._clients[client] += number
         excess = self._clients[client] - self._of_client
         if excess <= 0:  # who does too much uses nothing up that others share
-            self._all += 1
+            self._all += number
             excess = self._all - self._in_all
-        if excess == 1:
+        if 0 < excess <= number:
             self._tell()
         return excess <= 0
 

@@ -1,24 +1,24 @@
-"""gunicorn's worker: how long it keeps idle connections, and what it prints if it cannot start."""
+"""gunicorn's worker: who may keep it waiting, and what it prints if it cannot start."""
 
+import ctypes
 import io
+import resource
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 
-import gevent
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from study.server.__main__ import explain
+from study.server.waiting import Connection, Connections
 
-# Heroku's router reuses an idle connection for up to 90 seconds (devcenter.heroku.com/articles/
-# http-routing). If gunicorn closes it first, the request on its way is lost (H18). gunicorn's
-# setting ``keepalive`` would do, but its shutdown waits as long for idle connections: with 100
-# seconds until graceful_timeout ends it by force, after 25 seconds instead of 3.
-SECONDS_IDLE = 100
 SECONDS_IDLE_IN_SHUTDOWN = 2
+# Of bodies, in each worker; two workers of 75 MB share the 512 MB of Heroku's small dynos.
+MOST_HELD = 64_000_000
+OTHER_FILES = 64  # that a worker has open besides its connections
+M_MMAP_THRESHOLD = -3  # malloc.h of glibc
 
 
 class Piece(io.BytesIO):
@@ -44,35 +44,53 @@ wsgi.Response = Answer  # gunicorn has no setting for it
 
 
 class Worker(GeventWorker):
-    """Keeps idle connections until it is asked to stop."""
+    """Serves connections that do not keep it waiting for long."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         self.log.atoms = self._describe
-        self._idle: dict[gevent.Timeout, gevent.Greenlet] = {}
 
-    @contextmanager
-    def timeout_ctx(self) -> Iterator[None]:
-        """Limit the wait for a connection's next request."""
-        timeout = gevent.Timeout(SECONDS_IDLE, False)
-        self._idle[timeout] = gevent.getcurrent()
+    def init_process(self) -> None:
+        """Start to serve, with as many connections as the system allows up to the setting."""
+        room = allow_files(self.worker_connections + OTHER_FILES) - OTHER_FILES
+        self.worker_connections = min(self.worker_connections, room)
+        self._connections = Connections(self.worker_connections, MOST_HELD)
+        return_large_memory()
+        super().init_process()
+
+    def handle(self, listener, client, addr) -> None:
+        """Serve a connection until its end."""
+        connection = Connection(client, self._connections)
         try:
-            with timeout:
-                yield
+            super().handle(listener, connection, addr)
         finally:
-            del self._idle[timeout]
+            connection.end()
+
+    def timeout_ctx(self) -> nullcontext:
+        """Leave it to the connection how long it may take until its next request."""
+        return nullcontext()
+
+    def handle_request(self, listener_name, req, sock: Connection, addr) -> None:
+        """Answer a request, and drop what the application has not read of its body."""
+        sock.stop_waiting()
+        is_last = False
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except StopIteration:
+            is_last = True
+        if not sock.drop(req.body) or is_last:
+            raise StopIteration
+        sock.expect_request()
+
+    def notify(self) -> None:
+        """Tell gunicorn once a second that the worker lives, and close who waits too long."""
+        super().notify()
+        self._connections.close_overdue()
 
     def handle_exit(self, sig, frame) -> None:
         """Stop accepting connections (SIGTERM), and soon close those that are idle."""
         super().handle_exit(sig, frame)
-        self._shutdown = gevent.get_hub().loop.timer(SECONDS_IDLE_IN_SHUTDOWN)
-        # Called by the event loop itself, so that no request begins while it runs.
-        self._shutdown.start(self._close_idle)
-
-    def _close_idle(self) -> None:
-        for timeout, connection in list(self._idle.items()):
-            if timeout in self._idle:
-                connection.throw(timeout)
+        self._connections.hurry(SECONDS_IDLE_IN_SHUTDOWN)
 
     def load_wsgi(self) -> None:
         """Import the application; a mistake in custom.py ends the server with a short message."""
@@ -90,3 +108,21 @@ class Worker(GeventWorker):
         milliseconds = duration // timedelta(milliseconds=1)
         told = {"t": self.log.now(), "m": environ["REQUEST_METHOD"], "M": milliseconds}
         return told | {"s": response.status.split()[0], "B": response.sent}
+
+
+def allow_files(number: int) -> int:
+    """Let this process open so many files; return how many the system allows, up to that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
+
+
+def return_large_memory() -> None:
+    """Let the memory of a large body go back to the system when it is freed.
+
+    glibc's malloc by itself stops doing so for sizes that were freed before, up to 32 MB.
+    """
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 262_144)

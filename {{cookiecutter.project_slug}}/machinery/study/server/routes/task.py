@@ -13,14 +13,19 @@ from flask import Blueprint, Response, abort, request
 
 from study.database.entries import Save, read_object
 from study.database.participants import Saved
+from study.server.body import read_text
 from study.server.errors import answer
 from study.server.ownership import find_browser, refuse, require_owned_id, require_owner
 from study.server.services import services
+from study.server.throttle import Throttle
 
 blueprint = Blueprint("task", __name__)
 
 MOST = 2**31 - 1  # windows, and entries of one
-DRAINED = 4  # times the limit; no browser of a participant sends more
+# Of saves, from one address in a minute to each worker process: no more than a class with mouse
+# tracking sends, so that one client cannot fill a database before anybody sees it.
+MOST_BYTES = 60_000_000
+_bytes = Throttle(MOST_BYTES)
 STATUSES = {Saved.ENDED: 409, Saved.SUPERSEDED: 409, Saved.UNOPENED: 409, Saved.TOO_LARGE: 413}
 REASONS = {Saved.ENDED: "ended", Saved.UNOPENED: "unknown-window"}
 
@@ -96,14 +101,11 @@ def read_body() -> str:
     """Return the body of the request, JSON within the limit of a record."""
     if not request.is_json:
         abort(415)
-    limit = services.options.max_record_bytes
-    if (size := request.content_length or 0) > limit:
-        left = min(size, DRAINED * limit)  # a browser that still sends reads no answer
-        while left > 0 and (chunk := request.environ["wsgi.input"].read(min(left, 65_536))):
-            left -= len(chunk)
-        abort(413)
-    with aborting_if_malformed():
-        return request.get_data(cache=False).decode()
+    if not find_browser():
+        raise refuse()
+    if not _bytes.allow(request.remote_addr, request.content_length or 0):
+        abort(429)
+    return read_text(services.options.max_record_bytes)
 
 
 def refuse_save(outcome: Saved) -> Response:
