@@ -85,8 +85,8 @@ def test_unfinished_bodies_take_little_memory_and_give_it_back(server, attacker,
     bodies = unfinished(attacker, LARGE - 10_000)
     with Watch(lambda: memory(server), every=0.2) as watch:
         with Siege(server.port, bodies, connections=60):
-            visitor.take_part()
-            large = visitor.record_saved | {"large": "x" * 5_000_000}
+            assert visitor.open("/exp").status == 200
+            large = visitor.record() | {"large": "x" * 5_000_000}
             assert visitor.save(large).status == 200
         assert visitor.load().json == large
     assert watch.peak < before + MOST

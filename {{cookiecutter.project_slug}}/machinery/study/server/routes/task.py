@@ -24,7 +24,7 @@ blueprint = Blueprint("task", __name__)
 MOST = 2**31 - 1  # windows, and entries of one
 # Of saves, from one address in a minute to each worker process: no more than a class with mouse
 # tracking sends, so that one client cannot fill a database before anybody sees it.
-MOST_BYTES = 60_000_000
+MOST_BYTES = 100_000_000
 _bytes = Throttle(MOST_BYTES)
 STATUSES = {Saved.ENDED: 409, Saved.SUPERSEDED: 409, Saved.UNOPENED: 409, Saved.TOO_LARGE: 413}
 REASONS = {Saved.ENDED: "ended", Saved.UNOPENED: "unknown-window"}
@@ -103,9 +103,8 @@ def read_body() -> str:
         abort(415)
     if not find_browser():
         raise refuse()
-    if not _bytes.allow(request.remote_addr, request.content_length or 0):
-        abort(429)
-    return read_text(services.options.max_record_bytes)
+    text = read_text(services.options.max_record_bytes)
+    return text if _bytes.allow(request.remote_addr, len(text)) else abort(429)
 
 
 def refuse_save(outcome: Saved) -> Response:
