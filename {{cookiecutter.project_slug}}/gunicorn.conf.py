@@ -23,6 +23,10 @@ worker_class = "study.server.worker.Worker"
 # psiTurk sets no limit, and a line without an end would keep a worker busy.
 limit_request_line = 8190
 
+# Nobody in front of this server sets SCRIPT_NAME or PATH_INFO, so these headers would be a
+# visitor's. Heroku's buildpack has gunicorn trust whoever connects (FORWARDED_ALLOW_IPS=*).
+forwarder_headers = ""
+
 # A worker that is asked to stop first finishes its requests. Heroku kills it after 30 seconds.
 graceful_timeout = 25
 

@@ -16,13 +16,13 @@ def read_text(limit: int) -> str:
         abort(413)
     # Not request.get_data: of a body without a length it returns what the limit has room for.
     read = request.environ["wsgi.input"].read
-    while piece := read(PIECE):
-        body += piece
-        if len(body) > limit:
-            abort(413)
-    if announced not in (None, len(body)):
-        abort(400)
     try:
-        return body.decode()
-    except UnicodeDecodeError:
-        abort(400)
+        while piece := read(PIECE):
+            body += piece
+            if len(body) > limit:
+                abort(413)
+        if announced in (None, len(body)):
+            return body.decode()
+    except (OSError, UnicodeDecodeError):  # OSError: the client has hung up
+        pass
+    abort(400)

@@ -6,6 +6,7 @@ import resource
 import sys
 from contextlib import nullcontext, suppress
 from datetime import timedelta
+from http import HTTPMethod
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import wsgi
@@ -106,7 +107,9 @@ class Worker(GeventWorker):
         # What access_log_format in gunicorn.conf.py names. gunicorn itself also offers each header
         # of the request and the answer, in ten times the time.
         milliseconds = duration // timedelta(milliseconds=1)
-        told = {"t": self.log.now(), "m": environ["REQUEST_METHOD"], "M": milliseconds}
+        method = environ["REQUEST_METHOD"]
+        method = method if method in HTTPMethod.__members__ else "?"  # a visitor may write anything
+        told = {"t": self.log.now(), "m": method, "M": milliseconds}
         return told | {"s": response.status.split()[0], "B": response.sent}
 
 
