@@ -5,6 +5,7 @@ import re
 import sqlite3
 
 import pytest
+from arrival import find_link, open_experiment
 from counting import TASK, Count, open_task, until
 from inspection import inspect, take_picture
 from playwright.sync_api import expect
@@ -102,10 +103,9 @@ def counting(files) -> Count:
     return Count()
 
 
-def enter(preview, page, worker: str, mode: str = "lab") -> str:
+def enter(preview, page, worker: str) -> str:
     """Open the experiment as this worker; gives the unique id."""
-    page.goto(f"{preview.address}/exp?hitId=H&assignmentId=A&workerId={worker}&mode={mode}")
-    return f"{worker}:A"
+    return open_experiment(page, preview.address, worker)
 
 
 def stored(preview, unique_id: str) -> tuple[int, dict]:
@@ -201,10 +201,10 @@ def test_an_old_task_gives_the_same_data_with_either_client(preview, files, page
 @pytest.mark.parametrize(
     ("html", "mode", "asks"),
     [
-        (None, "lab", True),
+        (None, "prolific", True),
         (None, "debug", False),
         (None, "preview", False),
-        (OLD_PAGE_WITH_MODULE, "lab", True),
+        (OLD_PAGE_WITH_MODULE, "prolific", True),
         (OLD_PAGE_WITH_MODULE, "debug", False),
     ],
 )
@@ -537,25 +537,29 @@ def test_the_later_window_goes_on_and_nothing_shown_before_is_lost(preview, coun
     assert len(counting.shown) == len(counting.stored) == 4
 
 
-def test_a_window_in_another_browser_takes_over_too(preview, counting, page, new_page):
-    counting.watch(page)
-    unique_id = open_task(page, preview.address, "two-browsers", mode="debug")
+@pytest.mark.parametrize("mode", ["prolific", "debug"])
+def test_another_browser_takes_the_record_over_before_the_first_save_only(
+    preview, counting, page, new_page, mode
+):
+    ids = find_link(page, preview.address, "/exp", f"two-browsers-{mode}", mode)
+    page.route(SYNC, lambda r: r.abort() if r.request.method == "PUT" else r.fallback())
+    page.goto(ids)
+    page.get_by_role("heading", name="Counting").wait_for()
     run_trials(page, 1)
-    page.evaluate("psiTurk.saveData()")
     other = new_page()
     counting.watch(other)
-    open_task(other, preview.address, "two-browsers", mode="debug")
-    page.evaluate("void nextTrial()")
-    page.evaluate("psiTurk.saveData().catch(() => {})")
-    expect(page.get_by_role("heading", name="Please go on in the other window")).to_be_visible()
-    other.evaluate("nextTrial()")
+    other.goto(ids)
+    other.get_by_role("heading", name="Counting").wait_for()
+    run_trials(other, 2)
     other.evaluate("psiTurk.saveData()")
-    counting.read(stored(preview, unique_id)[1])
-    assert len(counting.stored) == 2
-    with sqlite3.connect(preview.database) as database:
-        query = "select datastring from study_superseded_records where uniqueid = ?"
-        aside = json.loads(database.execute(query, [unique_id]).fetchone()[0])
-    assert len(aside["data"]) == 2  # the older window's last trial
+    page.unroute(SYNC)
+    page.evaluate("psiTurk.saveData().catch(() => {})")
+    line = page.get_by_role("status").filter(has_text="does not take your answers")
+    expect(line).to_be_visible()
+    assert page.goto(ids).status == 403
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("This page belongs to another browser")
+    assert all_arrived(preview, other.evaluate("uniqueId"), counting)
 
 
 @pytest.mark.parametrize("missing", ["indexedDB", "locks"])

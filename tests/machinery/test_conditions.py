@@ -73,7 +73,7 @@ def test_the_same_person_many_times_at_once_gets_one_row_and_one_condition(dynos
     conditions = {re.search(r'data-condition="(\d)"', visit.page.text)[1] for visit in reloads}
     assert len(conditions) == 1
     writers = [re.search(r'data-writer="(\d+)"', visit.page.text)[1] for visit in reloads]
-    assert sorted(map(int, writers)) == list(range(1, 21))
+    assert len(set(writers)) == 20
     assert Counter(visit.page.error for visit in others) == {None: 1, 1010: 19}
     assert counts(cluster, url).total() == 2
 

@@ -113,7 +113,7 @@ def test_browsers_are_told_to_stay_with_https_on_the_cloud(cloud, local):
 
 
 def test_at_home_nothing_is_redirected(local):
-    assert ask(local, f"/pub?{WHO}", X_Forwarded_Proto="http").status == 200
+    assert ask(local, "/", X_Forwarded_Proto="http").status == 200
 
 
 def test_the_visitors_address_is_the_one_the_router_saw_and_the_host_the_one_asked_for(cloud):

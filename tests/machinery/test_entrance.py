@@ -1,7 +1,7 @@
 """The way in and the way out: a recruiter's link, psiTurk's ids, the ending and its codes."""
 
 import re
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -43,17 +43,7 @@ def serve(studies, cluster):
 
 def enter(address: str, link: str) -> Participant:
     """Somebody who has followed a recruiter's link, with the ids they got from it."""
-    visitor = Participant(address)
-    return follow(visitor, link)
-
-
-def follow(visitor: Participant, link: str) -> Participant:
-    answer = visitor.browser.get_page(link)
-    assert answer.status == 200, answer.text
-    ids = dict(parse_qsl(urlsplit(answer.url).query))
-    visitor.worker, visitor.assignment = ids["workerId"], ids["assignmentId"]
-    visitor.hit, visitor.mode = ids["hitId"], ids["mode"]
-    return visitor
+    return Participant(address).enter(link)
 
 
 def finish(visitor: Participant):
@@ -92,7 +82,7 @@ def test_no_page_and_no_answer_holds_a_code_before_the_end(serve):
     seen = []
     visitor = Participant(serve("prolific").address)
     visitor.browser.seen = seen
-    follow(visitor, PROLIFIC_LINK.format("curious"))
+    visitor.enter(PROLIFIC_LINK.format("curious"))
     visitor.open("/consent")
     visitor.open("/exp")
     assert visitor.complete().error == 1017  # nothing is saved yet
@@ -118,7 +108,7 @@ def test_a_link_names_nobody_so_the_browser_remembers(serve):
     server = serve("link")
     visitor = enter(server.address, "/start?label=class-7b")
     first = visitor.uniqueid
-    follow(visitor, "/start?label=class-7b")
+    visitor.enter("/start?label=class-7b")
     assert visitor.uniqueid == first
     assert (visitor.hit, visitor.mode) == ("class-7b", "link")
     other = enter(server.address, "/start")
@@ -135,7 +125,7 @@ def test_a_link_can_be_used_again_where_repeats_are_allowed(serve):
     visitor = enter(server.address, "/start")
     first = visitor.assignment
     assert 'href="/start"' in finish(visitor).text
-    follow(visitor, "/start")
+    visitor.enter("/start")
     assert visitor.assignment != first
     assert finish(visitor).status == 200
 

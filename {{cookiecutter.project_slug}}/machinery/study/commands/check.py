@@ -110,9 +110,9 @@ def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator
     if context.settings:
         checks += [contact, recruiter, excluded]
     if context.app:
-        checks += [app.version, app.mode, app.dynos, app.address, app.connected, app.backups]
+        checks += [app.version, app.mode, app.dynos, app.connected, app.backups]
     if context.app and context.settings:
-        checks += [app.ad, app.key, app.codes, app.database, app.happened]
+        checks += [app.address, app.ad, app.key, app.codes, app.database, app.happened]
     return checks
 
 

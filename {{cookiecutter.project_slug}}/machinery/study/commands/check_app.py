@@ -8,7 +8,7 @@ from study.commands.deploy import find_ad_problem
 from study.commands.status import INCIDENTS, count_incidents
 from study.config import is_on_cloud
 from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
-from study.database.reader import open_participants
+from study.database.reader import find_key, open_participants
 from study.heroku.app import PLANS
 from study.heroku.git import Repository
 from study.messages import StudyError, pluralize
@@ -54,8 +54,12 @@ def dynos(context: CheckContext) -> Iterator[Finding]:
 def address(context: CheckContext) -> Iterator[Finding]:
     """The app must show its invitation at its own address."""
     url = f"https://{context.app.domain}"
-    # A debug participant's first look at the invitation stores nothing (psiturk/experiment.py).
-    if problem := find_ad_problem(url + debug_link()):
+    try:
+        # A debug participant's first look at the invitation stores nothing.
+        problem = find_ad_problem(url + debug_link(find_key(context.settings)))
+    except StudyError as error:
+        problem = error.cause
+    if problem:
         yield "red", f"{url} does not show the invitation ({problem}): {context.heroku('logs')}"
     else:
         yield "green", f"{url} answers"

@@ -26,6 +26,7 @@ DAYS = 7  # of incidents shown
 INCIDENTS = {
     "link-missing": "came by a link that lacked something",
     "link-malformed": "came by a link with something odd in it",
+    "link-unsigned": "came by a link that this study did not make, or that was changed",
     "wrong-mode": "came by a HIT with the wrong mode in its address",
     "preview": "looked at the study from the recruiter's side",
     "wrong-browser": "were turned away for their device or browser",

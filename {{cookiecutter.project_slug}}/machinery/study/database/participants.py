@@ -17,7 +17,7 @@ from study.database.conditions import Cell, Design
 from study.database.engine import Database, Run
 from study.database.schema import SQL
 from study.recruiters import Ids
-from study.statuses import TEST_MODES
+from study.statuses import TEST_MODES, UNPAID_MODES
 
 SAVES_PER_WINDOW = 2**32  # in record_version (statements.sql)
 
@@ -50,10 +50,15 @@ class Records:
         return self._database.run(SQL["of_worker"], worker=worker)
 
     def find_own(self, ids: Ids, run: Run | None = None) -> Row | None:
-        """Return the row of these ids, or None. Raises HasOtherAssignment."""
+        """Return the row of these ids, or None. Raises HasOtherAssignment.
+
+        Visits that nobody pays for do not count against those that somebody does.
+        """
         rows = (run or self._database.run)(SQL["of_worker"], worker=ids.worker)
         own = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
-        if rows and not (own or self._options.allow_repeats or ids.mode in TEST_MODES):
+        is_unpaid = ids.mode in UNPAID_MODES
+        others = [row for row in rows if (row.mode in UNPAID_MODES) == is_unpaid]
+        if others and not (own or self._options.allow_repeats or ids.mode in TEST_MODES):
             raise HasOtherAssignment
         return own
 
@@ -86,9 +91,13 @@ class Records:
             taken[condition, order] += number
         return self._design.choose(taken)
 
-    def take_over(self, uniqueid: str, owner: str) -> bool:
-        """Give a record without a save to another browser; return whether it had none."""
-        return bool(self._database.run(SQL["take_over"], uid=uniqueid, owner=owner))
+    def take_over(self, uniqueid: str, owner: str, mode: str) -> Row | None:
+        """Begin a participation without a save anew, in another browser or mode.
+
+        Returns its row, or None if it has a save.
+        """
+        values = {"uid": uniqueid, "owner": owner, "mode": mode, "now": utc_now()}
+        return self._database.one(SQL["take_over"], **values)
 
     def open_window(self, uniqueid: str) -> int:
         """Return the number of a window that opens the experiment; only the last may save.

@@ -16,13 +16,14 @@ from study.database.participants import HasOtherAssignment
 NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
 TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
 NOT_KNOWN, WRONG_BROWSER, NOT_SAVED = 1013, 1014, 1017
-# Ours: the record belongs to another browser; this client asked for others' records too often.
-NOT_YOURS, TOO_OFTEN = 403, 429
+# Ours: the record belongs to another browser; this client asked for others' records too often;
+# the link is not this study's; less was done than a completion code is for.
+NOT_YOURS, TOO_OFTEN, NOT_SIGNED, TOO_LITTLE = 403, 429, 1101, 1102
 # psiTurk answers all of its errors with 200. Those that are missing here have 403.
 STATUSES = {
     **dict.fromkeys((NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP, NOT_KNOWN), 400),
     **{404: 404, 1016: 404},  # no such page, no such ad
-    **{NOT_SAVED: 409, TOO_OFTEN: 429},
+    **{NOT_SAVED: 409, TOO_LITTLE: 409, TOO_OFTEN: 429},
     **{1000: 500, 1020: 500, 9999: 500},  # mistakes in the study or in psiTurk
 }
 # The reason that a script is given with each status; others get the name of the status.

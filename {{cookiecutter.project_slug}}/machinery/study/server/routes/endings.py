@@ -7,8 +7,9 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from sqlalchemy import Row
 
 from study import signing
-from study.recruiters import BadLink, Ids, read_ids, recruiter_of
-from study.server.errors import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, ParticipantError
+from study.recruiters import Ids, recruiter_of
+from study.server.errors import NOT_KNOWN, NOT_SAVED, ParticipantError
+from study.server.links import read_link, write_query
 from study.server.ownership import is_token, require_owned_id, require_owner
 from study.server.services import services
 from study.statuses import FINISHED
@@ -16,7 +17,7 @@ from study.statuses import FINISHED
 blueprint = Blueprint("endings", __name__)
 
 
-def show_ending(kind: str, ids: Ids, page: str = "ending.html") -> str:
+def show_ending(kind: str, ids: Ids, page: str = "ending.html", **variables: str) -> str:
     """Render the last page of a participant who has reached that ending.
 
     Its variable ``ending`` has the kind (completed, declined, screened-out or left-early), the
@@ -35,6 +36,7 @@ def show_ending(kind: str, ids: Ids, page: str = "ending.html") -> str:
         ids=ids,
         recruiter=recruiter_of(ids.mode),
         allow_repeats=services.options.allow_repeats,
+        **variables,
     )
 
 
@@ -78,12 +80,9 @@ def show_leave() -> str:
 @blueprint.get("/declined")
 def declined() -> str:
     """Show the ending of somebody who does not agree to take part, and store nothing about them."""
-    try:
-        ids = read_ids(request.args)
-    except BadLink:
-        raise ParticipantError(NO_IDS_IN_CONSENT) from None
+    ids = read_link()
     services.count_event("declined")
-    return show_ending("declined", ids)
+    return show_ending("declined", ids, query=write_query())
 
 
 @blueprint.get("/worker_complete")
