@@ -165,11 +165,14 @@ class Participant:
         return self.browser.post("/inexp", uniqueId=self.uniqueid)
 
     def complete(self) -> Answer:
-        return self.browser.get("/complete", uniqueId=self.uniqueid, mode=self.mode)
+        """Go to the end, as a page made for psiturk.js does."""
+        query = urllib.parse.urlencode({"uniqueId": self.uniqueid, "mode": self.mode})
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        return self.browser.send("GET", f"/complete?{query}", headers=headers)
 
     def submit(self) -> Answer:
         """Hand the assignment in to the recruiter."""
-        return self.browser.get("/worker_submitted", uniqueId=self.uniqueid)
+        return self.browser.post("/worker_submitted", uniqueId=self.uniqueid)
 
     def status(self) -> int:
         known = {"workerId": self.worker, "assignmentId": self.assignment}

@@ -8,15 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from participant import Participant
 from server import Server, cloud_server, free_port
+from sites import CODES
 
-CODES = {
-    "COMPLETION_CODE": "C0MPLETED",
-    "SCREENED_OUT_CODE": "SCR33NED",
-    "DECLINED_CODE": "D3CLINED",
-    "LEFT_EARLY_CODE": "L3FT",
-    "SONA_COMPLETION_URL": "https://uni.sona-systems.com/webstudy_credit.aspx"
-    "?experiment_id=7&credit_token=t0ken&survey_code=XXXX",
-}
 PROLIFIC_LINK = "/start?PROLIFIC_PID={0}&STUDY_ID=study1&SESSION_ID=session-{0}"
 PROLIFIC = "https://app.prolific.com/submissions/complete?cc="
 
@@ -142,8 +135,8 @@ def test_mturk_keeps_psiturks_way(serve):
     # MTurk's frame gets no cookie of ours, but the page in it holds a token.
     told = re.search(r'data-submitted-url="([^"]+)"', form)[1].replace("&amp;", "&")
     frame = Participant(visitor.address).browser
-    assert frame.get("/worker_submitted", uniqueId=visitor.uniqueid).status == 403
-    assert frame.get_page(told).json == {"status": "success"}
+    assert frame.post("/worker_submitted", uniqueId=visitor.uniqueid).status == 403
+    assert frame.request("POST", told).json == {"status": "success"}
     assert visitor.status() == 4
 
 
@@ -155,6 +148,7 @@ def test_leaving_has_an_ending_of_its_own(serve, reason, code):
     visitor = enter(serve("prolific").address, link)
     visitor.open("/exp")
     visitor.start()
+    visitor.save(visitor.record())
     uniqueid = visitor.uniqueid
     assert visitor.browser.get("/leave", uniqueId=uniqueid).error == 1013
     assert visitor.browser.post("/leave", uniqueId=uniqueid, reason="rich").status == 400

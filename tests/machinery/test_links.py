@@ -1,19 +1,14 @@
 """Whose word ids and mode are: the study's, which signs them, and of no visitor."""
 
 import re
-import sqlite3
 import subprocess
 import zlib
-from collections import Counter
-from contextlib import ExitStack, closing
 from urllib.parse import urlencode
 
 import pytest
 from participant import Participant
-from server import Server, free_port
+from sites import CODES
 from wire import ask
-
-from tests.machinery.test_entrance import CODES
 
 PAGES = ("/pub", "/ad", "/consent", "/exp", "/declined")
 FRAME = {"User_Agent": "Mozilla/5.0 Firefox/145.0"}
@@ -31,57 +26,6 @@ page = '''{{ mode }} {{ mode | urlencode }} {{ {"m": mode} | urlencode }} {{ mod
 shown = jinja2.Environment(autoescape=True).from_string(page).render(mode=mode).split()
 assert [word for word in shown if "debug.abcdefghijklmnop" not in word] == ["yes"], shown
 """
-
-
-class Study:
-    """A running study for one recruiter, with its table."""
-
-    def __init__(self, server: Server, database: str):
-        self.server, self.address, self.database = server, server.address, database
-
-    def sql(self, statement: str) -> list[tuple]:
-        with closing(sqlite3.connect(self.database)) as connection, connection:
-            return connection.execute(statement).fetchall()
-
-    @property
-    def rows(self) -> dict[str, str]:
-        """The modes of the participants, by their worker ids."""
-        return dict(self.sql("SELECT workerid, mode FROM assignments"))
-
-    @property
-    def events(self) -> Counter:
-        return Counter(dict(self.sql("SELECT kind, sum(count) FROM study_incidents GROUP BY 1")))
-
-
-@pytest.fixture(scope="module")
-def study(studies):
-    return studies(recruitment="prolific", num_conditions="2")
-
-
-@pytest.fixture(scope="module")
-def serve(study, tmp_path_factory):
-    """A function that gives the running study for a recruiter."""
-    running = {}
-    with ExitStack() as stack:
-
-        def serve(recruitment: str, **settings: str) -> Study:
-            key = (recruitment, *settings.items())
-            if key not in running:
-                database = str(tmp_path_factory.mktemp("data") / "participants.db")
-                port = free_port()
-                given = {
-                    "PSITURK_DATABASE_URL": f"sqlite:///{database}", "PSITURK_PORT": str(port),
-                    "PSITURK_THREADS": "1", "PSITURK_ERRORLOG": "-",
-                    "PSITURK_RECRUITMENT": recruitment, "PSITURK_SECRET_KEY": "k3y",
-                }  # fmt: skip
-                server = Server(
-                    study.path, study.python, "-m", "study.server",
-                    port=port, **given | CODES | settings,
-                )  # fmt: skip
-                running[key] = Study(stack.enter_context(server).wait(), database)
-            return running[key]
-
-        yield serve
 
 
 def finish(visitor: Participant):
@@ -294,7 +238,7 @@ def test_what_is_saved_in_another_mode_stays_as_it_is(serve):
     assert study.rows["turk-3"] == "sandbox"
 
 
-def test_participants_of_an_earlier_recruiter_can_still_finish(serve, study, tmp_path):
+def test_participants_of_an_earlier_recruiter_can_still_finish(serve):
     """The study signed their links, so they go on to count after it has changed recruiters."""
     visitor = Participant(serve("prolific").address, "early", "session-early", mode="prolific")
     assert visitor.open("/exp").status == 200
@@ -324,7 +268,8 @@ def test_ids_of_a_plain_link_are_the_studys(serve):
     assert "0" * 16 not in study.rows
 
 
-def test_templates_written_for_psiturk_pass_the_signed_mode_on(study):
+def test_templates_written_for_psiturk_pass_the_signed_mode_on(studies):
+    study = studies(recruitment="prolific", num_conditions="2")
     command = [study.python, "-c", COMPARE]
     done = subprocess.run(command, cwd=study.path, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr

@@ -352,7 +352,7 @@ def test_a_status_never_goes_back(server, calls):
     participant = begin(
         Participant(server.address, f"calls-{'-'.join(calls)}", "a", mode="prolific")
     )
-    save(participant, 1, {"data": []})
+    save(participant, 1, {"data": [1]})
     before = participant.status()
     for call in calls:
         if call == "quit":
@@ -375,7 +375,7 @@ def test_a_connection_that_the_database_cut_is_not_noticed(study, cluster):
         database = urlsplit(url).path[1:]
         cluster.run(f"ALTER DATABASE {database} SET timezone TO 'America/New_York'")
         steps = [
-            lambda: save(participant, 1, {"data": []}), participant.load, participant.start,
+            lambda: save(participant, 1, {"data": [1]}), participant.load, participant.start,
             lambda: participant.open("/pub"), participant.complete, participant.submit,
             lambda: Participant(server.address, "w2", mode="prolific").open("/exp"),
         ]  # fmt: skip

@@ -73,7 +73,7 @@ class Participant:
         return self.browser.get(f"{self.address}/sync/{self.id}").json()
 
     def send(self, path: str) -> requests.Response:
-        """Report a step of the experiment: /inexp or /quitter."""
+        """Report a step of the experiment: /inexp, /quitter or /complete."""
         return self.browser.post(self.address + path, data={"uniqueId": self.id})
 
     def save(self, record: dict) -> requests.Response:

@@ -186,7 +186,10 @@ def happened(context: CheckContext) -> Iterator[Finding]:
     if context.participants is None:
         return
     shell = "make HITs with psiTurk's shell, which writes the right one"
-    remedies = {"wrong-mode": f"so their data have it too: {shell}"}
+    remedies = {
+        "wrong-mode": f"so their data have it too: {shell}",
+        "too-little": "and got none: if they had done the whole task, lower minimum_trials",
+    }
     for kind, name in context.recruiter.codes.items():
         if kind != "completed" and not context.app.config.get(name):
             command = context.heroku(f"config:set {name}=…")

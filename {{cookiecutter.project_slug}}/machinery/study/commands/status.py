@@ -34,6 +34,7 @@ INCIDENTS = {
     "declined": "did not agree to take part",
     "screened-out": "were screened out",
     "left-early": "stopped by the button",
+    "too-little": "came to the end with less done than a completion code is for",
     "no-proof": "asked for a record that another browser owns",
 }
 

@@ -3,7 +3,10 @@
 import logging
 import re
 import traceback
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
 
 from flask import Flask, Response, current_app, json, render_template, request
 from psiturk.experiment_errors import ExperimentError
@@ -43,7 +46,11 @@ HARMLESS = {"mode", "path", "filename", "writer", "save", "reason"}
 
 
 class ParticipantError(Exception):
-    """Ends a request with the error page of psiTurk's number, its only argument."""
+    """Ends a request with the error page of psiTurk's number, and with variables for it."""
+
+    def __init__(self, number: int, **variables: Any) -> None:
+        super().__init__(number)
+        self.number, self.variables = number, variables
 
 
 def install(app: Flask) -> None:
@@ -60,8 +67,8 @@ def answer_error(error: Exception) -> Response:
     match error:
         case HasOtherAssignment():
             return answer_error(ParticipantError(TOOK_PART))
-        case ParticipantError(args=(number,)):
-            return answer(STATUSES.get(number, 403), number=number)
+        case ParticipantError(number=number, variables=variables):
+            return answer(STATUSES.get(number, 403), number=number, variables=variables)
         case HTTPException():
             return answer(error.code, response=error.get_response())
         case DBAPIError() | TimeoutError() if is_away(error):
@@ -80,10 +87,15 @@ def is_away(error: DBAPIError | TimeoutError) -> bool:
     return isinstance(error, OperationalError | InterfaceError) and not is_wrong
 
 
-def answer(code: int, number: int | None = None, response: Response | None = None) -> Response:
+def answer(
+    code: int,
+    number: int | None = None,
+    response: Response | None = None,
+    variables: Mapping[str, Any] = MappingProxyType({}),
+) -> Response:
     """The error page or JSON for a status, put into ``response`` to keep its headers.
 
-    ``number`` is psiTurk's for the page, if it has one.
+    ``number`` is psiTurk's for the page, if it has one; ``variables`` are others that it shows.
     """
     status, response = HTTPStatus(code), response or Response()
     response.status_code = status
@@ -94,15 +106,16 @@ def answer(code: int, number: int | None = None, response: Response | None = Non
         response.data = json.dumps({"status": status.phrase, "reason": reason})
         response.mimetype = "application/json"
     else:
-        response.data = _render_page(status, number or code)
+        response.data = _render_page(status, errornum=number or code, **variables)
         response.mimetype = "text/html"
     return response
 
 
 def wants_json() -> bool:
     """Whether a script sent the request, which could not read a page."""
+    is_form = "text/html" in request.headers.get("Accept", "")
     return (
-        request.method not in ("GET", "HEAD")
+        (request.method not in ("GET", "HEAD") and not is_form)
         or request.path.startswith(SCRIPT_ROUTES)
         or request.accept_mimetypes.best_match(["text/html", "application/json"])
         == "application/json"
@@ -139,9 +152,9 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def _render_page(status: HTTPStatus, number: int) -> str:
+def _render_page(status: HTTPStatus, **variables: Any) -> str:
     try:
-        return render_template("error.html", errornum=number)
+        return render_template("error.html", **variables)
     except Exception as error:  # a mistake in the page itself
         current_app.logger.error("templates/error.html cannot be shown", exc_info=error)
         return f"<!doctype html><title>{status.phrase}</title><h1>{status.phrase}</h1>"

@@ -113,10 +113,14 @@ def refuse() -> ParticipantError:
 
 def require_owned_id(args: Mapping[str, str]) -> str:
     """The request's uniqueId. Raises ParticipantError unless this browser owns that record."""
+    return find_owned(args).uniqueid
+
+
+def find_owned(args: Mapping[str, str]) -> Row:
+    """The row of the request's uniqueId. Raises ParticipantError like ``require_owner``."""
     if not (uniqueid := args.get("uniqueId", "")):
         raise ParticipantError(NOT_KNOWN)
-    require_owner(uniqueid)
-    return uniqueid
+    return require_owner(uniqueid)
 
 
 def make_token(purpose: str, text: str) -> str:

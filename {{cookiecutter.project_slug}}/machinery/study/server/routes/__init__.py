@@ -14,7 +14,7 @@ STEPS = {
     "task.begin": "began the task",
     "task.quit": "closed the window of the task",
     "endings.leave": "left before the end",
-    **dict.fromkeys(("endings.complete", "endings.worker_complete"), "reached the end"),
+    **dict.fromkeys(("endings.show_complete", "endings.worker_complete"), "reached the end"),
 }
 
 
