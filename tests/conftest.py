@@ -15,8 +15,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.programs import get_missing
 
-# Heroku's double and PostgreSQL; a study that is live, one that is new, one with local data.
-pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab", "old_lab"]
+# Heroku's double and PostgreSQL; studies: live, new, with local data, old, for each recruiter.
+pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab", "old_lab", "sites"]
 # Settings of a developer's machine that must not reach a study under test.
 PRIVATE = (
     *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),

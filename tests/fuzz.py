@@ -102,7 +102,7 @@ class Attacker:
         text = quote(self.text(), safe="/%")
         route = route.format(uid=quote(uid), text=text)
         own = {"workerId": self.own.worker, "assignmentId": "a", "uniqueId": self.own.uniqueid,
-               "hitId": "h", "mode": "prolific", "writer": "1", "save": "1"}  # fmt: skip
+               "writer": "1", "save": "1"} | self.own.ids  # fmt: skip
         query = "&".join(
             f"{name}={quote(own.get(name, '') if self.chance.random() < 0.4 else self.text())}"
             for name in self.chance.choices(NAMES, k=self.chance.randrange(7))

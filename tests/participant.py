@@ -1,5 +1,6 @@
 """A participant who takes part in a study as a browser would, without a browser."""
 
+import html
 import http.cookiejar
 import json
 import re
@@ -9,6 +10,13 @@ import urllib.request
 from dataclasses import dataclass, field
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+UNSIGNED = ("live", "sandbox")  # modes in the links of MTurk's HITs
+ENTRIES = {
+    "prolific": "/start?PROLIFIC_PID={worker}&STUDY_ID={hit}&SESSION_ID={assignment}",
+    "sona": "/start?survey_code={worker}",
+    "link": "/start?label={hit}",
+    "preview": "/start?PROLIFIC_PID=%7B%7B%25PROLIFIC_PID%25%7D%7D",
+}
 
 
 @dataclass
@@ -18,6 +26,7 @@ class Answer:
     status: int
     text: str
     url: str = ""
+    location: str = ""  # to which it leads, if that was not followed
 
     @property
     def json(self):
@@ -39,6 +48,7 @@ class Browser:
         self.cookies = http.cookiejar.CookieJar()
         keep = urllib.request.HTTPCookieProcessor(self.cookies)
         self._opener = urllib.request.build_opener(keep)
+        self._cautious = urllib.request.build_opener(keep, _Stay)
 
     def request(self, method: str, path: str, *, query=None, form=None, data=None) -> Answer:
         """Send a request; ``form`` as a form's fields, ``data`` as JSON."""
@@ -51,19 +61,24 @@ class Browser:
         return self.send(method, path)
 
     def send(
-        self, method: str, path: str, body: bytes | None = None, headers: dict | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict | None = None,
+        follow: bool = True,
     ) -> Answer:
         """Send a request as it is."""
         headers = {"User-Agent": BROWSER, "Accept-Language": "en"} | (headers or {})
         request = urllib.request.Request(self.address + path, body, headers, method=method)
         try:
-            response = self._opener.open(request, timeout=30)
+            response = (self._opener if follow else self._cautious).open(request, timeout=30)
         except urllib.error.HTTPError as error:
             response = error
         with response:
             text = response.read().decode()
         self.seen.append(f"{response.headers}{text}")
-        return Answer(response.status, text, response.url)
+        return Answer(response.status, text, response.url, response.headers.get("Location", ""))
 
     def get(self, path: str, **query: str) -> Answer:
         return self.request("GET", path, query=query)
@@ -76,9 +91,20 @@ class Browser:
         return self.request("POST", path, form=form)
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect as the answer."""
+
+    def redirect_request(self, *_) -> None:
+        return None
+
+
 @dataclass
 class Participant:
-    """One person with psiTurk's three ids, and the steps of a participation."""
+    """One person with psiTurk's three ids, and the steps of a participation.
+
+    They come by the link of their mode's recruiter. Of a debug run, the study's front page says
+    the ids, and a plain link gives new ones.
+    """
 
     address: str
     worker: str = "worker1"
@@ -87,9 +113,27 @@ class Participant:
     mode: str = "live"
     browser: Browser = field(init=False)
     record_saved: dict = field(init=False)
+    _entered: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.browser = Browser(self.address)
+
+    def enter(self, entry: str = "") -> "Participant":
+        """Take the ids to which a recruiter's link leads, signed by the study."""
+        if not entry and self.mode == "debug":
+            page = html.unescape(self.browser.get("/").text)
+            link = re.search(r'id="try" href="([^"]+)"', page)[1]
+        else:
+            ids = {"worker": self.worker, "assignment": self.assignment, "hit": self.hit}
+            entry = entry or ENTRIES[self.mode].format_map(ids)
+            answer = self.browser.send("GET", entry, follow=False)
+            assert answer.status == 303, answer.text
+            link = answer.location
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(link).query))
+        self.worker, self.assignment = query["workerId"], query["assignmentId"]
+        self.hit, self.mode = query["hitId"], query["mode"].partition(".")[0]
+        self._entered = query
+        return self
 
     @property
     def uniqueid(self) -> str:
@@ -97,8 +141,13 @@ class Participant:
 
     @property
     def ids(self) -> dict[str, str]:
+        """The ids in the links of the study's pages."""
         ids = {"hitId": self.hit, "assignmentId": self.assignment, "workerId": self.worker}
-        return ids | {"mode": self.mode}
+        if self.mode in UNSIGNED:
+            return ids | {"mode": self.mode}
+        if ids.items() - self._entered.items() or not self._entered["mode"].startswith(self.mode):
+            self.enter()
+        return self._entered
 
     def open(self, page: str) -> Answer:
         """A page of the study, with the ids in its address."""
@@ -116,11 +165,14 @@ class Participant:
         return self.browser.post("/inexp", uniqueId=self.uniqueid)
 
     def complete(self) -> Answer:
-        return self.browser.get("/complete", uniqueId=self.uniqueid, mode=self.mode)
+        """Go to the end, as a page made for psiturk.js does."""
+        query = urllib.parse.urlencode({"uniqueId": self.uniqueid, "mode": self.mode})
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        return self.browser.send("GET", f"/complete?{query}", headers=headers)
 
     def submit(self) -> Answer:
         """Hand the assignment in to the recruiter."""
-        return self.browser.get("/worker_submitted", uniqueId=self.uniqueid)
+        return self.browser.post("/worker_submitted", uniqueId=self.uniqueid)
 
     def status(self) -> int:
         known = {"workerId": self.worker, "assignmentId": self.assignment}

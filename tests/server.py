@@ -36,7 +36,7 @@ class Server:
 
     def __init__(self, folder: Path, *command: str | Path, port: int, **settings: str) -> None:
         self.folder, self.command, self.port = folder, command, port
-        self.settings = settings
+        self.settings = {"PSITURK_MINIMUM_TRIALS": "0"} | settings  # most tests do little
         self.address = f"http://127.0.0.1:{port}"
         self._output = ""
 

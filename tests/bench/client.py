@@ -20,6 +20,7 @@ SECONDS_IDLE = 1.0
 ROUTER = (
     "Host: study.example\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"
     "X-Forwarded-Port: 443\r\nVia: 1.1 heroku-router\r\nAccept-Language: en\r\n"
+    "Sec-Fetch-Site: same-origin\r\n"
 )
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)

@@ -10,6 +10,7 @@ more (TCP, TLS) in the field, once, before the invitation.
 import statistics
 import tempfile
 from pathlib import Path
+from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -18,6 +19,7 @@ from tests.bench.installation import generated_study
 from tests.bench.servers import serving
 from tests.first_visit import SLOW_4G, Line, Step, visit
 from tests.heroku.postgres import Cluster
+from tests.participant import Participant
 
 REPEATS = 5
 # Seconds on the consent page: nobody agrees at once, but somebody may.
@@ -32,7 +34,8 @@ def main() -> None:
         )
         try:
             study, _ = generated_study(Path(folder))
-            with serving(study, cluster.create_database(), 1) as server:
+            recruitment = {"PSITURK_RECRUITMENT": "prolific"}  # MTurk's pages open a new window
+            with serving(study, cluster.create_database(), 1, **recruitment) as server:
                 server.wait()
                 for reading in READING:
                     for line in (None, SLOW_4G):
@@ -45,9 +48,8 @@ def main() -> None:
 def repeat(browser: Browser, address: str, line: Line | None, reading: float) -> list[list[Step]]:
     """Several visits by different people, each with a browser of their own."""
     visits = []
-    for number in range(REPEATS):
-        person = f"{line.name[:4] if line else 'fast'}{reading}x{number}".replace(" ", "")
-        ids = f"hitId=debugH&assignmentId=debugA&workerId=debug{person}&mode=debug"
+    for _ in range(REPEATS):
+        ids = urlencode(Participant(address, mode="debug").ids)
         context = browser.new_context()
         visits.append(visit(context.new_page(), f"{address}/pub?{ids}", line, reading))
         context.close()

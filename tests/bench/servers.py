@@ -21,7 +21,8 @@ def serving(
     settings |= {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
     # Heroku's buildpack sets the one, psiTurk reads the other.
     settings |= {"WEB_CONCURRENCY": str(workers), "PSITURK_THREADS": str(workers)}
-    settings |= {"PSITURK_SECRET_KEY": "a secret"}
+    # Visitors come with psiTurk's own links, to its recipe and to ours.
+    settings = {"PSITURK_SECRET_KEY": "a secret", "PSITURK_RECRUITMENT": "mturk"} | settings
     settings = clean_environment(**settings)
     pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
     return Server(installation.folder, *pinned, *installation.command, port=port, **settings)

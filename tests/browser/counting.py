@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from arrival import open_experiment
 from playwright.sync_api import Page
 
 # A trial counts as shown when the browser has kept it, and before the next one is shown.
@@ -60,11 +61,11 @@ class Count:
         return sorted(trial for trial, times in Counter(self.stored).items() if times > 1)
 
 
-def open_task(page: Page, address: str, worker: str, mode: str = "lab") -> str:
+def open_task(page: Page, address: str, worker: str, mode: str = "prolific") -> str:
     """Open the experiment as this worker and wait for the task; gives the unique id."""
-    page.goto(f"{address}/exp?hitId=H&assignmentId=A&workerId={worker}&mode={mode}")
+    unique_id = open_experiment(page, address, worker, mode)
     page.get_by_role("heading", name="Counting").wait_for()
-    return f"{worker}:A"
+    return unique_id
 
 
 def until(page: Page, condition: Callable[[], object], seconds: float = 30) -> None:

@@ -7,10 +7,9 @@ import shutil
 import sqlite3
 
 import pytest
+from arrival import find_link
 from old_lab import AD, EXP, TASK, make_adopter, write_old_study
 from server import Server, free_port, wait_for
-
-IDS = "hitId=debugH&assignmentId=debugA&workerId=debugW&mode=debug"
 
 
 @contextlib.contextmanager
@@ -50,7 +49,7 @@ def old_study(studies, tmp_path_factory):
 
 def test_a_psiturk_2_experiment_stores_every_trial_that_is_shown(old_study, page):
     address, database = old_study
-    page.goto(f"{address}/ad?{IDS}")
+    page.goto(find_link(page, address, "/ad", "", "debug"))
     page.click("#direct")
     page.click("#agree")
     page.wait_for_url("**/exp?*")
@@ -82,9 +81,9 @@ def test_a_psiturk_2_experiment_stores_every_trial_that_is_shown(old_study, page
 
 def test_what_was_recorded_survives_a_window_that_is_closed_in_the_task(old_study, new_page):
     address, _ = old_study
-    ids = IDS.replace("debugW", "debugClosed")
     page = new_page()
-    page.goto(f"{address}/exp?{ids}")
+    link = find_link(page, address, "/exp", "", "debug")
+    page.goto(link)
     for _ in range(2):
         page.click(".continue")
     for number in range(1, 8):
@@ -92,7 +91,7 @@ def test_what_was_recorded_survives_a_window_that_is_closed_in_the_task(old_stud
         page.click("#hit")
     page.get_by_text("word 8", exact=True).wait_for()
     page.goto("about:blank")
-    page.goto(f"{address}/exp?{ids}")
+    page.goto(link)
     page.wait_for_function("window.PsiTurk && PsiTurk().getTrialData().length >= 10")
     words = page.evaluate("PsiTurk().getTrialData().map((row) => row.trialdata.word)")
     assert [word for word in words if word] == list(range(1, 8))
@@ -113,7 +112,7 @@ def test_pages_may_be_plain_scripts_that_record_before_anything_is_loaded(studie
     old = write_old_study(tmp_path / "old", **{"templates/exp.html": exp, "custom.py": None})
     adopter.adopt(old)
     with running(adopter, tmp_path) as (address, database):
-        page.goto(f"{address}/exp?{IDS}")
+        page.goto(find_link(page, address, "/exp", "", "debug"))
         page.wait_for_url("**/complete?*")
         record = read_record(database)
     assert [trial["trialdata"]["n"] for trial in record["data"]] == list(range(30))
@@ -143,9 +142,9 @@ def test_a_task_may_begin_in_a_load_event_and_other_pages_may_load_the_script(
     adopter = make_adopter(studies(project_slug="adopter", recruitment="mturk"), tmp_path / "study")
     adopter.adopt(write_old_study(tmp_path / "old", **changes))
     with running(adopter, tmp_path) as (address, database):
-        page.goto(f"{address}/ad?{IDS}")
+        page.goto(find_link(page, address, "/ad", "", "debug"))
         page.wait_for_function("document.title == 'ready'")
-        page.goto(f"{address}/exp?{IDS}")
+        page.goto(find_link(page, address, "/exp", "", "debug"))
         page.wait_for_url("**/complete?*")
         record = read_record(database)
     assert [trial["trialdata"]["n"] for trial in record["data"]] == list(range(5))
@@ -159,7 +158,7 @@ def test_psiturks_own_example_runs_to_its_end(studies, tmp_path, page):
     shutil.copytree(packages / "psiturk" / "example", tmp_path / "example")
     adopter.adopt(tmp_path / "example")
     with running(adopter, tmp_path) as (address, database):
-        page.goto(f"{address}/exp?{IDS}")
+        page.goto(find_link(page, address, "/exp", "", "debug"))
         for _ in range(4):
             page.click(".continue")
         for _ in range(9):

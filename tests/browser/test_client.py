@@ -8,6 +8,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
+from arrival import find_link, open_experiment
 from counting import TASK, Count, open_task, until
 from inspection import inspect, take_picture
 from playwright.sync_api import Error, expect
@@ -105,10 +106,9 @@ def counting(files) -> Count:
     return Count()
 
 
-def enter(preview, page, worker: str, mode: str = "lab") -> str:
+def enter(preview, page, worker: str) -> str:
     """Open the experiment as this worker; gives the unique id."""
-    page.goto(f"{preview.address}/exp?hitId=H&assignmentId=A&workerId={worker}&mode={mode}")
-    return f"{worker}:A"
+    return open_experiment(page, preview.address, worker)
 
 
 def stored(preview, unique_id: str) -> tuple[int, dict]:
@@ -208,10 +208,10 @@ def test_an_old_task_gives_the_same_data_with_either_client(preview, files, page
 @pytest.mark.parametrize(
     ("html", "mode", "asks"),
     [
-        (None, "lab", True),
+        (None, "prolific", True),
         (None, "debug", False),
         (None, "preview", False),
-        (OLD_PAGE_WITH_MODULE, "lab", True),
+        (OLD_PAGE_WITH_MODULE, "prolific", True),
         (OLD_PAGE_WITH_MODULE, "debug", False),
     ],
 )
@@ -732,6 +732,31 @@ def test_a_last_save_that_a_database_forgot_is_sent_at_the_next_visit(preview, c
     expect(page.get_by_role("heading", name="You have already started")).to_be_visible()
     until(page, lambda: all_arrived(preview, unique_id, counting))
     until(page, lambda: kept_entries(page) == [])
+
+
+@pytest.mark.parametrize("mode", ["prolific", "debug"])
+def test_another_browser_takes_the_record_over_before_the_first_save_only(
+    preview, counting, page, new_page, mode
+):
+    ids = find_link(page, preview.address, "/exp", f"two-browsers-{mode}", mode)
+    page.route(SYNC, lambda r: r.abort() if is_save(r.request) else r.fallback())
+    page.goto(ids)
+    page.get_by_role("heading", name="Counting").wait_for()
+    run_trials(page, 1)
+    other = new_page()
+    counting.watch(other)
+    other.goto(ids)
+    other.get_by_role("heading", name="Counting").wait_for()
+    run_trials(other, 2)
+    other.evaluate("psiTurk.saveData()")
+    page.unroute(SYNC)
+    page.evaluate("psiTurk.saveData().catch(() => {})")
+    line = page.get_by_role("status").filter(has_text="does not take your answers")
+    expect(line).to_be_visible()
+    assert page.goto(ids).status == 403
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("This page belongs to another browser")
+    assert all_arrived(preview, other.evaluate("uniqueId"), counting)
 
 
 @pytest.mark.parametrize("missing", ["indexedDB", "locks"])

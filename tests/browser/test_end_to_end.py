@@ -46,7 +46,7 @@ def test_a_study_from_its_first_question_to_its_end(
         run("uv", "run", "study", "up", "--yes")
     with step("study deploy"):
         printed = run("uv", "run", "study", "deploy")
-    debug_link = re.search(r"https://\S+mode=debug", printed)[0]
+    debug_link = re.search(r"https://\S+mode=debug\S+", printed)[0]
     recruiters_link = re.search(r"https://\S+(/start\?\S+)", printed)[1]
     assert debug_link.startswith(app.web_url)
 
@@ -66,10 +66,8 @@ def test_a_study_from_its_first_question_to_its_end(
     with step("a participant from Prolific"):
         for name in ("https_proxy", "SSL_CERT_FILE"):
             monkeypatch.setenv(name, machine.environment[name])
-        sent = Participant(app.web_url.rstrip("/"))
         filled = re.sub(r"[{]{2}%(\w+)%[}]{2}", r"\1", recruiters_link)
-        ids = parse_qs(urlsplit(sent.browser.get_page(filled).url).query)
-        sent.hit, sent.assignment, sent.worker, sent.mode = (value[0] for value in ids.values())
+        sent = Participant(app.web_url.rstrip("/")).enter(filled)
         sent.take_part()
 
     with step("study status"):

@@ -12,6 +12,7 @@ import sqlite3
 from types import SimpleNamespace
 
 import pytest
+from arrival import find_link, open_experiment
 from inspection import inspect
 from person import Person
 
@@ -193,7 +194,7 @@ def test_the_browser_reports_no_error(participation):
 def test_without_jspsych_people_are_told_that_the_study_cannot_go_on(resumable, page):
     page.context.route("https://unpkg.com/**", lambda route: route.abort())
     address = resumable("jspsych").address
-    page.goto(f"{address}/exp?hitId=H&assignmentId=A&workerId=without-jspsych&mode=lab")
+    open_experiment(page, address, "without-jspsych")
     page.get_by_role("heading", name="Sorry, something went wrong").wait_for()
 
 
@@ -242,7 +243,7 @@ def test_who_comes_back_in_the_break_can_stop_there(resumable, page, experiment)
 
 def reach_the_break(preview, page, worker: str) -> str:
     """Bring somebody to the break who has done practice and one block; gives the unique id."""
-    task = f"{preview.address}/exp?hitId=H&assignmentId=A&workerId={worker}&mode=lab"
+    task = find_link(page, preview.address, "/exp", worker)
     # Without running its scripts, which would record that somebody reads the instructions.
     number = int(re.search(r'data-condition="(\d)"', page.request.get(task).text())[1])
     condition = ["75% congruent", "25% congruent"][number]

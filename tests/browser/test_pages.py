@@ -1,11 +1,12 @@
 """The pages around the experiment, and what a participant reads when something is wrong."""
 
+from urllib.parse import urlencode
+
 import html5lib
 import pytest
+from arrival import find_ids, find_link
 from inspection import inspect
 from playwright.sync_api import expect
-
-WHO = "hitId=H&assignmentId=A&workerId="
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +25,16 @@ def test_the_front_page_leads_the_researcher_into_the_study(preview, page):
 @pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
 def test_the_pages_are_valid_html(previews, page, experiment):
     preview = previews(experiment=experiment, num_conditions="2")
-    for path in ("/", f"/pub?{WHO}x&mode=lab", f"/consent?{WHO}x&mode=lab", f"/exp?{WHO}x&mode=lab",
-                 "/complete?uniqueId=x:A&mode=lab", "/complete?uniqueId=x:A&mode=live", "/pub?"):
+    who = urlencode(find_ids(page, preview.address, "x"))
+    for path in ("/", f"/pub?{who}", f"/consent?{who}", f"/exp?{who}", "/complete?uniqueId=x:A",
+                 "/complete?uniqueId=y:A", "/pub?"):  # fmt: skip
         text = page.request.get(preview.address + path).text()
         # psiTurk puts "&mode=" into our links. That is valid, but html5lib knows older rules.
         html5lib.HTMLParser(strict=True).parse(text.replace("&mode=", "&amp;mode="))
 
 
 def test_someone_who_does_not_agree_is_let_go_and_nothing_is_stored(preview, page):
-    page.goto(f"{preview.address}/consent?{WHO}declines&mode=lab")
+    page.goto(find_link(page, preview.address, "/consent", "declines"))
     page.get_by_role("link", name="I do not agree").click()
     expect(page.get_by_role("heading", name="That is all right")).to_be_visible()
     inspect(page, "declined")
@@ -42,7 +44,8 @@ def test_someone_who_does_not_agree_is_let_go_and_nothing_is_stored(preview, pag
     assert answer.json() == {"status": 0}
 
 
-def test_before_a_hit_is_accepted_there_is_no_way_in(preview, page):
+def test_before_a_hit_is_accepted_there_is_no_way_in(previews, page):
+    preview = previews(recruitment="mturk", heroku_app="later")
     page.goto(
         f"{preview.address}/pub?hitId=H&assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE&mode=sandbox"
     )
@@ -51,7 +54,8 @@ def test_before_a_hit_is_accepted_there_is_no_way_in(preview, page):
     inspect(page, "hit-preview")
 
 
-def test_a_hit_ends_with_the_form_that_mturk_wants(preview, page):
+def test_a_hit_ends_with_the_form_that_mturk_wants(previews, page):
+    preview = previews(recruitment="mturk", heroku_app="later")
     ids = f"{preview.address}/exp?hitId=H&assignmentId=S1&workerId=turk&mode=sandbox"
     page.request.get(ids)
     page.request.put(f"{preview.address}/sync/turk:S1", data={"data": []})
@@ -68,15 +72,21 @@ def test_a_hit_ends_with_the_form_that_mturk_wants(preview, page):
     [
         ("wrong-link", "/pub", "This link does not work"),
         ("hostile-link", "/pub?errornum=1&study=x&contact_address=y", "This link does not work"),
-        ("started", f"/exp?{WHO}started&mode=lab", "You have already started this study"),
-        ("took-part", "/exp?hitId=H&assignmentId=B&workerId=started&mode=lab",
-         "You have already taken part"),
+        ("changed-link", "/exp?{changed}", "Please open the study by its own link"),
+        ("started", "/exp?{started}", "You have already started this study"),
+        ("took-part", "/exp?{again}", "You have already taken part"),
     ],
 )
 def test_an_error_page_says_what_to_do_and_whom_to_ask(preview, page, name, path, heading):
-    page.request.get(f"{preview.address}/exp?{WHO}started&mode=lab")
+    ids = find_ids(page, preview.address, "started")
+    links = {
+        "started": urlencode(ids),
+        "changed": urlencode(ids | {"mode": "prolific"}),
+        "again": urlencode(find_ids(page, preview.address, "started", assignment="B")),
+    }
+    page.request.get(f"{preview.address}/exp?{links['started']}")
     page.request.post(f"{preview.address}/inexp", form={"uniqueId": "started:A"})
-    page.goto(preview.address + path)
+    page.goto(preview.address + path.format_map(links))
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     contact = page.get_by_role("link", name="Write to us")
     assert contact.get_attribute("href").startswith("mailto:you@example.edu?subject=")
@@ -86,7 +96,7 @@ def test_an_error_page_says_what_to_do_and_whom_to_ask(preview, page, name, path
 def test_a_phone_is_told_to_come_back_on_a_computer(preview, new_page):
     phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Mobile Safari"
     page = new_page(user_agent=phone)
-    page.goto(f"{preview.address}/pub?{WHO}phone&mode=lab")
+    page.goto(find_link(page, preview.address, "/pub", "phone"))
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "This study needs another device or browser"
     )
@@ -102,11 +112,11 @@ def test_awkward_answers_show_as_they_were_typed(previews, page):
     }
     preview = previews(**answers)
     for path in ("/pub", "/consent"):
-        page.goto(f"{preview.address}{path}?{WHO}awkward&mode=lab")
+        page.goto(find_link(page, preview.address, path, "awkward"))
         assert answers["study_title"] in page.inner_text("body")
         assert answers["institution"] in page.inner_text("body")
         assert page.locator("a[href^='mailto:']").first.inner_text() == answers["contact_email"]
-    page.goto(f"{preview.address}/pub?{WHO}awkward&mode=lab")
+    page.goto(find_link(page, preview.address, "/pub", "awkward"))
     assert answers["study_description"] in page.inner_text("body")
     inspect(page, "awkward")
     page.goto(f"{preview.address}/pub?")

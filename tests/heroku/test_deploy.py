@@ -8,7 +8,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from types import SimpleNamespace
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from participant import Participant
@@ -141,7 +140,8 @@ def test_a_deploy_brings_the_study_online_and_prints_the_links(scene):
     assert asked["formation"]["web"] == {"quantity": web.quantity, "size": web.size.lower()}
     assert re.search(r"note left to fill in: .*consent.html: principal investigator", done.out)
     address = re.escape(scene.app.web_url)
-    assert re.search(rf"{address}pub\?hitId=debug\w+&assignmentId=debug\w+&.*mode=debug", done.out)
+    link = rf"{address}pub\?hitId=debug\w+&assignmentId=debug\w+&workerId=debug\w+&mode=debug\.\w+"
+    assert re.search(rf"(?m)^  {link}$", done.out)
     assert (
         f"{scene.app.web_url}start?PROLIFIC_PID={{{{%PROLIFIC_PID%}}}}&STUDY_ID={{{{%STUDY_ID%}}}}"
         "&SESSION_ID={{%SESSION_ID%}}\n"
@@ -159,11 +159,9 @@ def test_somebody_takes_part_through_the_recruiters_link(scene, monkeypatch):
     link = re.search(r"https:\S+/(start\?\S+)", links(scene, "prolific"))[1]
     # Prolific puts its ids into the places that the link marks.
     link = re.sub(r"[{]{2}%(\w+)%[}]{2}", r"the-\1", link)
-    person = Participant(scene.app.web_url.rstrip("/"))
-    invitation = person.browser.get_page(f"/{link}")
-    ids = {name: value[0] for name, value in parse_qs(urlsplit(invitation.url).query).items()}
-    assert list(ids.values()) == ["the-STUDY_ID", "the-SESSION_ID", "the-PROLIFIC_PID", "prolific"]
-    person.hit, person.assignment, person.worker, person.mode = ids.values()
+    person = Participant(scene.app.web_url.rstrip("/")).enter(f"/{link}")
+    assert (person.hit, person.assignment) == ("the-STUDY_ID", "the-SESSION_ID")
+    assert (person.worker, person.mode) == ("the-PROLIFIC_PID", "prolific")
     person.take_part()
     assert person.status() == 4
     assert f"cc={scene.app.config['COMPLETION_CODE']}" in person.complete().text
@@ -183,7 +181,7 @@ def test_other_recruiters_get_what_they_need(scene, recruitment, told):
 
 def links(scene, recruitment: str, address: str = "") -> str:
     """What `study deploy` prints at its end for a recruiter."""
-    about = (address or scene.app.web_url.rstrip("/"), recruitment, APP)
+    about = (address or scene.app.web_url.rstrip("/"), recruitment, APP, "k3y")
     code = f"from study.recruiters import describe_links; print(describe_links(*{about}))"
     return scene.run(".venv/bin/python", "-c", code).out
 

@@ -113,7 +113,7 @@ def test_browsers_are_told_to_stay_with_https_on_the_cloud(cloud, local):
 
 
 def test_at_home_nothing_is_redirected(local):
-    assert ask(local, f"/pub?{WHO}", X_Forwarded_Proto="http").status == 200
+    assert ask(local, "/", X_Forwarded_Proto="http").status == 200
 
 
 def test_the_visitors_address_is_the_one_the_router_saw_and_the_host_the_one_asked_for(cloud):
@@ -265,6 +265,21 @@ def test_nonsense_on_the_wire_is_logged_without_what_was_sent(cloud):
         wire.sendall(b"NONSENSE WORKERXYZ\r\n\r\n")
         assert b"400" in wire.recv(1000)
     wait_for(lambda: "Invalid" in cloud.output)
+
+
+def test_by_https_no_other_host_of_the_domain_can_set_our_cookies(cloud, local):
+    """Browsers take a cookie with this prefix from its own host alone, and only by https."""
+    by_https = ask(cloud, f"/pub?{WHO}", X_Forwarded_Proto="https").headers["Set-Cookie"]
+    assert by_https.startswith("__Host-browser=")
+    assert "; Secure" in by_https and "; Path=/" in by_https and "Domain" not in by_https
+    own, given = by_https.partition(";")[0], {"X_Forwarded_Proto": "https"}
+    ids = WHO.replace("WORKERXYZ", "HOSTED")
+    assert ask(cloud, f"/exp?{ids}", Cookie=own, **given).status == 200
+    assert ask(cloud, "/sync/HOSTED:ASSIGNXYZ", Cookie=own, **given).status == 200
+    tossed = own.removeprefix("__Host-")
+    assert ask(cloud, "/sync/HOSTED:ASSIGNXYZ", Cookie=tossed, **given).status == 403
+    entry = "/start?PROLIFIC_PID=a&STUDY_ID=b&SESSION_ID=c"
+    assert ask(local, entry).headers["Set-Cookie"].startswith("browser=")
 
 
 def test_while_the_database_is_away_browsers_are_asked_to_come_again(cloud, cluster, url):

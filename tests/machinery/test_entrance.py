@@ -1,22 +1,15 @@
 """The way in and the way out: a recruiter's link, psiTurk's ids, the ending and its codes."""
 
 import re
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from participant import Participant
 from server import Server, cloud_server, free_port
+from sites import CODES
 
-CODES = {
-    "COMPLETION_CODE": "C0MPLETED",
-    "SCREENED_OUT_CODE": "SCR33NED",
-    "DECLINED_CODE": "D3CLINED",
-    "LEFT_EARLY_CODE": "L3FT",
-    "SONA_COMPLETION_URL": "https://uni.sona-systems.com/webstudy_credit.aspx"
-    "?experiment_id=7&credit_token=t0ken&survey_code=XXXX",
-}
 PROLIFIC_LINK = "/start?PROLIFIC_PID={0}&STUDY_ID=study1&SESSION_ID=session-{0}"
 PROLIFIC = "https://app.prolific.com/submissions/complete?cc="
 
@@ -43,17 +36,7 @@ def serve(studies, cluster):
 
 def enter(address: str, link: str) -> Participant:
     """Somebody who has followed a recruiter's link, with the ids they got from it."""
-    visitor = Participant(address)
-    return follow(visitor, link)
-
-
-def follow(visitor: Participant, link: str) -> Participant:
-    answer = visitor.browser.get_page(link)
-    assert answer.status == 200, answer.text
-    ids = dict(parse_qsl(urlsplit(answer.url).query))
-    visitor.worker, visitor.assignment = ids["workerId"], ids["assignmentId"]
-    visitor.hit, visitor.mode = ids["hitId"], ids["mode"]
-    return visitor
+    return Participant(address).enter(link)
 
 
 def finish(visitor: Participant):
@@ -92,7 +75,7 @@ def test_no_page_and_no_answer_holds_a_code_before_the_end(serve):
     seen = []
     visitor = Participant(serve("prolific").address)
     visitor.browser.seen = seen
-    follow(visitor, PROLIFIC_LINK.format("curious"))
+    visitor.enter(PROLIFIC_LINK.format("curious"))
     visitor.open("/consent")
     visitor.open("/exp")
     assert visitor.complete().error == 1017  # nothing is saved yet
@@ -118,7 +101,7 @@ def test_a_link_names_nobody_so_the_browser_remembers(serve):
     server = serve("link")
     visitor = enter(server.address, "/start?label=class-7b")
     first = visitor.uniqueid
-    follow(visitor, "/start?label=class-7b")
+    visitor.enter("/start?label=class-7b")
     assert visitor.uniqueid == first
     assert (visitor.hit, visitor.mode) == ("class-7b", "link")
     other = enter(server.address, "/start")
@@ -135,7 +118,7 @@ def test_a_link_can_be_used_again_where_repeats_are_allowed(serve):
     visitor = enter(server.address, "/start")
     first = visitor.assignment
     assert 'href="/start"' in finish(visitor).text
-    follow(visitor, "/start")
+    visitor.enter("/start")
     assert visitor.assignment != first
     assert finish(visitor).status == 200
 
@@ -152,8 +135,8 @@ def test_mturk_keeps_psiturks_way(serve):
     # MTurk's frame gets no cookie of ours, but the page in it holds a token.
     told = re.search(r'data-submitted-url="([^"]+)"', form)[1].replace("&amp;", "&")
     frame = Participant(visitor.address).browser
-    assert frame.get("/worker_submitted", uniqueId=visitor.uniqueid).status == 403
-    assert frame.get_page(told).json == {"status": "success"}
+    assert frame.post("/worker_submitted", uniqueId=visitor.uniqueid).status == 403
+    assert frame.request("POST", told).json == {"status": "success"}
     assert visitor.status() == 4
 
 
@@ -165,6 +148,7 @@ def test_leaving_has_an_ending_of_its_own(serve, reason, code):
     visitor = enter(serve("prolific").address, link)
     visitor.open("/exp")
     visitor.start()
+    visitor.save(visitor.record())
     uniqueid = visitor.uniqueid
     assert visitor.browser.get("/leave", uniqueId=uniqueid).error == 1013
     assert visitor.browser.post("/leave", uniqueId=uniqueid, reason="rich").status == 400

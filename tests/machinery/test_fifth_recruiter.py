@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from types import SimpleNamespace
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from lab import write_rule
@@ -59,13 +59,7 @@ def server(study):
 
 def enter(server, link: str) -> Participant:
     """A visitor who has followed the link, with psiTurk's ids from it."""
-    visitor = Participant(server.address)
-    answer = visitor.browser.get_page(link)
-    assert answer.status == 200, answer.text
-    ids = dict(parse_qsl(urlsplit(answer.url).query))
-    visitor.worker, visitor.assignment = ids["workerId"], ids["assignmentId"]
-    visitor.hit, visitor.mode = ids["hitId"], ids["mode"]
-    return visitor
+    return Participant(server.address).enter(link)
 
 
 def finish(visitor: Participant):
@@ -94,7 +88,7 @@ def test_study_up_makes_its_code_once_and_says_what_to_do_with_it(study):
 
 
 def test_deploy_prints_its_link(study):
-    about = ("https://a.example", "panel", "my-study")
+    about = ("https://a.example", "panel", "my-study", "k3y")
     code = "import sys; sys.path.insert(0, 'machinery'); from study.recruiters import *; "
     code += f"print(describe_links(*{about}))"
     command = [study.live.python, "-c", code]

@@ -242,14 +242,17 @@ def test_nobody_but_its_own_browser_reads_or_changes_a_record(participant, serve
     assert save(participant, 1, record).status == 200
     stranger = Participant(server.address, "stranger", participant.worker, mode="prolific")
     begin(stranger)
-    own = {cookie.name: cookie.value for cookie in stranger.browser.cookies}
     [(name, value)] = {c.name: c.value for c in participant.browser.cookies}.items()
-    [(other_name, other_value)] = own.items()
+    [(other_name, other_value)] = {c.name: c.value for c in stranger.browser.cookies}.items()
+    assert (other_name, len(other_value)) == (name, len(value))
+    (browser, signature), (_, others) = value.split("."), other_value.split(".")
     attempts = {
         "nothing": {},
-        "another's cookie": own,
-        "another's under this name": {name: other_value},
-        "its name": {name: name.removeprefix("record-")},
+        "another's cookie": {name: other_value},
+        "another's signature": {name: f"{browser}.{others}"},
+        "no signature": {name: browser},
+        "its signature alone": {name: signature},
+        "its name": {name: name},
         "tampered": {name: value[:-2] + "zz"},
         "cut off": {name: value[:-1]},
         "of other letters": {name: value[:-1] + "\u00e9"},
@@ -276,22 +279,19 @@ def test_nobody_but_its_own_browser_reads_or_changes_a_record(participant, serve
     assert set(statuses.values()) <= {403, 429}
     assert participant.load().json == record
     assert participant.status() == 1
-    assert other_name != name
     assert uid not in server.output
     assert ask(server, "GET", f"/sync/{uid}", None, {name: value}) == 200
 
 
-@pytest.mark.parametrize("mode", ["prolific", "debug", "preview", "live"])
-def test_whoever_knows_the_ids_gets_no_proof_for_a_record(participant, server, mode):
+def test_whoever_knows_the_ids_gets_no_proof_for_a_record(participant, server):
     save(participant, 1, {"data": [1]})
-    thief = Participant(server.address, participant.worker, "a", mode=mode)
+    thief = Participant(server.address, participant.worker, "a", mode="prolific")
     assert thief.open("/exp").error == 403
     participant.start()
     assert thief.open("/exp").error == 1008
     participant.complete()
     assert thief.open("/exp").error == 1010
     assert thief.load().status in (403, 429)
-    assert list(thief.browser.cookies) == []
 
 
 def test_a_route_of_the_researchers_own_tells_each_browser_its_own_record_only(studies):
@@ -332,15 +332,14 @@ def test_the_proof_is_for_this_browser_alone_and_out_of_reach_of_scripts(partici
     assert participant.worker not in cookie.value
 
 
-def test_a_lab_computer_keeps_the_proofs_of_its_latest_participants_only(server):
+def test_a_lab_computer_keeps_the_proofs_of_all_its_participants_in_one_cookie(server):
     first = begin(Participant(server.address, "seat-0", "a", mode="prolific"))
     for number in range(1, 20):
         sitting = Participant(server.address, f"seat-{number}", "a", mode="prolific")
         sitting.browser = first.browser
         begin(sitting)
-    assert sitting.load().status == 200
-    assert first.load().status in (403, 429)
-    assert len(list(first.browser.cookies)) == 12
+    assert sitting.load().status == first.load().status == 200
+    assert len(list(first.browser.cookies)) == 1
 
 
 CALLS = ("start", "quit", "complete", "submit")
@@ -353,7 +352,7 @@ def test_a_status_never_goes_back(server, calls):
     participant = begin(
         Participant(server.address, f"calls-{'-'.join(calls)}", "a", mode="prolific")
     )
-    save(participant, 1, {"data": []})
+    save(participant, 1, {"data": [1]})
     before = participant.status()
     for call in calls:
         if call == "quit":
@@ -376,7 +375,7 @@ def test_a_connection_that_the_database_cut_is_not_noticed(study, cluster):
         database = urlsplit(url).path[1:]
         cluster.run(f"ALTER DATABASE {database} SET timezone TO 'America/New_York'")
         steps = [
-            lambda: save(participant, 1, {"data": []}), participant.load, participant.start,
+            lambda: save(participant, 1, {"data": [1]}), participant.load, participant.start,
             lambda: participant.open("/pub"), participant.complete, participant.submit,
             lambda: Participant(server.address, "w2", mode="prolific").open("/exp"),
         ]  # fmt: skip
@@ -414,16 +413,3 @@ def test_an_address_is_stored_only_if_asked_and_then_the_visitors_own(study, clu
     )
     assert rows == "w-false|\nw-true|203.0.113.9\n"
     assert stored == {"false": True, "true": False}
-
-
-def test_an_id_that_looks_like_a_trial_run_gives_no_second_start(server):
-    sly = begin(Participant(server.address, "debugsly", "debugA", "debugH", mode="prolific"))
-    save(sly, 1, {"data": []})
-    sly.start()
-    assert sly.open("/exp").error == 1008
-    assert sly.open("/pub").error == 1009
-    sly.mode = "debug"
-    assert sly.open("/exp").error == 1008
-    sly.mode = "prolific"
-    sly.browser.post("/quitter", uniqueId=sly.uniqueid)
-    assert sly.status() == 6

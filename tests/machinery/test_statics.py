@@ -129,26 +129,26 @@ def test_psiturks_own_script_is_served_compressed(server, current):
 
 
 def test_pages_and_records_are_compressed_but_no_answer_to_a_save(server):
-    ids = "hitId=debugH&assignmentId=debugA&workerId=debugW&mode=debug"
+    ids = "hitId=H&assignmentId=A&workerId=W1&mode=sandbox"
     page = ask(server, f"/exp?{ids}", **GZIP)
     assert page.headers["Content-Encoding"] == "gzip"
     assert int(page.headers["Content-Length"]) == len(page.body) < len(page.text) / 2
-    assert "debugW:debugA" in page.text
+    assert "W1:A" in page.text
     assert ask(server, f"/consent?{ids}").headers["Content-Encoding"] is None
     as_owner = {"Cookie": page.headers["Set-Cookie"].partition(";")[0]}
     record = '{"currenttrial": 0, "data": [], "note": "' + "a" * 2000 + '"}'
     saved = ask(
-        server, "/sync/debugW:debugA?writer=1&save=1", "PUT", record,
+        server, "/sync/W1:A?writer=1&save=1", "PUT", record,
         Content_Type="application/json", **as_owner, **GZIP,
     )  # fmt: skip
     assert (saved.status, saved.headers["Content-Encoding"]) == (200, None)
-    loaded = ask(server, "/sync/debugW:debugA", **as_owner, **GZIP)
+    loaded = ask(server, "/sync/W1:A", **as_owner, **GZIP)
     assert len(loaded.body) < 200
     assert loaded.json["note"] == "a" * 2000
 
 
 def test_the_experiments_page_names_all_that_its_script_will_need(server, folder, current):
-    ids = "hitId=debugH&assignmentId=debugA&workerId=debugX&mode=debug"
+    ids = "hitId=H&assignmentId=A&workerId=W2&mode=sandbox"
     page = ask(server, f"/exp?{ids}").text
     scripts = re.findall(r'rel="modulepreload" href="([^"]+)"', page)
     assert scripts[0] == f"{current}/js/task.js"

@@ -2,14 +2,17 @@
 
 import os
 import re
+import secrets
 import socket
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 import requests
 from study import config
 from study.commands import preview
 from study.messages import StudyError
+from study.recruiters import Ids
 from study.server.__main__ import read_study
 
 STUDY = Path(__file__).parent.parent
@@ -29,6 +32,7 @@ def environment(tmp_path_factory):
         patch.setenv("PSITURK_GLOBAL_CONFIG_LOCATION", str(folder))
         patch.setenv("PSITURK_DATABASE_URL", f"sqlite:///{folder}/participants.db")
         patch.setenv("PSITURK_PORT", str(_free_port()))
+        patch.setenv("PSITURK_SECRET_KEY", secrets.token_hex(32))
         patch.setenv("PSITURK_THREADS", "1")
         patch.setenv("PSITURK_ERRORLOG", "-")
         try:
@@ -46,11 +50,15 @@ def address(environment) -> str:
 
 
 class Participant:
-    """Takes part as a browser would, through psiTurk's routes."""
+    """Takes part as a browser would, through psiTurk's routes.
+
+    The links between these are signed, as those that the server makes.
+    """
 
     def __init__(self, address: str, name: str, mode: str = "lab") -> None:
         self.address = address
-        self.ids = {"hitId": "H", "assignmentId": "A", "workerId": name, "mode": mode}
+        link = Ids(name, "A", "H", mode).query(os.environ["PSITURK_SECRET_KEY"])
+        self.ids = dict(parse_qsl(link))
         self.browser = requests.Session()
         self.browser.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
 
@@ -65,7 +73,7 @@ class Participant:
         return self.browser.get(f"{self.address}/sync/{self.id}").json()
 
     def send(self, path: str) -> requests.Response:
-        """Report a step of the experiment: /inexp or /quitter."""
+        """Report a step of the experiment: /inexp, /quitter or /complete."""
         return self.browser.post(self.address + path, data={"uniqueId": self.id})
 
     def save(self, record: dict) -> requests.Response:

@@ -9,17 +9,31 @@ from study import config
 
 def test_a_whole_participation_is_stored(participant):
     record = participant.start()
-    row = {"uniqueid": participant.id, "current_trial": 0, "dateTime": 1}
-    trials = [row | {"trialdata": {"rt": 512}}]
-    record |= {"data": trials, "questiondata": {"age": "30"}, "eventdata": [], "currenttrial": 1}
+    number = max(config.load().study.minimum_trials, 1)
+    row = {"uniqueid": participant.id, "dateTime": 1, "trialdata": {"rt": 512}}
+    trials = [row | {"current_trial": n} for n in range(number)]
+    record |= {"data": trials, "questiondata": {"age": "30"}, "eventdata": []}
+    record |= {"currenttrial": number}
 
     assert participant.send("/inexp").json() == {"status": "success"}
     assert participant.save(record).json() == {"status": "user data saved"}
+    assert participant.send("/complete").json() == {"status": "success"}
     done = participant.visit("/complete", uniqueId=participant.id)
 
     assert done.status_code == 200
     assert participant.browser.get(f"{participant.address}/sync/{participant.id}").json() == record
     assert _status(participant.id) == 3  # completed
+
+
+def test_someone_who_did_too_little_gets_no_code_and_reads_whom_to_ask(participant):
+    record = participant.start()
+    participant.send("/inexp")
+    participant.save(record | {"eventdata": [{"eventtype": "initialized"}]})
+    if config.load().study.minimum_trials:
+        assert participant.send("/complete").json()["reason"] == "too-little"
+        assert _status(participant.id) == 2  # begun
+    page = participant.visit("/complete", uniqueId=participant.id)
+    assert config.load().study.contact in html.unescape(page.text)
 
 
 def test_someone_who_took_part_is_turned_away_kindly(participant):

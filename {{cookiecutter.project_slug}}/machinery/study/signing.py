@@ -1,4 +1,4 @@
-"""What the study makes with a secret key: pseudonyms, completion codes, proofs of ownership.
+"""What the study makes with a secret key: pseudonyms, completion codes, signed links, proofs.
 
 Each use of the study's own key mixes a word of its own in, so that a code shown to somebody
 proves nothing elsewhere. The pseudonyms of downloads have a key of this machine's, data/key.
@@ -21,6 +21,11 @@ _MISREAD = str.maketrans("ILOU", "110V")
 def proof(key: str, purpose: str, text: str) -> bytes:
     """32 bytes that only the holder of the key can make."""
     return hmac.digest(key.encode(), f"{purpose}\0{text}".encode(), hashlib.sha256)
+
+
+def link_signature(key: str, *ids: str) -> str:
+    """The signature of the ids in a link: 16 lower-case letters and digits (80 bits)."""
+    return base64.b32encode(proof(key, "link", "\0".join(ids))[:10]).decode().lower()
 
 
 def participant_code(key: str, uniqueid: str) -> str:

@@ -204,6 +204,12 @@ def plan_settings(
     for name, sources in (("script_sources", needs.scripts), ("media_sources", needs.media)):
         text, notes = settings.add_sources(text, name, sources)
         plan.settings += notes
+    if "minimum_trials" not in changed_here:  # the example's, which says nothing of this task
+        text = settings.set_value(text, settings.STUDY, "minimum_trials", "0")
+        plan.settings.append(
+            "minimum_trials = 0: say how many lines of data this task records at least, so that "
+            "nobody gets a code for less"
+        )
     plan.files["config.txt"] = text.encode()
     if plan.old.config:
         plan.replace(plan.old.config, "its values are in this study's config.txt, see Settings")
@@ -214,7 +220,7 @@ def find_changed_settings(repository: Repository, text: str) -> set[str]:
     before = repository.read("show", f"{find_first(repository)}:config.txt")
     return {
         name
-        for name, section in settings.PLACES.items()
+        for name, section in (settings.PLACES | {"minimum_trials": settings.STUDY}).items()
         if value_in(text, section, name) != value_in(before, section, name)
     }
 

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from study.recruiters import debug_link
 
@@ -38,18 +38,21 @@ def find_browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-def try_pages(address: str, browser: str | None, profile: Path) -> list[Visit]:
-    """Open the pages of the study that runs at an address; ``profile`` is the browser's folder."""
+def try_pages(address: str, key: str, browser: str | None, profile: Path) -> list[Visit]:
+    """Open the pages of the study that runs at an address, with this secret key.
+
+    ``profile`` is the browser's folder.
+    """
     return [
         Visit(name, tuple(open_page(address + path, browser, profile)))
-        for name, path in list_pages()
+        for name, path in list_pages(key)
     ]
 
 
-def list_pages() -> Iterator[tuple[str, str]]:
+def list_pages(key: str) -> Iterator[tuple[str, str]]:
     """Yield the pages of one debug participant, who is stored in no database of the study's."""
-    link = debug_link()
-    query = urlencode({name: value[0] for name, value in parse_qs(urlsplit(link).query).items()})
+    link = debug_link(key)
+    query = urlsplit(link).query
     yield "the front page", "/"
     yield "the ad", link
     yield "the consent page", f"/consent?{query}"

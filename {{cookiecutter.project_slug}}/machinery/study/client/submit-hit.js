@@ -5,7 +5,8 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   form.querySelector("button").disabled = true;
   try {
-    const answer = await fetch(form.dataset.submittedUrl, { signal: AbortSignal.timeout(5000) });
+    const signal = AbortSignal.timeout(5000);
+    const answer = await fetch(form.dataset.submittedUrl, { method: "POST", signal });
     await answer.text();
   } catch (error) {
     console.warn("The submission could not be reported", error);

@@ -1,6 +1,7 @@
 """Brings the experiment of an older psiTurk study into this one: `study adopt PATH`."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -88,14 +89,16 @@ def try_out() -> bool:
         port = taken.getsockname()[1]
     try:
         with tempfile.TemporaryDirectory(prefix="adopt-") as folder:
+            key = secrets.token_hex(32)
             os.environ |= {
+                "PSITURK_SECRET_KEY": key,
                 "PSITURK_DATABASE_URL": f"sqlite:///{folder}/participants.db",
                 "PSITURK_THREADS": "1",
                 "PSITURK_ERRORLOG": "-",
                 "PSITURK_PORT": str(port),
             }
             with serving(config.load()) as address:
-                visits = try_pages(address, browser, Path(folder, "browser"))
+                visits = try_pages(address, key, browser, Path(folder, "browser"))
     except StudyError as error:
         print(error)
         return False

@@ -108,11 +108,11 @@ def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator
 
     checks = [machinery, files, pages]
     if context.settings:
-        checks += [contact, recruiter, excluded]
+        checks += [contact, recruiter, work, excluded]
     if context.app:
-        checks += [app.version, app.mode, app.dynos, app.address, app.connected, app.backups]
+        checks += [app.version, app.mode, app.dynos, app.connected, app.backups]
     if context.app and context.settings:
-        checks += [app.ad, app.key, app.codes, app.database, app.happened]
+        checks += [app.address, app.ad, app.key, app.codes, app.database, app.happened]
     return checks
 
 
@@ -171,6 +171,16 @@ def recruiter(context: CheckContext) -> Iterator[Finding]:
     else:
         written = context.settings.value("Study", "recruitment") or "empty"
         yield "red", f"recruitment is {written}; it must be one of {', '.join(RECRUITERS)}"
+
+
+def work(context: CheckContext) -> Iterator[Finding]:
+    """Say what a completion code is for."""
+    least = context.settings.value("Study", "minimum_trials") or "0"
+    if least == "0":
+        cause = "a completion code needs no more than one saved line"
+        yield "yellow", f"{cause}: set minimum_trials to what your task records at least"
+    else:
+        yield "green", f"a completion code needs {least} lines of data (minimum_trials)"
 
 
 def excluded(context: CheckContext) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from study.commands.status import INCIDENTS, count_incidents
 from study.config import is_on_cloud
 from study.database.capacity import FULL, find_share
 from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
-from study.database.reader import open_participants
+from study.database.reader import find_key, open_participants
 from study.heroku.app import PLANS, find_limit
 from study.heroku.git import Repository
 from study.heroku.resources import LIMIT
@@ -57,8 +57,12 @@ def dynos(context: CheckContext) -> Iterator[Finding]:
 def address(context: CheckContext) -> Iterator[Finding]:
     """The app must show its invitation at its own address."""
     url = f"https://{context.app.domain}"
-    # A debug participant's first look at the invitation stores nothing (psiturk/experiment.py).
-    if problem := find_ad_problem(url + debug_link()):
+    try:
+        # A debug participant's first look at the invitation stores nothing.
+        problem = find_ad_problem(url + debug_link(find_key(context.settings)))
+    except StudyError as error:
+        problem = error.cause
+    if problem:
         yield "red", f"{url} does not show the invitation ({problem}): {context.heroku('logs')}"
     else:
         yield "green", f"{url} answers"
@@ -205,7 +209,10 @@ def happened(context: CheckContext) -> Iterator[Finding]:
     if context.participants is None:
         return
     shell = "make HITs with psiTurk's shell, which writes the right one"
-    remedies = {"wrong-mode": f"so their data have it too: {shell}"}
+    remedies = {
+        "wrong-mode": f"so their data have it too: {shell}",
+        "too-little": "and got none: if they had done the whole task, lower minimum_trials",
+    }
     for kind, name in context.recruiter.codes.items():
         if kind != "completed" and not context.app.config.get(name):
             command = context.heroku(f"config:set {name}=…")

@@ -45,6 +45,8 @@ say = partial(print, flush=True)  # at once, to keep the order with git's own li
 @click.command()
 def deploy() -> None:
     """Put the committed study online and print its links."""
+    from study.database.reader import find_key  # with SQLAlchemy, which takes long to import
+
     folder = Path.cwd()
     spec = read_spec(folder)
     heroku, repository = Heroku(spec.app), Repository(folder)
@@ -54,9 +56,10 @@ def deploy() -> None:
     commit = repository.head
     version = wait_for_release(heroku, commit, pushed=repository.push())
     say(f"\nWaiting for {address} ...")
-    wait_for_ad(heroku, address + debug_link(), version)
-    recruitment = config.read(folder, app.config).value("Study", "recruitment")
-    links = describe_links(address, recruitment, spec.app)
+    settings = config.read(folder, app.config)
+    key = find_key(settings)
+    wait_for_ad(heroku, address + debug_link(key), version)
+    links = describe_links(address, settings.value("Study", "recruitment"), spec.app, key)
     say(f"The study is online.\n\n{links}")
     say(f"\nTo watch:\n  heroku logs --tail --app {spec.app}\n  uv run study status")
 

@@ -28,6 +28,7 @@ DAYS = 7  # of incidents shown
 INCIDENTS = {
     "link-missing": "came by a link that lacked something",
     "link-malformed": "came by a link with something odd in it",
+    "link-unsigned": "came by a link that this study did not make, or that was changed",
     "wrong-mode": "came by a HIT with the wrong mode in its address",
     "too-many-arrivals": "times too many came within a minute, and some had to wait for the next",
     "database-full": "were turned away because the database is nearly full",
@@ -37,6 +38,7 @@ INCIDENTS = {
     "declined": "did not agree to take part",
     "screened-out": "were screened out",
     "left-early": "stopped by the button",
+    "too-little": "came to the end with less done than a completion code is for",
     "no-proof": "asked for a record that another browser owns",
 }
 

@@ -20,7 +20,7 @@ from study.database.engine import SECONDS_OF_SILENCE, Database, Query
 from study.database.participants import utc_now
 from study.database.schema import SQL
 from study.recruiters import Ids
-from study.statuses import TEST_MODES
+from study.statuses import TEST_MODES, UNPAID_MODES
 
 # The researcher's own function for conditions may look at all participants.
 SECONDS_OF_CUSTOM_CHOICE = 20
@@ -57,7 +57,7 @@ class Enrolment:
         """Return the row of these ids, or None. Raises HasOtherAssignment."""
         rows = self._database.run(SQL["of_worker"], worker=ids.worker)
         own = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
-        if rows and not own and not self._may_have_several(ids):
+        if not own and self._is_refused(ids, rows):
             raise HasOtherAssignment
         return own
 
@@ -144,18 +144,25 @@ class Enrolment:
 
     def _find_new(self, group: Sequence[_Arrival], existing: list[Row]) -> Iterator[_Arrival]:
         """Yield those who get a row."""
-        known = defaultdict(set)  # the uniqueids of each worker
+        known: dict[str, list[Row | Ids]] = defaultdict(list)  # the participations of each worker
         for row in existing:
-            known[row.workerid].add(row.uniqueid)
+            known[row.workerid].append(row)
         for arrival in group:
             own = known[arrival.ids.worker]
-            is_refused = own and not self._may_have_several(arrival.ids)
-            if arrival.ids.uniqueid not in own and not is_refused:
-                own.add(arrival.ids.uniqueid)
+            is_known = arrival.ids.uniqueid in {each.uniqueid for each in own}
+            if not is_known and not self._is_refused(arrival.ids, own):
+                own.append(arrival.ids)
                 yield arrival
 
-    def _may_have_several(self, ids: Ids) -> bool:
-        return self._options.allow_repeats or ids.mode in TEST_MODES
+    def _is_refused(self, ids: Ids, others: Sequence[Row | Ids]) -> bool:
+        """Return whether these other participations of the worker leave no place for this one.
+
+        Visits that nobody pays for do not count against those that somebody does.
+        """
+        if self._options.allow_repeats or ids.mode in TEST_MODES:
+            return False
+        is_unpaid = ids.mode in UNPAID_MODES
+        return any((other.mode in UNPAID_MODES) == is_unpaid for other in others)
 
     def _choose(self, taken: Counter[Cell]) -> Cell:
         """Return the next cell, and count it as taken."""

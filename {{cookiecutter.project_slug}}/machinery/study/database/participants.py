@@ -42,9 +42,13 @@ class Records:
     def of_worker(self, worker: str) -> list[Row]:
         return self._database.run(SQL["of_worker"], worker=worker)
 
-    def take_over(self, uniqueid: str, owner: str) -> bool:
-        """Give a record without a save to another browser; return whether it had none."""
-        return bool(self._database.run(SQL["take_over"], uid=uniqueid, owner=owner))
+    def take_over(self, uniqueid: str, owner: str, mode: str) -> Row | None:
+        """Begin a participation without a save anew, in another browser or mode.
+
+        Returns its row, or None if it has a save.
+        """
+        values = {"uid": uniqueid, "owner": owner, "mode": mode, "now": utc_now()}
+        return self._database.one(SQL["take_over"], **values)
 
     def open_window(self, uniqueid: str, owner: str) -> int | None:
         """Return the number of a new window of that browser; from now on it alone may save.

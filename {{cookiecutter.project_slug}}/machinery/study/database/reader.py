@@ -102,6 +102,15 @@ class Participants:
         )
 
 
+def find_key(settings: Config) -> str:
+    """Return the study's secret key, found as by the server. Raises StudyError without one.
+
+    The database is opened only if the settings have none.
+    """
+    key = settings.value("Server Parameters", "secret_key")
+    return key or open_participants(settings).find_key(settings)
+
+
 def open_participants(settings: Config) -> Participants:
     """Open the table that the settings name. Raises StudyError if it cannot be read."""
     engine = _connect(settings.value("Database Parameters", "database_url"))

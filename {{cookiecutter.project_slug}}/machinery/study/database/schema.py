@@ -43,9 +43,10 @@ ADDED_COLUMNS = {
 COLUMNS = (
     "uniqueid, assignmentid, workerid, hitid, cond, counterbalance, status, mode, bonus, ending, "
     "owner, record_version, (first_saved IS NOT NULL OR datastring IS NOT NULL) AS saved, "
-    f"coalesce(ending, '') <> '' OR status IN {statuses.FINISHED} AS has_ended, beginhit, endhit"
+    f"coalesce(ending, '') <> '' OR status IN {statuses.FINISHED} AS has_ended, "
+    "beginhit, beginexp, endhit"
 )
-TIMES = {"beginhit": sa.DateTime, "endhit": sa.DateTime}  # which SQLite keeps as text
+TIMES = dict.fromkeys(("beginhit", "beginexp", "endhit"), sa.DateTime)  # which SQLite keeps as text
 TYPES = {"since": sa.DateTime, "lately": sa.DateTime}  # of values that need one
 TYPES |= {"now": sa.DateTime, "day": sa.Date}
 # Where a participant counts, as the key of study_cells. Version 0.1.0 sets no first_saved.

@@ -40,9 +40,11 @@ RETURNING {columns}
 
 -- name: take_over
 -- Until the first save: afterwards nobody else opens the record.
-UPDATE {table} SET owner = :owner, record_version = (record_version / 4294967296 + 1) * 4294967296
+UPDATE {table} SET owner = :owner, mode = :mode, status = {ALLOCATED}, ending = NULL,
+  beginhit = :now, beginexp = NULL, endhit = NULL,
+  record_version = (record_version / 4294967296 + 1) * 4294967296
 WHERE uniqueid = :uid AND first_saved IS NULL AND datastring IS NULL
-RETURNING uniqueid
+RETURNING {columns}
 
 -- name: open_window
 UPDATE {table} SET record_version = (record_version / 4294967296 + 1) * 4294967296,

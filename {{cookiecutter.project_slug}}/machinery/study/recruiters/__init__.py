@@ -9,19 +9,22 @@ import pkgutil
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from hmac import compare_digest
 from urllib.parse import urlencode
 
 from study import signing
+from study.statuses import TEST_MODES
 
 # psiTurk's key of a record is workerId:assignmentId in 128 characters (psiturk/models.py), so an
 # id cannot contain a colon. MTurk's ids have 30 characters, Prolific's 24.
 ID = re.compile(r"[A-Za-z0-9._@+=~-]{1,120}")
 LONGEST_KEY = 128
-MODE = re.compile(r"[a-z][a-z-]{0,19}")
+MODE_IN_LINK = re.compile(r"[a-z][a-z-]{0,19}(\.[a-z2-7]{16})?")  # with its signature
+TEST_ID = "debug"  # what ids of test runs begin with, and no others (psiturk/experiment.py)
 CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without those that are easily confused
 
 
@@ -29,9 +32,17 @@ class BadLink(ValueError):
     """A link without usable ids. The text says what is wrong and does not quote them."""
 
 
+class UnsignedLink(BadLink):
+    """A link whose ids and mode are not this study's word."""
+
+
 @dataclass(frozen=True)
 class Ids:
-    """psiTurk's ids of one participation. Raises BadLink if its table cannot hold their key."""
+    """psiTurk's ids of one participation.
+
+    Raises BadLink if psiTurk's table cannot hold their key, or if a test run and a participant
+    could have the same ones.
+    """
 
     worker: str
     assignment: str
@@ -41,23 +52,37 @@ class Ids:
     def __post_init__(self) -> None:
         if len(self.uniqueid) > LONGEST_KEY:
             raise BadLink("workerId and assignmentId are malformed: too long")
+        for each in (self.worker, self.assignment):
+            if each.startswith(TEST_ID) != (self.mode in TEST_MODES):
+                raise BadLink("workerId and assignmentId are malformed: not of this mode")
 
     @property
     def uniqueid(self) -> str:
         """The key of the participant's record."""
         return f"{self.worker}:{self.assignment}"
 
-    @property
-    def query(self) -> str:
-        """The query string in which psiTurk's pages pass the ids on."""
+    def query(self, key: str) -> str:
+        """Return the query in which psiTurk's pages pass the ids on, signed with that key."""
         ids = {"hitId": self.hit, "assignmentId": self.assignment, "workerId": self.worker}
-        return urlencode(ids | {"mode": self.mode})
+        return urlencode(ids | {"mode": sign_mode(key, *vars(self).values())})
 
 
-def read_ids(args: Mapping[str, str]) -> Ids:
-    """Read the ids from the query of psiTurk's own pages (/pub, /consent, /exp). Raises BadLink."""
+def sign_mode(key: str, worker: str, assignment: str, hit: str, mode: str) -> str:
+    """Return the mode as links carry it: with a signature, after a dot, of all four."""
+    return f"{mode}.{signing.link_signature(key, worker, assignment, hit, mode)}"
+
+
+def read_ids(args: Mapping[str, str], key: str, unsigned: Collection[str] = ()) -> Ids:
+    """Read the ids from the query of psiTurk's own pages (/pub, /consent, /exp).
+
+    ``unsigned`` are the modes that need no signature. Raises BadLink.
+    """
     ids = [require_id(args, name) for name in ("workerId", "assignmentId", "hitId")]
-    return Ids(*ids, require_id(args, "mode", MODE))
+    written = require_id(args, "mode", MODE_IN_LINK)
+    mode = written.partition(".")[0]
+    if written not in unsigned and not compare_digest(written, sign_mode(key, *ids, mode)):
+        raise UnsignedLink("the mode is not signed")
+    return Ids(*ids, mode)
 
 
 def require_id(args: Mapping[str, str], name: str, form: re.Pattern = ID) -> str:
@@ -132,6 +157,11 @@ class Recruiter:
     def is_anonymous(self) -> bool:
         """Whether its link names nobody, so that each browser keeps ids of its own."""
         return not (self.placeholders or self.makes_hits)
+
+    @property
+    def unsigned_modes(self) -> Collection[str]:
+        """The modes in links that this study cannot sign, because psiTurk's shell writes them."""
+        return self.modes if self.makes_hits else ()
 
     @property
     def entry(self) -> str:
@@ -246,19 +276,22 @@ def recruiter_of(mode: str) -> Recruiter:
     return next((each for each in RECRUITERS.values() if mode in each.modes), Recruiter())
 
 
-def debug_link() -> str:
+def make_test_ids(mode: str = "debug") -> Ids:
+    """Return the ids of a new test run."""
+    return Ids(*(f"{TEST_ID}{secrets.token_hex(5)}" for _ in range(3)), mode)
+
+
+def debug_link(key: str) -> str:
     """Return the path by which a researcher takes part as a new participant, without being counted.
 
-    psiTurk lets ids that begin with ``debug`` come again and never marks them as having quit
-    early (psiturk/experiment.py).
+    Only who has the study's key can make one.
     """
-    hit, assignment, worker = (f"debug{secrets.token_hex(4)}" for _ in range(3))
-    return f"/pub?{Ids(worker, assignment, hit, 'debug').query}"
+    return f"/pub?{make_test_ids().query(key)}"
 
 
-def describe_links(address: str, recruitment: str, app: str) -> str:
+def describe_links(address: str, recruitment: str, app: str, key: str) -> str:
     """Describe the study's links, ready to be copied, as `study deploy` prints them."""
-    lines = ["To try it, apart from the data of participants:", f"  {address}{debug_link()}"]
+    lines = ["To try it, apart from the data of participants:", f"  {address}{debug_link(key)}"]
     if recruiter := RECRUITERS.get(recruitment):
         entry = f"{address}{recruiter.entry}"
         lines.append(recruiter.describe(recruiter.form, entry=entry, app=app))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from study.recruiters import Ids, Recruiter, read_ids
+from study.recruiters import Recruiter
 
 
 class MTurk(Recruiter):
@@ -27,9 +27,6 @@ To pay: psiTurk's own column `bonus` now holds these amounts. In its shell, afte
   mode live
   worker bonus --auto --all --reason "Thank you for your good work"
 It pays those who are approved and have no bonus yet."""
-
-    def read(self, args: Mapping[str, str]) -> Ids:
-        return read_ids(args)
 
     def has_wrong_mode(self, args: Mapping[str, str]) -> bool:
         """Compare the mode with the page that MTurk names for submitting the HIT."""

@@ -42,7 +42,7 @@ def init_app(app: Flask) -> None:
         "test_modes": TEST_MODES,
         "needs_computer": "mobile" in options.browser_exclude_rule,
     }
-    app.context_processor(lambda: {"study": about, "debug_link": debug_link})
+    app.context_processor(lambda: {"study": about, "debug_link": lambda: debug_link(services.key)})
     app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + REQUEST_MARGIN
     services.start(options, app.secret_key)
     complete_loaded_records()

@@ -3,7 +3,10 @@
 import logging
 import re
 import traceback
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
 
 from flask import Flask, Response, current_app, json, render_template, request
 from gunicorn.http.errors import ParseException
@@ -17,13 +20,14 @@ from study.database.enrolment import HasOtherAssignment
 NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
 TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
 NOT_KNOWN, WRONG_BROWSER, NOT_SAVED = 1013, 1014, 1017
-# Ours: the record belongs to another browser; too many requests; no room for somebody new.
-NOT_YOURS, TOO_OFTEN, FULL = 403, 429, 507
+# Ours: the record belongs to another browser; too many requests; no room for somebody new; the link
+# is not this study's; less was done than a completion code is for.
+NOT_YOURS, TOO_OFTEN, FULL, NOT_SIGNED, TOO_LITTLE = 403, 429, 507, 1101, 1102
 # psiTurk answers all of its errors with 200. Those that are missing here have 403.
 STATUSES = {
     **dict.fromkeys((NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP, NOT_KNOWN), 400),
     **{404: 404, 1016: 404},  # no such page, no such ad
-    **{NOT_SAVED: 409, TOO_OFTEN: 429, FULL: 503},
+    **{NOT_SAVED: 409, TOO_LITTLE: 409, TOO_OFTEN: 429, FULL: 503},
     **{1000: 500, 1020: 500, 9999: 500},  # mistakes in the study or in psiTurk
 }
 # The reason that a script is given with each status; others get the name of the status.
@@ -43,7 +47,11 @@ HARMLESS = {"mode", "path", "filename", "window", "of", "first", "reason"}
 
 
 class ParticipantError(Exception):
-    """Ends a request with the error page of psiTurk's number, its only argument."""
+    """Ends a request with the error page of psiTurk's number, and with variables for it."""
+
+    def __init__(self, number: int, **variables: Any) -> None:
+        super().__init__(number)
+        self.number, self.variables = number, variables
 
 
 def install(app: Flask) -> None:
@@ -60,8 +68,8 @@ def answer_error(error: Exception) -> Response:
     match error:
         case HasOtherAssignment():
             return answer_error(ParticipantError(TOOK_PART))
-        case ParticipantError(args=(number,)):
-            return answer(STATUSES.get(number, 403), number=number)
+        case ParticipantError(number=number, variables=variables):
+            return answer(STATUSES.get(number, 403), number=number, variables=variables)
         case HTTPException():
             return answer(error.code, response=error.get_response())
         case ParseException():  # of the pieces in which a body is sent
@@ -87,11 +95,12 @@ def answer(
     number: int | None = None,
     response: Response | None = None,
     reason: str | None = None,
+    variables: Mapping[str, Any] = MappingProxyType({}),
 ) -> Response:
     """The error page or JSON for a status, put into ``response`` to keep its headers.
 
-    ``number`` is psiTurk's for the page, if it has one; ``reason`` is the one for scripts, if the
-    status does not say it.
+    ``number`` is psiTurk's for the page, if it has one, and ``variables`` are others that it shows;
+    ``reason`` is the one for scripts, if the status does not say it.
     """
     status, response = HTTPStatus(code), response or Response()
     response.status_code = status
@@ -102,15 +111,16 @@ def answer(
         response.data = json.dumps({"status": status.phrase, "reason": reason})
         response.mimetype = "application/json"
     else:
-        response.data = _render_page(status, number or code)
+        response.data = _render_page(status, errornum=number or code, **variables)
         response.mimetype = "text/html"
     return response
 
 
 def wants_json() -> bool:
     """Whether a script sent the request, which could not read a page."""
+    is_form = "text/html" in request.headers.get("Accept", "")
     return (
-        request.method not in ("GET", "HEAD")
+        (request.method not in ("GET", "HEAD") and not is_form)
         or request.path.startswith(SCRIPT_ROUTES)
         or request.accept_mimetypes.best_match(["text/html", "application/json"])
         == "application/json"
@@ -147,9 +157,9 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def _render_page(status: HTTPStatus, number: int) -> str:
+def _render_page(status: HTTPStatus, **variables: Any) -> str:
     try:
-        return render_template("error.html", errornum=number)
+        return render_template("error.html", **variables)
     except Exception as error:  # a mistake in the page itself
         current_app.logger.error("templates/error.html cannot be shown", exc_info=error)
         return f"<!doctype html><title>{status.phrase}</title><h1>{status.phrase}</h1>"

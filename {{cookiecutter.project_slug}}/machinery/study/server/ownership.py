@@ -2,10 +2,10 @@
 
 psiTurk asks for a uniqueId only, and ids are known to others. Here every browser gets a random
 id of its own, in a signed cookie, and a record's row names the browser that owns it. One cookie
-for all records: no page of another site can push it out by opening others.
+for all records: no page of another site can push it out by opening others. It is set before
+/exp, so that two participations begun at once in one browser have one owner.
 """
 
-import re
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,15 +21,13 @@ from study.server.services import services
 from study.server.throttle import Throttle
 
 COOKIE = "browser"
-BROWSER = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})")
 LONGEST, AFTERWARDS = timedelta(days=30), timedelta(days=1)  # a proof is valid
 _throttle = Throttle(60)  # failures
 
 
 def find_browser() -> str:
     """Return the id of the browser that sent the request; empty if it has none."""
-    match = BROWSER.fullmatch(request.cookies.get(COOKIE, ""))
-    return match[1] if match and is_token(match[2], "browser", match[1]) else ""
+    return read_cookie(COOKIE)
 
 
 def name_browser() -> str:
@@ -42,16 +40,27 @@ def name_browser() -> str:
 def keep_browser(response: Response) -> Response:
     """Let the browser keep the id that it got in this request."""
     if "browser" in g:
-        value = f"{g.browser}.{make_token('browser', g.browser)}"
-        set_cookie(response, COOKIE, value, int((LONGEST + AFTERWARDS).total_seconds()))
+        set_cookie(response, COOKIE, g.browser, int((LONGEST + AFTERWARDS).total_seconds()))
     return response
 
 
 def set_cookie(response: Response, name: str, value: str, seconds: int) -> Response:
-    """Set a cookie that scripts cannot read and other sites cannot use."""
-    secure = request.is_secure
-    response.set_cookie(name, value, seconds, secure=secure, httponly=True, samesite="Lax")
+    """Set a signed cookie that scripts cannot read and other sites cannot use."""
+    signed = f"{value}.{make_token(name, value)}"
+    name, secure = _full_name(name), request.is_secure
+    response.set_cookie(name, signed, seconds, secure=secure, httponly=True, samesite="Lax")
     return response
+
+
+def read_cookie(name: str) -> str:
+    """Return the value of a cookie that this study has set; empty if there is none."""
+    value, _, token = request.cookies.get(_full_name(name), "").rpartition(".")
+    return value if is_token(token, name, value) else ""
+
+
+def _full_name(name: str) -> str:
+    # No other host of the same domain can set a cookie with this prefix (RFC 6265bis).
+    return f"__Host-{name}" if request.is_secure else name
 
 
 def is_owner(row: Row) -> bool:
@@ -63,11 +72,41 @@ def is_owner(row: Row) -> bool:
 
 
 def require_owner(uniqueid: str) -> Row:
-    """Return the record's row. Raises ParticipantError unless this browser owns it."""
-    row = services.records.find(uniqueid)
-    if row and is_owner(row):
-        return row
+    """Return the record's row. Raises ParticipantError unless this browser owns it.
+
+    Nor may another site let this browser change the record.
+    """
+    is_read = request.method in ("GET", "HEAD")
+    may_ask = find_browser() and (is_read or not comes_from_elsewhere())
+    if may_ask and uniqueid.isprintable():  # as all ids are; PostgreSQL refuses NUL
+        row = services.records.find(uniqueid)
+        if row and is_owner(row):
+            return row
     raise refuse()
+
+
+def require_browser(uniqueid: str) -> str:
+    """Return this browser's id, for a save, which looks itself whether it owns the record.
+
+    Raises ParticipantError if it can own none of that id.
+    """
+    if (browser := find_browser()) and uniqueid.isprintable():
+        return browser
+    raise refuse()
+
+
+def comes_from_elsewhere() -> bool:
+    """Return whether a page of another site or host sent the request, as far as browsers tell.
+
+    Those before 2023 do not; there, SameSite keeps our cookies away from forms and scripts of
+    other sites, but not from their links.
+    """
+    return request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+
+
+def comes_from_own_page() -> bool:
+    """Return whether a page of this study sent the request, as far as browsers tell."""
+    return request.headers.get("Sec-Fetch-Site") == "same-origin"
 
 
 def refuse() -> ParticipantError:
@@ -81,17 +120,21 @@ def refuse() -> ParticipantError:
 
 def require_owned_id(args: Mapping[str, str]) -> str:
     """The request's uniqueId. Raises ParticipantError unless this browser owns that record."""
+    return find_owned(args).uniqueid
+
+
+def find_owned(args: Mapping[str, str]) -> Row:
+    """The row of the request's uniqueId. Raises ParticipantError like ``require_owner``."""
     if not (uniqueid := args.get("uniqueId", "")):
         raise ParticipantError(NOT_KNOWN)
-    require_owner(uniqueid)
-    return uniqueid
+    return require_owner(uniqueid)
 
 
 def make_token(purpose: str, text: str) -> str:
     """Return a token for one text and one purpose.
 
-    "browser" is for the cookie. "submission" is for MTurk's frame, where cookies do not
-    reach, to report the submitted HIT.
+    "browser" and "visitor" are for cookies. "submission" is for MTurk's frame, where cookies
+    do not reach, to report the submitted HIT.
     """
     return signing.proof(services.key, purpose, text).hex()
 

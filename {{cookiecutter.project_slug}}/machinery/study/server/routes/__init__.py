@@ -6,6 +6,7 @@ from datetime import datetime
 from flask import Flask, Response, request
 
 from study.messages import pluralize
+from study.recruiters import BadLink
 from study.server.services import services
 
 # Steps of a participation by the name of their route.
@@ -13,15 +14,17 @@ STEPS = {
     "task.begin": "began the task",
     "task.quit": "closed the window of the task",
     "endings.leave": "left before the end",
-    **dict.fromkeys(("endings.complete", "endings.worker_complete"), "reached the end"),
+    **dict.fromkeys(("endings.show_complete", "endings.worker_complete"), "reached the end"),
 }
 
 
 def register(app: Flask) -> None:
     """Add all routes to psiTurk's application."""
+    from study.server import links
     from study.server.routes import arrival, endings, task
 
-    app.jinja_env.add_extension(arrival.ModeInLinks)
+    app.jinja_env.add_extension(links.ModeInLinks)
+    app.register_error_handler(BadLink, links.answer_bad_link)
     for module in (arrival, task, endings):
         app.register_blueprint(module.blueprint)
 

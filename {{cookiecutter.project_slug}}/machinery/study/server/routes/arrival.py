@@ -12,15 +12,23 @@ from urllib.parse import urlencode
 
 import user_agents
 from flask import Blueprint, Response, redirect, render_template, request
-from jinja2.ext import Extension
 from sqlalchemy import Row
 
-from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
+from study.recruiters import Ids, make_test_ids, recruiter_of, require_id
 from study.server import errors
 from study.server.admission import require_room, require_turn
-from study.server.ownership import is_owner, keep_browser, make_token, name_browser, set_cookie
+from study.server.links import LinkMode, read_link, write_query
+from study.server.ownership import (
+    comes_from_elsewhere,
+    is_owner,
+    keep_browser,
+    make_token,
+    name_browser,
+    read_cookie,
+    set_cookie,
+)
 from study.server.services import services
-from study.statuses import FINISHED, STARTED, TEST_MODES
+from study.statuses import FINISHED, STARTED, TEST_MODES, UNPAID_MODES
 
 blueprint = Blueprint("arrival", __name__)
 blueprint.after_request(keep_browser)
@@ -35,29 +43,19 @@ DEVICES["touchcapable"] = "is_touch_capable"
 LONGEST_USER_AGENT = 512  # characters; real ones have up to 300
 
 
-@blueprint.errorhandler(BadLink)
-def answer_bad_link(problem: BadLink) -> Response:
-    """Count a link without ids that can be used, and answer with psiTurk's number for the page."""
-    is_missing = "missing" in str(problem)
-    services.count_event("link-missing" if is_missing else "link-malformed")
-    numbers = {"/consent": errors.NO_IDS_IN_CONSENT, "/exp": errors.NO_IDS_IN_EXP}
-    number = numbers.get(request.path, errors.NO_IDS_IN_AD)
-    return errors.answer_error(errors.ParticipantError(number))
-
-
 @blueprint.get("/start")
 def start() -> Response:
-    """Redirect from a recruiter's link to the ad, with psiTurk's ids in the address."""
+    """Redirect from a recruiter's link to the ad, with psiTurk's ids in the address, signed."""
+    name_browser()
     recruiter = services.options.recruiter
     if recruiter.is_anonymous:
         return start_from_link(recruiter.name)
-    ids = recruiter.read(request.args)
+    ids = read_link() if recruiter.makes_hits else recruiter.read(request.args)
     if ids is None or ids.worker in services.options.preview_ids:
         # The recruiter's staff, or the researcher on the recruiter's site.
         services.count_event("preview")
-        worker, assignment = (f"debug{secrets.token_hex(5)}" for _ in range(2))
-        ids = Ids(worker, assignment, "debug-preview", "preview")
-    return redirect(f"pub?{ids.query}", 303)
+        ids = make_test_ids("preview")
+    return redirect(f"pub?{ids.query(services.key)}", 303)
 
 
 def start_from_link(mode: str) -> Response:
@@ -66,13 +64,13 @@ def start_from_link(mode: str) -> Response:
     ``label`` names a group of participants, such as a class; psiTurk's hitId holds it.
     """
     label = require_id(request.args, "label") if request.args.get("label") else mode
-    known = VISITOR.fullmatch(request.cookies.get(VISITOR_COOKIE, ""))
+    known = VISITOR.fullmatch(read_cookie(VISITOR_COOKIE))
     worker, assignment = known.groups() if known else (secrets.token_hex(8), secrets.token_hex(8))
     if services.options.allow_repeats:
         row = services.records.find(Ids(worker, assignment, label, mode).uniqueid)
         if row and row.status in FINISHED:
             assignment = secrets.token_hex(8)
-    response = redirect(f"pub?{Ids(worker, assignment, label, mode).query}", 303)
+    response = redirect(f"pub?{Ids(worker, assignment, label, mode).query(services.key)}", 303)
     return set_cookie(response, VISITOR_COOKIE, f"{worker}-{assignment}", SECONDS_REMEMBERED)
 
 
@@ -80,16 +78,21 @@ def start_from_link(mode: str) -> Response:
 @blueprint.get("/pub")
 def show_ad() -> Response | str:
     """Show psiTurk's ad page, or lead participants who were here before to where they belong."""
-    if request.args.get("assignmentId") == NOT_ACCEPTED:
-        mode = request.args.get("mode", "")
-        ids = Ids("", NOT_ACCEPTED, request.args.get("hitId", "")[:63], mode[:20])
+    recruiter, mode = services.options.recruiter, request.args.get("mode", "")
+    if request.args.get("assignmentId") == NOT_ACCEPTED and mode in recruiter.unsigned_modes:
+        ids = Ids("", NOT_ACCEPTED, request.args.get("hitId", "")[:63], mode)
         return render_page("ad.html", require_admitted(ids))
-    if services.options.recruiter.has_wrong_mode(request.args):
+    if recruiter.has_wrong_mode(request.args):
         services.count_event("wrong-mode")
-    ids = require_admitted(read_ids(request.args))
-    row = services.enrolment.find_own(ids)
-    if row is None and ids.mode not in TEST_MODES:  # with which `study deploy` asks for the ad
+    name_browser()
+    ids = require_admitted(read_link())
+    row = find_visit(ids)
+    is_test = ids.mode in TEST_MODES
+    if row is None and not is_test:  # with which `study deploy` asks for the ad
         require_room()
+    if is_test and row and row.saved and not is_owner(row):
+        # It is another browser's. Who has the link may have a test run too, but a new one.
+        return redirect(f"pub?{make_test_ids(row.mode).query(services.key)}", 303)
     if row and row.has_ended:
         recruiter = recruiter_of(row.mode)
         if row.ending or not recruiter.makes_hits:
@@ -102,7 +105,6 @@ def show_ad() -> Response | str:
             workerid=row.workerid,
             submission_token=make_token("submission", row.uniqueid),
         )
-    is_test = row and row.mode in TEST_MODES
     if row and row.status >= STARTED and not (is_test or services.options.allow_resume):
         raise errors.ParticipantError(errors.BEGUN_BEFORE)
     return render_page("ad.html", ids)
@@ -110,25 +112,33 @@ def show_ad() -> Response | str:
 
 @blueprint.get("/consent")
 def show_consent() -> str:
-    return render_page("consent.html", require_admitted(read_ids(request.args)))
+    name_browser()
+    return render_page("consent.html", require_admitted(read_link()))
 
 
 @blueprint.get("/exp")
 def show_experiment() -> Response | str:
-    """Show the experiment to those who may begin it, reload it or (if allowed) resume it."""
-    ids = require_admitted(read_ids(request.args))
+    """Show the experiment to those who may begin it, reload it or (if allowed) resume it.
+
+    A link on a page of another site leads to the ad: only our own pages and the visitor open it.
+    """
+    ids = require_admitted(read_link())
+    if comes_from_elsewhere():
+        return redirect(f"pub?{write_query()}", 303)
     row, is_new = services.enrolment.find_own(ids), False
     if row is None:
         require_room()
         require_turn()
         browser = describe_browser() | {"owner": name_browser()}
         row, is_new = services.enrolment.enrol(ids, browser)
+    if row.mode != ids.mode:
+        require_replaceable(row, ids)
+        row = take_over(ids)
     if row.has_ended:
         return redirect_to_ending(row)
     if not is_new:
         require_right_to_reopen(row)
-        if row.owner != name_browser():
-            services.records.take_over(row.uniqueid, name_browser())
+        row = row if is_owner(row) else take_over(ids)
     may_resume = row.status >= STARTED and services.options.allow_resume
     return render_template(
         "exp.html",
@@ -191,15 +201,44 @@ def require_right_to_reopen(row: Row) -> None:
     """Raise ParticipantError if this browser may not open the experiment again.
 
     Once something is saved, it opens in the same browser only: a stranger who knows the ids
-    must not get the record too.
+    must not get the record too. A test run may be reloaded at any time.
     """
-    if row.mode in TEST_MODES:
-        return
-    is_own = is_owner(row)
-    if row.status >= STARTED and not (is_own and services.options.allow_resume):
+    is_own, is_test = is_owner(row), row.mode in TEST_MODES
+    may_resume = is_test or (is_own and services.options.allow_resume)
+    if row.status >= STARTED and not may_resume:
         raise errors.ParticipantError(errors.TASK_BEGUN)
     if row.saved and not is_own:
         raise errors.ParticipantError(errors.NOT_YOURS)
+
+
+def find_visit(ids: Ids) -> Row | None:
+    """Return the row of these ids; None if there is none, or one that this visit replaces."""
+    row = services.enrolment.find_own(ids)
+    if row and row.mode != ids.mode:
+        require_replaceable(row, ids)
+        return None
+    return row
+
+
+def require_replaceable(row: Row, ids: Ids) -> None:
+    """Raise ParticipantError unless a visit of these ids replaces the row of another mode.
+
+    Only an unpaid visit without a save is replaced, and by a paid one: whoever opens somebody's
+    link in the sandbox first must not decide what the real visit is.
+    """
+    if row.saved or row.mode not in UNPAID_MODES or ids.mode in UNPAID_MODES:
+        raise errors.ParticipantError(errors.TOOK_PART)
+
+
+def take_over(ids: Ids) -> Row:
+    """Give a record to this browser, which has the mode of its link from now on.
+
+    Raises ParticipantError if something was saved meanwhile.
+    """
+    row = services.records.take_over(ids.uniqueid, name_browser(), ids.mode)
+    if row is None:
+        raise errors.ParticipantError(errors.NOT_YOURS)
+    return row
 
 
 def redirect_to_ending(row: Row) -> Response:
@@ -228,22 +267,9 @@ def render_page(name: str, ids: Ids) -> str:
     """ad.html or consent.html with psiTurk's variables."""
     return render_template(
         name,
-        mode=ids.mode,
+        mode=LinkMode(request.args["mode"]),
         hitid=ids.hit,
         assignmentid=ids.assignment,
         workerid=ids.worker or None,
         recruiter=recruiter_of(ids.mode),
     )
-
-
-class ModeInLinks(Extension):
-    """Adds the mode to the links of ad.html and consent.html, as psiTurk does.
-
-    Raises psiTurk's ExperimentError 1020 if a page lacks the place for it.
-    """
-
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        """Change a template's source before Jinja compiles it."""
-        from psiturk.experiment import insert_mode  # half-built while this module is imported
-
-        return insert_mode(source) if name in ("ad.html", "consent.html") else source

@@ -1,29 +1,51 @@
-"""How a participation ends. A recruiter's code goes only to those who reached its ending."""
+"""How a participation ends. A recruiter's code goes only to those who reached its ending.
 
+What ends one is a POST with a proof, so that no link on another site can do it. Pages made for
+psiturk.js end it by opening /complete, which counts if the browser says that a page of this study
+did so.
+"""
+
+import json
 import os
 from urllib.parse import urlencode
 
+import msgspec
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from sqlalchemy import Row
 
 from study import signing
-from study.recruiters import BadLink, Ids, read_ids, recruiter_of
-from study.server.errors import NO_IDS_IN_CONSENT, NOT_KNOWN, NOT_SAVED, ParticipantError
-from study.server.ownership import is_token, require_owned_id, require_owner
+from study.recruiters import Ids, recruiter_of
+from study.server import errors
+from study.server.errors import ParticipantError
+from study.server.links import read_link, write_query
+from study.server.ownership import (
+    comes_from_own_page,
+    find_owned,
+    is_token,
+    require_owned_id,
+    require_owner,
+)
 from study.server.services import services
-from study.statuses import FINISHED
+from study.statuses import FINISHED, TEST_MODES
 
 blueprint = Blueprint("endings", __name__)
 
+PARTS = ("data", "eventdata", "questiondata")  # of a record, where its entries are
+_outline = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw])
 
-def show_ending(kind: str, ids: Ids, page: str = "ending.html") -> str:
+
+def show_ending(
+    kind: str, ids: Ids, page: str = "ending.html", has_code: bool = True, **variables: str
+) -> str:
     """Render the last page of a participant who has reached that ending.
 
     Its variable ``ending`` has the kind (completed, declined, screened-out or left-early), the
     address that takes them back to the recruiter, and the code that they can type or hand in.
     """
     recruiter, address, code = services.options.recruiter, "", ""
-    if ids.mode in recruiter.modes:  # no test run, and no participant of an earlier recruiter
+    # No test run, and no participant of an earlier recruiter.
+    if has_code and ids.mode in recruiter.modes:
         if held := os.environ.get(recruiter.codes.get(kind, "")):
             address = recruiter.way_back(held, ids.worker)
             code = held if recruiter.code_is_shown else ""
@@ -35,6 +57,7 @@ def show_ending(kind: str, ids: Ids, page: str = "ending.html") -> str:
         ids=ids,
         recruiter=recruiter_of(ids.mode),
         allow_repeats=services.options.allow_repeats,
+        **variables,
     )
 
 
@@ -42,17 +65,67 @@ def _ids_of(row: Row) -> Ids:
     return Ids(row.workerid, row.assignmentid, row.hitid, row.mode)
 
 
+@blueprint.post("/complete")
+def complete() -> Response | dict:
+    """Mark the participant as completed. A script gets psiTurk's answer, a form the ending."""
+    row = find_owned(request.form)
+    if errors.wants_json():
+        return report(row, "complete")
+    finish(row)
+    return redirect(f"complete?{urlencode({'uniqueId': row.uniqueid})}", 303)
+
+
 @blueprint.get("/complete")
-def complete() -> Response | str:
-    """Mark the participant as completed and show the ending, if something is saved of them."""
-    row = services.records.advance(require_owned_id(request.args), "complete")
-    if row and row.ending:
+def show_complete() -> Response | str:
+    """Show the ending to those who have completed, and a button to those who have not yet.
+
+    Pages made for psiturk.js need no button: they come here to complete.
+    """
+    row = find_owned(request.args)
+    if not row.has_ended:
+        if not comes_from_own_page():
+            return render_template("finish.html", uniqueid=row.uniqueid)
+        row = finish(row)
+    if row.ending:
         return redirect(f"leave?{urlencode({'uniqueId': row.uniqueid})}", 303)
-    if row is None or not row.saved:
-        raise ParticipantError(NOT_SAVED)
     if recruiter_of(row.mode).makes_hits:
         return render_template("closepopup.html")
     return show_ending("completed", _ids_of(row), "complete.html")
+
+
+def finish(row: Row) -> Row:
+    """Mark a participant as completed and return the row, as it is if they have ended before.
+
+    Completing gives a code, so the task must have begun, and stored as much as config.txt asks
+    for. Raises ParticipantError if it did not; nothing is changed then.
+    """
+    if row.has_ended:
+        return row
+    trials, others = count_entries(services.records.load(row.uniqueid)) if row.saved else (0, 0)
+    if not trials + others:
+        raise ParticipantError(errors.NOT_SAVED)
+    needed, has_begun = services.options.minimum_trials, row.beginexp is not None
+    if trials < needed or not has_begun:
+        services.count_event("too-little")
+        # Nobody else learns how much is enough.
+        work = {"begun": has_begun, "trials": trials, "needed": needed}
+        raise ParticipantError(errors.TOO_LITTLE, work=row.mode in TEST_MODES and work)
+    return services.records.advance(row.uniqueid, "complete")
+
+
+def count_entries(text: str) -> tuple[int, int]:
+    """Return how many lines of data a record has, and how many events and answers.
+
+    Nothing is parsed but the outline: a record may have many megabytes.
+    """
+    try:
+        outline = _outline.decode(text)
+        parts = [_list.decode(outline.get(name, b"[]")) for name in PARTS]
+    except msgspec.MsgspecError:  # halves of emoji, or other values than psiTurk's
+        record = json.loads(text)
+        parts = [record.get(name, ()) for name in PARTS]
+    sizes = [len(part) if isinstance(part, list | dict) else 0 for part in parts]
+    return sizes[0], sum(sizes[1:])
 
 
 @blueprint.post("/leave")
@@ -68,40 +141,58 @@ def leave() -> Response:
 
 @blueprint.get("/leave")
 def show_leave() -> str:
-    """Show the ending of a participant who was screened out or left early."""
-    row = services.records.find(require_owned_id(request.args))
-    if row is None or not row.ending:
-        raise ParticipantError(NOT_KNOWN)
-    return show_ending(row.ending, _ids_of(row))
+    """Show the ending of a participant who was screened out or left early.
+
+    Who has stored nothing gets no code.
+    """
+    row = find_owned(request.args)
+    if not row.ending:
+        raise ParticipantError(errors.NOT_KNOWN)
+    return show_ending(row.ending, _ids_of(row), has_code=row.saved)
 
 
 @blueprint.get("/declined")
 def declined() -> str:
     """Show the ending of somebody who does not agree to take part, and store nothing about them."""
-    try:
-        ids = read_ids(request.args)
-    except BadLink:
-        raise ParticipantError(NO_IDS_IN_CONSENT) from None
+    ids = read_link()
     services.count_event("declined")
-    return show_ending("declined", ids)
+    return show_ending("declined", ids, query=write_query())
 
 
-@blueprint.get("/worker_complete")
+@blueprint.route("/worker_complete", methods=["GET", "POST"])
 def worker_complete() -> dict:
     """Mark a participant as completed, the other way that psiTurk has for it."""
-    return report(require_owned_id(request.args), "complete")
+    return report(find_owned(request.values), "complete")
 
 
-@blueprint.get("/worker_submitted")
+@blueprint.route("/worker_submitted", methods=["GET", "POST"])
 def worker_submitted() -> dict:
-    """Note that a HIT is being submitted, as its form reports."""
-    uniqueid, token = request.args.get("uniqueId", ""), request.args.get("token", "")
-    if not is_token(token, "submission", uniqueid):
-        require_owner(uniqueid)
-    return report(uniqueid, "submit")
+    """Note that a HIT is being submitted, as its form reports.
+
+    The form is in MTurk's frame, where browsers send no cookie of ours: its token is the proof.
+    Whoever knows a worker's ids can get one at /pub once the task is completed, as nothing else
+    in that frame tells the worker from them. It is worth nothing: a completed participation is
+    then noted as submitted, which psiTurk counts and pays alike.
+    """
+    uniqueid, token = request.values.get("uniqueId", ""), request.values.get("token", "")
+    if is_token(token, "submission", uniqueid):
+        return report(services.records.find(uniqueid), "submit")
+    return report(require_owner(uniqueid), "submit")
 
 
-def report(uniqueid: str, step: str) -> dict:
-    """Return psiTurk's answer: whether the participant has completed the study, now or before."""
-    row = services.records.advance(uniqueid, step)
-    return {"status": "success" if row and row.status in FINISHED else "bad request"}
+def report(row: Row | None, step: str) -> dict:
+    """Take a step; return psiTurk's answer: whether the participant has completed the study.
+
+    Opened as a link, it only tells.
+    """
+    answer = {}
+    if row and (request.method == "POST" or comes_from_own_page()):
+        try:
+            if step == "complete":
+                row = finish(row)
+            else:
+                row = services.records.advance(row.uniqueid, step)
+        except ParticipantError as error:
+            answer = {"reason": "too-little" if error.number == errors.TOO_LITTLE else "not-saved"}
+    is_finished = row and row.status in FINISHED
+    return {"status": "success" if is_finished else "bad request"} | answer

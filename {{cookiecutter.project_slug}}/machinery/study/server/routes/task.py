@@ -15,7 +15,7 @@ from study.database.entries import Save, read_object
 from study.database.participants import Saved
 from study.server.body import read_text
 from study.server.errors import answer
-from study.server.ownership import find_browser, refuse, require_owned_id, require_owner
+from study.server.ownership import refuse, require_browser, require_owned_id, require_owner
 from study.server.services import services
 from study.server.throttle import Throttle
 
@@ -50,8 +50,7 @@ def open_window(uid: str) -> Response | dict:
 
     Answers with its number and the record.
     """
-    require_owner(uid)
-    window = services.records.open_window(uid, find_browser())
+    window = services.records.open_window(uid, require_owner(uid).owner)
     if window is None:
         return refuse_save(Saved.ENDED)
     record = services.records.load(uid)
@@ -66,10 +65,10 @@ def add_entries(uid: str) -> Response | dict:
     ``of`` the window that recorded them if another one has left them. Answers after the commit with
     ``held``: how many entries of that window the study has, however many of them came now.
     """
-    window = read_number("window")
+    browser, window = require_browser(uid), read_number("window")
     save = Save(read_number("of", window), read_number("first"), read_body())
     with aborting_if_malformed():
-        outcome, held = services.records.add(uid, find_browser(), window, save)
+        outcome, held = services.records.add(uid, browser, window, save)
     if outcome is not Saved.STORED:
         return refuse_save(outcome)
     return {"status": "user data saved", "window": save.window, "held": held}
@@ -84,10 +83,10 @@ def load(uid: str) -> Response:
 @blueprint.put("/sync/<uid>")
 def save(uid: str) -> Response | dict:
     """Save the whole record as one JSON object, as psiturk.js does. Answers after the commit."""
-    text = read_body()
+    browser, text = require_browser(uid), read_body()
     with aborting_if_malformed():
         size = count_entries(text)
-    outcome = services.records.save(uid, find_browser(), text, size)
+    outcome = services.records.save(uid, browser, text, size)
     return {"status": "user data saved"} if outcome is Saved.STORED else refuse_save(outcome)
 
 
@@ -101,8 +100,6 @@ def read_body() -> str:
     """Return the body of the request, JSON within the limit of a record."""
     if not request.is_json:
         abort(415)
-    if not find_browser():
-        raise refuse()
     text = read_text(services.options.max_record_bytes)
     return text if _bytes.allow(request.remote_addr, len(text)) else abort(429)
 
