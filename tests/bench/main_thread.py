@@ -4,9 +4,9 @@
     uv run python -m tests.bench.main_thread --before DIR    # and an older study, installed there
 
 Prints Markdown. Needs Chromium and a PostgreSQL server's programs. The browser's processor is
-slowed four times (DevTools). A record grows to 10,000 trials; at each size, five trials a second are
-recorded for a while, and the client saves at its own pace. Time is that of the tasks of the page's
-main thread in Chromium's own trace, without what other processes take of it.
+slowed four times (DevTools). A record grows to 10,000 trials; at each size, five trials a second
+are recorded for a while, and the client saves at its own pace. Time is that of the tasks of the
+page's main thread in Chromium's own trace, without what other processes take of it.
 """
 
 import argparse
@@ -38,12 +38,24 @@ SECONDS = 66  # version 0.1 saves once a minute from 600 kB on
 PAUSE = 5  # seconds between two saves of psiturk.js, which has no pace of its own
 MODULE = 'import { PsiTurk } from "./participant.js";\nwindow.psiTurk = new PsiTurk();\n'
 SCRIPT = "window.psiTurk = new PsiTurk(uniqueId, adServerLoc, mode);\n"
+MARK_REQUESTS = """
+const { fetch } = window;
+window.fetch = (...request) => { performance.mark("request"); return fetch(...request); };
+const { send } = XMLHttpRequest.prototype;
+XMLHttpRequest.prototype.send = function (body) {
+  performance.mark("request");
+  send.call(this, body);
+};
+"""
 RECORD = """
 window.record = (number) => {
+  let kept;
   for (let n = 0; n < number; n++) {
     const noise = Math.random().toString(36).repeat(4).slice(0, 40);
-    psiTurk.recordTrialData({ phase: "test", word: "green", colour: "blue", key: "g", rt: 512.25, noise });
+    const row = { phase: "test", word: "green", colour: "blue", key: "g", rt: 512.25, noise };
+    kept = psiTurk.recordTrialData(row);
   }
+  return kept; // a promise, if the client keeps a journal
 };
 window.save = () => new Promise((success, error) => psiTurk.saveData({ success, error }));
 window.drive = (seconds, perSecond, pause) => new Promise((resolve) => {
@@ -79,7 +91,7 @@ def main() -> None:
                 serving(installation, cluster.create_database(), 1, **SETTINGS) as server,
             ):
                 rows += measure(installation.name, server.wait(300).address)
-    head = ("main thread", "trials before", "a trial, ms", "longest task, ms")
+    head = ("main thread", "trials before", "a trial, ms", "longest save, ms", "longest task, ms")
     print(table(head, *rows))
     print(f"\nProcessor slowed {SLOWED} times; {load()}.")
 
@@ -103,6 +115,7 @@ def measure(name: str, address: str) -> list[tuple[str, ...]]:
             executable_path=chromium.program(), args=chromium.OPTIONS
         )
         page = browser.new_page()
+        page.add_init_script(MARK_REQUESTS)
         page.goto(f"{address}/exp?hitId=h&assignmentId=a&workerId=w&mode=live")
         page.wait_for_function("() => window.record")
         devtools = page.context.new_cdp_session(page)
@@ -111,17 +124,22 @@ def measure(name: str, address: str) -> list[tuple[str, ...]]:
             page.evaluate("(number) => record(number)", size - recorded)
             page.evaluate("() => save()")
             devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
-            found = trace(devtools, page, f"drive({SECONDS}, {A_SECOND}, {PAUSE if own else 0})")
+            driving = f"drive({SECONDS}, {A_SECOND}, {PAUSE if own else 0})"
+            found, saves = trace(devtools, page, driving)
             devtools.send("Emulation.setCPUThrottlingRate", {"rate": 1})
             trials = SECONDS * A_SECOND
             recorded = size + trials
-            rows.append((name, f"{size:,}", f"{sum(found) / trials:.2f}", f"{max(found):.1f}"))
+            longest = (f"{max(each):.1f}" for each in (saves, found))
+            rows.append((name, f"{size:,}", f"{sum(found) / trials:.2f}", *longest))
         browser.close()
     return rows
 
 
-def trace(devtools: CDPSession, page: Page, script: str) -> list[float]:
-    """The milliseconds of each task of the main thread between the marks that a script sets."""
+def trace(devtools: CDPSession, page: Page, script: str) -> tuple[list[float], list[float]]:
+    """The milliseconds of each task of the main thread while a script runs, and of the saves.
+
+    It sets marks, as does the beginning of a request.
+    """
     events: list[dict] = []
     collected: list[bool] = []
     devtools.on("Tracing.dataCollected", lambda data: events.extend(data["value"]))
@@ -131,16 +149,24 @@ def trace(devtools: CDPSession, page: Page, script: str) -> list[float]:
     devtools.send("Tracing.end")
     while not collected:
         page.wait_for_timeout(10)
-    marks = {event["name"]: event for event in events if event["name"] in ("began", "ended")}
-    began, ended = marks["began"], marks["ended"]
-    return [
-        event["tdur"] / 1000
+    [began] = (event for event in events if event["name"] == "began")
+    [ended] = (event for event in events if event["name"] == "ended")
+    thread = {"tid": began["tid"], "pid": began["pid"]}
+    tasks = [
+        event
         for event in events
         if event["name"] in ("RunTask", "ThreadControllerImpl::RunTask")
-        and event.keys() >= {"tdur", "tid", "pid"}
-        and (event["tid"], event["pid"]) == (began["tid"], began["pid"])
+        and "tdur" in event
+        and thread.items() <= event.items()
         and began["ts"] < event["ts"] < ended["ts"]
     ]
+    requests = [event["ts"] for event in events if event["name"] == "request"]
+    saves = [
+        task
+        for task in tasks
+        if any(task["ts"] <= moment < task["ts"] + task["dur"] for moment in requests)
+    ]
+    return tuple([task["tdur"] / 1000 for task in some] for some in (tasks, saves))
 
 
 if __name__ == "__main__":
