@@ -9,7 +9,6 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from itertools import permutations
 from urllib.parse import urlsplit
 
 import pytest
@@ -297,14 +296,6 @@ def test_nothing_is_stored_after_the_end(participant):
         assert (answer.status, answer.json["reason"]) == (409, "ended")
     assert open_window(participant).json["reason"] == "ended"
     assert trials(participant) == list(range(1, 31))
-
-
-def test_psiturks_own_client_saves_by_how_much_it_holds(participant):
-    growing = [{"data": list(range(n)), "eventdata": [], "questiondata": {}} for n in (1, 2, 3)]
-    for order in permutations(growing):
-        for record in order:
-            assert participant.save(record).status == 200
-        assert participant.load().json == growing[-1]
 
 
 def test_a_record_of_another_form_is_kept_beside_new_entries(participant):

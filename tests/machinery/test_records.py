@@ -1,4 +1,4 @@
-"""A participant's record: who may touch it, which save wins, and what never gets in."""
+"""A participant's record: who may touch it, which whole record wins, and what never gets in."""
 
 import json
 import re
@@ -21,7 +21,6 @@ def trials():
 
     return {"trials": len(own_record(request.args["uniqueId"])["data"])}
 """
-SAVES = st.lists(st.integers(1, 6), min_size=1, max_size=8)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,8 @@ def server(request, study, cluster, tmp_path_factory):
     port = free_port()
     with Server(
         study.path, study.python, "-m", "study.server",
-        port=port, PSITURK_PORT=str(port), PSITURK_THREADS="1", PSITURK_ERRORLOG="-", **settings,
+        port=port, PSITURK_PORT=str(port), PSITURK_THREADS="1", PSITURK_ERRORLOG="-",
+        PSITURK_MAX_RECORD_MB="8", **settings,
     ) as server:  # fmt: skip
         yield server.wait()
 
@@ -53,33 +53,17 @@ def participant(server, request):
 def begin(participant: Participant) -> Participant:
     page = participant.open("/exp")
     assert page.status == 200, page.text
-    participant.writer = int(re.search(r'data-writer="(\d+)"', page.text)[1])
     return participant
 
 
-def put(participant: Participant, record, query: str = "", as_who: Participant | None = None):
-    browser = (as_who or participant).browser
-    return browser.request("PUT", f"/sync/{participant.uniqueid}{query}", data=record)
+def put(participant: Participant, record):
+    return participant.browser.request("PUT", f"/sync/{participant.uniqueid}", data=record)
 
 
-def save(participant: Participant, number: int, record: dict, writer: int | None = None):
-    return put(participant, record, f"?writer={writer or participant.writer}&save={number}")
-
-
-@given(order=SAVES)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-def test_repeated_late_and_reordered_saves_end_in_the_newest(server, order):
-    worker = f"order-{'-'.join(map(str, order))}"
-    participant = begin(Participant(server.address, worker, "a", mode="prolific"))
-    for number in order:
-        assert save(participant, number, {"data": [number]}).json == {"status": "user data saved"}
-    assert participant.load().json == {"data": [max(order)]}
-
-
-def test_saves_at_the_same_time_end_in_the_newest(participant):
+def test_whole_records_at_the_same_time_end_in_the_largest(participant):
     with ThreadPoolExecutor(12) as at_once:
-        list(at_once.map(lambda n: save(participant, n, {"data": [n]}), range(1, 25)))
-    assert participant.load().json == {"data": [24]}
+        list(at_once.map(lambda n: put(participant, {"data": [n] * n}), range(1, 25)))
+    assert participant.load().json == {"data": [24] * 24}
 
 
 def test_psiturks_own_client_saves_by_how_much_it_holds(participant):
@@ -91,99 +75,6 @@ def test_psiturks_own_client_saves_by_how_much_it_holds(participant):
     changed = growing[-1] | {"bonus": 1}
     assert put(participant, changed).status == 200
     assert participant.load().json == changed
-
-
-def test_an_older_window_cannot_replace_what_a_newer_one_saved(participant, server):
-    assert save(participant, 5, {"data": ["old window"]}).status == 200
-    older = participant.writer
-    begin(participant)
-    assert participant.writer == older + 1
-    refused = save(participant, 6, {"data": ["late"]}, writer=older)
-    assert (refused.status, refused.json["reason"]) == (409, "newer-window")
-    assert participant.load().json == {"data": ["old window"]}
-    assert save(participant, 1, {"data": ["new window"]}).status == 200
-    assert save(participant, 7, {"data": ["later"]}, writer=older).status == 409
-    assert participant.load().json == {"data": ["new window"]}
-    assert save(participant, 1, {"data": []}, writer=participant.writer + 1).status == 409
-
-
-def entry(number: int, kind: str, *content, window: str = "w") -> dict:
-    return {"window": window, "number": number, "kind": kind, "text": json.dumps(content)}
-
-
-def add(participant: Participant, entries, query: str):
-    path = f"/sync/{participant.uniqueid}/entries{query}"
-    return participant.browser.request("POST", path, data=entries)
-
-
-def test_entries_are_added_once_however_often_they_come(participant):
-    trial = {"uniqueid": participant.uniqueid, "dateTime": 5, "trialdata": {"word": "sch\u00f6n"}}
-    first = {"currenttrial": 1, "data": ["the first"], "questiondata": {}, "eventdata": [1]}
-    assert save(participant, 1, first | {"windows": {"w": 3, "older": 2}}).status == 200
-    entries = [
-        entry(3, "trial", trial),
-        entry(4, "trial", trial),
-        entry(5, "answer", "age", 33),
-        entry(6, "answer", "no value"),  # JSON has no undefined
-        entry(2, "event", {"eventtype": "old"}, window="older"),
-        entry(7, "event", {"eventtype": "focus"}),
-        entry(8, "attributes", {"begun": True}),
-    ]
-    added = {
-        "currenttrial": 2,
-        "data": ["the first", trial | {"current_trial": 1}],
-        "questiondata": {"age": 33, "no value": None},
-        "eventdata": [1, {"eventtype": "focus"}],
-        "begun": True,
-        "windows": {"w": 8, "older": 2},
-    }
-    for number in (5, 6, 6):
-        answer = add(participant, entries, f"?writer={participant.writer}&save={number}")
-        assert answer.status == 200, answer.text
-        assert participant.load().json == added
-    assert save(participant, 4, {"data": ["late"]}).status == 200  # a save before those
-    assert participant.load().json == added
-
-
-def test_entries_find_a_record_that_was_never_saved(participant):
-    trial = {"uniqueid": participant.uniqueid, "dateTime": 5, "trialdata": 1}
-    entries = [entry(1, "trial", trial)]
-    assert add(participant, entries, f"?writer={participant.writer}&save=1").status == 200
-    record = participant.load().json
-    assert record["data"] == [trial | {"current_trial": 0}]
-    assert record["workerId"] == participant.worker
-
-
-BAD_ENTRIES = [
-    {}, 1, "x", [1], [{}], ["x"], [entry(1, "unknown", 1)], [entry(1, "trial", {})],
-    [entry(1, "trial")], [entry("1", "event", {})], [entry(1, "answer", [])],
-    [entry(1, "attributes", 1)], [entry(1, "event", {}) | {"text": "{"}],
-    [entry(1, "event", {}) | {"text": 5}], [entry(1, "event", {}) | {"window": []}],
-    [entry(1, "attributes", {"data": 1}), entry(2, "trial", {})],
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("entries", BAD_ENTRIES, ids=map(str, range(len(BAD_ENTRIES))))
-def test_what_are_no_entries_changes_nothing(participant, entries):
-    record = {"data": [1], "questiondata": {}, "eventdata": [], "currenttrial": 1, "windows": {}}
-    assert save(participant, 1, record).status == 200
-    answer = add(participant, entries, f"?writer={participant.writer}&save=2")
-    assert (answer.status, answer.json["reason"]) == (400, "malformed")
-    assert participant.load().json == record
-
-
-def test_entries_are_refused_where_a_record_would_be(participant, server):
-    assert save(participant, 1, {"data": ["x" * 7_000_000]}).status == 200
-    large = [entry(1, "event", "x" * 1_500_000)]
-    query = f"?writer={participant.writer}&save=2"
-    answer = add(participant, large, query)
-    assert (answer.status, answer.json["reason"]) == (413, "too-large")
-    assert add(participant, [], "").json["reason"] == "malformed"  # no number
-    older = participant.writer
-    begin(participant)
-    answer = add(participant, [entry(1, "event", 1)], f"?writer={older}&save=3")
-    assert (answer.status, answer.json["reason"]) == (409, "newer-window")
-    assert "windows" not in participant.load().json
 
 
 NESTED = '{"a":' * 50_000 + "1" + "}" * 50_000
@@ -205,41 +96,34 @@ BAD_BODIES = {
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
 def test_a_body_that_is_no_record_is_refused_and_changes_nothing(participant, body):
     record = {"data": [{"trial": 1}]}
-    assert save(participant, 1, record).status == 200
-    for query in ("", f"?writer={participant.writer}&save=2"):
-        answer = put_raw(participant, body, query)
-        assert (answer.status, answer.json["reason"]) == (400, "malformed")
+    assert put(participant, record).status == 200
+    answer = put_raw(participant, body)
+    assert (answer.status, answer.json["reason"]) == (400, "malformed")
     assert participant.load().json == record
 
 
 def test_a_body_that_is_too_large_or_of_another_type_is_refused(participant):
     record = {"data": [1]}
-    assert save(participant, 1, record).status == 200
+    assert put(participant, record).status == 200
     large = json.dumps({"data": "x" * 8_000_000}).encode()
     assert put_raw(participant, large).status == 413
     assert put_raw(participant, large + b" " * 200_000).status == 413
     assert put_raw(participant, b'{"data": []}', content_type="text/plain").status == 415
     assert participant.load().json == record
     most = {"data": ["x" * 1_000_000] * 7}
-    assert save(participant, 2, most).status == 200
+    assert put(participant, most).status == 200
     assert participant.load().json == most
 
 
-@pytest.mark.parametrize("query", ["?writer=1", "?save=1", "?writer=x&save=1", "?writer=0&save=1",
-                                   "?writer=1&save=-1", "?writer=1&save=99999999999"])  # fmt: skip
-def test_a_save_with_an_impossible_number_is_refused(participant, query):
-    assert put(participant, {"data": []}, query).json["reason"] == "malformed"
-
-
-def put_raw(participant, body: bytes, query: str = "", content_type: str = "application/json"):
+def put_raw(participant, body: bytes, content_type: str = "application/json"):
     return participant.browser.send(
-        "PUT", f"/sync/{participant.uniqueid}{query}", body, {"Content-Type": content_type}
+        "PUT", f"/sync/{participant.uniqueid}", body, {"Content-Type": content_type}
     )
 
 
 def test_nobody_but_its_own_browser_reads_or_changes_a_record(participant, server):
     record = {"data": [1]}
-    assert save(participant, 1, record).status == 200
+    assert put(participant, record).status == 200
     stranger = Participant(server.address, "stranger", participant.worker, mode="prolific")
     begin(stranger)
     [(name, value)] = {c.name: c.value for c in participant.browser.cookies}.items()
@@ -260,8 +144,8 @@ def test_nobody_but_its_own_browser_reads_or_changes_a_record(participant, serve
     }
     uid = participant.uniqueid
     requests = [
-        ("GET", f"/sync/{uid}", None), ("PUT", f"/sync/{uid}?writer=1&save=99", b"{}"),
-        ("POST", f"/sync/{uid}/entries?writer=1&save=99", b"[]"),
+        ("GET", f"/sync/{uid}", None), ("PUT", f"/sync/{uid}", b"{}"),
+        ("POST", f"/sync/{uid}/entries?window=1&first=1", b'[["trial",1,1]]'),
         ("POST", "/inexp", f"uniqueId={uid}".encode()),
         ("POST", "/quitter", f"uniqueId={uid}".encode()),
         ("POST", "/leave", f"uniqueId={uid}&reason=left-early".encode()),
@@ -284,7 +168,7 @@ def test_nobody_but_its_own_browser_reads_or_changes_a_record(participant, serve
 
 
 def test_whoever_knows_the_ids_gets_no_proof_for_a_record(participant, server):
-    save(participant, 1, {"data": [1]})
+    put(participant, {"data": [1]})
     thief = Participant(server.address, participant.worker, "a", mode="prolific")
     assert thief.open("/exp").error == 403
     participant.start()
@@ -304,7 +188,7 @@ def test_a_route_of_the_researchers_own_tells_each_browser_its_own_record_only(s
         PSITURK_THREADS="1", PSITURK_DATABASE_URL=f"sqlite:///{study.path}/own.db",
     ) as server:  # fmt: skip
         participant = begin(Participant(server.wait().address, "w", "a", mode="prolific"))
-        save(participant, 1, {"data": [1, 2, 3]})
+        put(participant, {"data": [1, 2, 3]})
         assert participant.browser.get("/trials", uniqueId="w:a").json == {"trials": 3}
         stranger = Participant(server.address).browser
         assert stranger.get("/trials", uniqueId="w:a").status == 403
@@ -352,7 +236,7 @@ def test_a_status_never_goes_back(server, calls):
     participant = begin(
         Participant(server.address, f"calls-{'-'.join(calls)}", "a", mode="prolific")
     )
-    save(participant, 1, {"data": [1]})
+    put(participant, {"data": [1]})
     before = participant.status()
     for call in calls:
         if call == "quit":
@@ -375,7 +259,7 @@ def test_a_connection_that_the_database_cut_is_not_noticed(study, cluster):
         database = urlsplit(url).path[1:]
         cluster.run(f"ALTER DATABASE {database} SET timezone TO 'America/New_York'")
         steps = [
-            lambda: save(participant, 1, {"data": [1]}), participant.load, participant.start,
+            lambda: put(participant, {"data": [1]}), participant.load, participant.start,
             lambda: participant.open("/pub"), participant.complete, participant.submit,
             lambda: Participant(server.address, "w2", mode="prolific").open("/exp"),
         ]  # fmt: skip
