@@ -1,6 +1,6 @@
 """A browser as a server sees it behind Heroku's router, cheap enough to be many.
 
-    browser = Browser([port, other_port], agent)
+    browser = Browser([port, other_port], agent, address)
     answer = await browser.request("GET", "/pub?…")
 
 HTTP/1.1 over asyncio: cookies, connections that are kept, the headers that the router adds.
@@ -18,7 +18,7 @@ PATIENCE = 30  # seconds until Heroku's router gives a request up (H12)
 # gunicorn closes a connection that has been idle for 2 s, and could do so as we send.
 SECONDS_IDLE = 1.0
 ROUTER = (
-    "Host: study.example\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"
+    "Host: study.example\r\nX-Forwarded-For: {}\r\nX-Forwarded-Proto: https\r\n"
     "X-Forwarded-Port: 443\r\nVia: 1.1 heroku-router\r\nAccept-Language: en\r\n"
     "Sec-Fetch-Site: same-origin\r\n"
 )
@@ -46,11 +46,11 @@ class Connection:
 
 
 class Browser:
-    """One person's cookies and connections."""
+    """One person's cookies and connections. ``address`` is what the router sees."""
 
-    def __init__(self, ports: list[int], agent: str) -> None:
+    def __init__(self, ports: list[int], agent: str, address: str) -> None:
         self._ports = ports
-        self._agent = agent
+        self._headers = f"{ROUTER.format(address)}User-Agent: {agent}\r\n"
         self._cookies: dict[str, str] = {}
         self._connections: dict[int, Connection] = {}
 
@@ -95,7 +95,7 @@ class Browser:
             connection.writer.close()
 
     def _head(self, method: str, path: str, body: bytes, kind: str) -> bytes:
-        lines = f"{method} {path} HTTP/1.1\r\n{ROUTER}User-Agent: {self._agent}\r\n"
+        lines = f"{method} {path} HTTP/1.1\r\n{self._headers}"
         if self._cookies:
             cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
             lines += f"Cookie: {cookies}\r\n"

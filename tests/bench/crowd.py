@@ -237,8 +237,8 @@ async def rows_locked(psql: list[str], table: str, visitors: list[Visitor], seco
 JOBS = {
     job.__name__: job
     for job in (
-        *(take_part, step_by_step, arrive_at_once, arrive_and_save, in_session, grow),
-        beside_waiting,
+        *(take_part, step_by_step, arrive_at_once, arrive_and_save),
+        *(in_session, grow, beside_waiting),
     )
 }
 

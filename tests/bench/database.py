@@ -13,7 +13,6 @@ SETTINGS = {
     "PSITURK_NUM_CONDS": str(CONDITIONS),
     "PSITURK_NUM_COUNTERS": "1",
     "PSITURK_EXPERIMENT_CODE_VERSION": CODE_VERSION,
-    "PSITURK_RECRUITMENT": "mturk",  # whose visitors come without a link of ours
 }
 # Four of five have finished and one has dropped out, long before any cutoff_time.
 FILL = """
@@ -26,6 +25,15 @@ SELECT 'early' || n || ':task' || n, 'task' || n, 'early' || n, 'hit0', '192.0.2
   CASE WHEN n % 5 < 4 THEN 4 ELSE 2 END, 'live', '{record}'
 FROM generate_series(1, {number}) n,
   LATERAL (SELECT now() AT TIME ZONE 'UTC' - interval '1 day' - n * interval '1 second') t (come)
+"""
+# All of the last half hour, within psiTurk's cutoff_time; every other has saved something.
+RECENT = """
+INSERT INTO {table} (uniqueid, assignmentid, workerid, hitid, cond, counterbalance, codeversion,
+  beginhit, bonus, status, mode, datastring)
+SELECT 'recent' || n || ':task' || n, 'task' || n, 'recent' || n, 'hit0', n % {conditions}, 0,
+  '{version}', now() AT TIME ZONE 'UTC' - n * interval '25 minutes' / {number}, 0, 1, 'live',
+  CASE WHEN n % 8 < 4 THEN '{{}}' END
+FROM generate_series(1, {number}) n
 """
 
 
@@ -54,6 +62,12 @@ class Database:
         """Put earlier participants into psiTurk's table, and let PostgreSQL tidy up after it."""
         names = {"table": TABLE, "conditions": CONDITIONS, "version": CODE_VERSION}
         self.ask(FILL.format(**names, number=number, record=a_record(record_size)))
+        self.ask(f"VACUUM ANALYZE {TABLE}")
+
+    def fill_recent(self, number: int) -> None:
+        """Put in people who have just arrived and not finished."""
+        names = {"table": TABLE, "conditions": CONDITIONS, "version": CODE_VERSION}
+        self.ask(RECENT.format(**names, number=number))
         self.ask(f"VACUUM ANALYZE {TABLE}")
 
     def clear(self) -> None:

@@ -31,7 +31,7 @@ from tests.bench.servers import Cores
 from tests.bench.smoke import smoke
 from tests.heroku.postgres import Cluster
 
-PARTS = ("participations", "flatness", "arrivals", "blocking", "dyno", "scaling")
+PARTS = ("participations", "flatness", "arrivals", "crowds", "blocking", "dyno", "scaling")
 EARLIER = [0, 10_000, 100_000]
 A_MILLION = 1_000_000
 
@@ -102,6 +102,10 @@ def measure(
                 measurements.arrivals(cluster, study, cores, sizes, number=75),
             ]
             return "\n\n".join(tables)
+        case "crowds":
+            sites = {each.name: (each, 0, 0) for each in all_of_them[1:]}
+            sites["… after a million, and 100,000 just now"] = (study, A_MILLION, 100_000)
+            return measurements.crowds(cluster, sites, cores)
         case "blocking":
             return measurements.blocking(cluster, all_of_them, cores)
         case "dyno":

@@ -170,6 +170,47 @@ def _step(outcome: Outcome, step: str, number: int) -> tuple[float, float, float
     return median(values), percentile(values, 99), server, server + database
 
 
+def crowds(cluster: Cluster, sites: dict[str, tuple[Installation, int, int]], cores: Cores) -> str:
+    """How long /exp takes for 32 and for 200 at once. Two workers, as on a dyno, on one core.
+
+    ``sites``: by their name in the table, how many finished before and how many came just now.
+    """
+    queues: dict[str, list[Outcome]] = {name: [] for name in sites}
+    rushes: dict[str, list[Outcome]] = {name: [] for name in sites}
+    with ExitStack() as stack:
+        opened = {
+            name: stack.enter_context(
+                open_site(
+                    installation, cluster, cores, workers=2,
+                    earlier=earlier, recent=recent, record_size=200,
+                )
+            )
+            for name, (installation, earlier, recent) in sites.items()
+        }  # fmt: skip
+        for site in opened.values():
+            site.visit("arrive_and_save", number=AT_ONCE, at_once=AT_ONCE)
+        for _ in range(2 * ROUNDS):
+            for name, site in opened.items():
+                queues[name].append(site.visit("arrive_and_save", number=192, at_once=AT_ONCE))
+                rushes[name].append(site.visit("arrive_at_once", number=200, at_once=200))
+    rows = []
+    for name in sites:
+        queue = added(queues[name])
+        p99, save = (percentile(queue.latencies[step], 99) for step in ("exp", "save"))
+        all_of_200 = [rush.phases["exp"]["seconds"] * 1000 for rush in rushes[name]]
+        cpu = [
+            queue.phases["exp"][who] * 1000 / 192 / len(queues[name])
+            for who in ("server", "database")
+        ]
+        figures = (median(queue.latencies["exp"]), p99, save, p99 / save, *cpu)
+        figures += (median(all_of_200), max(all_of_200))
+        errors = sum(len(each.errors) for each in (*queues[name], *rushes[name]))
+        rows.append((name, *(f"{figure:.1f}" for figure in figures), f"{errors}"))
+    head = ("ms", "/exp, p50", "/exp, p99", "a save, p99", "ratio of p99", "CPU of /exp: server")
+    head += ("database", "all of 200, median", "all of 200, longest", "errors")
+    return table(head, *rows)
+
+
 def blocking(cluster: Cluster, installations: list[Installation], cores: Cores) -> str:
     """Saves of 20 others, while saves of some wait for a second in the database."""
     head = ("ms", *(f"{each.name}, {what}" for each in installations for what in ("median", "max")))

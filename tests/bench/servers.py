@@ -21,8 +21,9 @@ def serving(
     settings |= {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
     # Heroku's buildpack sets the one, psiTurk reads the other.
     settings |= {"WEB_CONCURRENCY": str(workers), "PSITURK_THREADS": str(workers)}
-    # Visitors come with psiTurk's own links, to its recipe and to ours.
+    # Visitors come with psiTurk's own links, to its recipe and to ours, and faster than in any study.
     settings = {"PSITURK_SECRET_KEY": "a secret", "PSITURK_RECRUITMENT": "mturk"} | settings
+    settings |= {"ARRIVALS_PER_MINUTE": "1000000"}
     settings = clean_environment(**settings)
     pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
     return Server(installation.folder, *pinned, *installation.command, port=port, **settings)
@@ -87,11 +88,13 @@ def open_site(
     workers: int = 1,
     dynos: int = 1,
     earlier: int = 0,
+    recent: int = 0,
     record_size: int = 2000,
 ) -> Iterator[Site]:
     """A study on a new database, with participants from before whose records have that size.
 
-    ``dynos``: how many servers, each with so many workers.
+    ``dynos``: how many servers, each with so many workers. ``recent``: so many more who arrived
+    within the last half hour.
     """
     database = Database(cluster)
     pid = server_pid(cluster)
@@ -101,6 +104,8 @@ def open_site(
         if earlier:
             make_psiturks_tables(installation, database.url)
             database.fill(earlier, record_size)
+        if recent:
+            database.fill_recent(recent)
         settings = SETTINGS.copy()
         if dynos > 1:
             settings["CONNECTIONS_PER_WORKER"] = str(CONNECTIONS // (dynos * workers))

@@ -16,6 +16,7 @@ def smoke(cluster: Cluster, study: Installation) -> bool:
         "take_part": {"number": 6, "at_once": 3},
         "step_by_step": {"number": 2},
         "arrive_at_once": {"number": 8, "at_once": 8},
+        "arrive_and_save": {"number": 4, "at_once": 2},
         "in_session": {"number": 4, "every": 0.3, "seconds": 1},
         "beside_waiting": {"waiting": 1, "number": 3, "seconds": 0.3, "table": TABLE},
     }

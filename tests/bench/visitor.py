@@ -60,7 +60,8 @@ class Visitor:
         self.assignment = f"a{series}{number:06}"
         self.uid = f"{self.worker}:{self.assignment}"
         self._query = f"hitId=hit1&assignmentId={self.assignment}&workerId={self.worker}&mode=live"
-        self._browser = Browser(ports, AGENTS[number % len(AGENTS)])
+        address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        self._browser = Browser(ports, AGENTS[number % len(AGENTS)], address)
         self._log = log
         self._writer: bytes | None = None
         self._window = 0

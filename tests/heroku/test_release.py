@@ -66,11 +66,10 @@ class TestRelease:
             database=urlsplit(url).path[1:],
         )
         psiturks = ["amt_hit", "apscheduler_jobs", "assignments", "campaign"]
-        own = ["bonuses", "counts", "incidents", "keys", "superseded_records"]
+        own = ["bonuses", "cells", "incidents", "keys", "superseded_records"]
         assert tables.split() == psiturks + [f"study_{name}" for name in own]
         indexes = cluster.run(INDEXES, database=urlsplit(url).path[1:])
-        kept = ["assignments_beginhit", "assignments_pkey", "assignments_workerid"]
-        assert indexes.split() == kept
+        assert indexes.split() == ["assignments_pkey", "assignments_workerid"]
 
     def test_a_table_that_psiturk_made_gets_the_index(self, study, release, cluster):
         url = cluster.create_database()

@@ -44,6 +44,8 @@ CREATE TRIGGER study_inserted AFTER INSERT ON assignments
 LOCK = "SELECT pg_advisory_xact_lock(7227140533)"
 WAITING = """SELECT count(*) FROM pg_stat_activity
   WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+CUT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 READ_BY_0_1_0 = "SELECT cond, finished FROM study_counts WHERE mode = 'prolific' ORDER BY 1"
 
 
@@ -160,6 +162,32 @@ def test_a_worker_that_hangs_with_the_lock_lets_others_pass_and_then_goes_on(sta
         conditions = {passed.condition, delayed.result().condition}
     assert conditions == {0, 1}
     assert hangs.workers() == [worker]
+
+
+def test_a_connection_that_is_cut_while_many_wait_costs_nobody_the_place(start, cluster):
+    url = cluster.create_database()
+    server = start(url)
+    with ThreadPoolExecutor(6) as at_once:
+        with locked(cluster, url, LOCK):
+            waiting = [at_once.submit(arrive, server, f"w{n}") for n in range(6)]
+            wait_for(lambda: ask(cluster, url, WAITING) == "1\n")
+            ask(cluster, url, CUT)
+            wait_for(lambda: ask(cluster, url, WAITING) == "1\n")
+        conditions = Counter(each.result().condition for each in waiting)
+    assert conditions == {0: 3, 1: 3}
+
+
+def test_a_database_that_is_read_only_for_now_is_away_not_broken(start, cluster):
+    url = cluster.create_database()
+    server = start(url)
+    early = arrive(server, "early")
+    change = f"ALTER DATABASE {urlsplit(url).path[1:]} {{}} default_transaction_read_only {{}}"
+    cluster.run(change.format("SET", "= on"))
+    cluster.disconnect(url)
+    assert arrive(server, "late").page.status == early.save({"data": []}).status == 503
+    cluster.run(change.format("RESET", ""))
+    cluster.disconnect(url)
+    assert arrive(server, "late").page.status == early.save({"data": []}).status == 200
 
 
 def test_who_has_saved_nothing_counts_for_two_minutes(start, cluster):

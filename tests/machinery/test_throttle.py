@@ -15,13 +15,17 @@ from study.server.throttle import CLIENTS, Throttle
 now, told = 6000.0, []
 time.monotonic = lambda: now
 throttle = Throttle(60, 100, lambda: told.append(now))
-assert [throttle.allow("192.0.2.1") for _ in range(62)] == [True] * 60 + [False] * 2
-assert [throttle.allow(f"198.51.100.{n}") for n in range(42)] == [True] * 40 + [False] * 2
-assert told == [now] * 2
+
+def come(address, times):
+    return [throttle.allow(address) for _ in range(times)].count(True)
+
+assert (come("192.0.2.1", 62), told) == (60, [now])
+assert come("192.0.2.2", 62) == 40  # and with it the limit for all is reached
+assert sum(come(f"198.51.100.{n}", 20) for n in range(12)) == 100  # 10 of each, up to twice as many
 now += 59
-assert not throttle.allow("192.0.2.1") and not throttle.allow("192.0.2.2")
+assert come("192.0.2.1", 1) == come("192.0.2.3", 1) == 0 and len(told) == 1
 now += 1
-assert throttle.allow("192.0.2.1") and len(told) == 2
+assert come("192.0.2.1", 1) and len(told) == 1
 for number in range(3 * CLIENTS):
     throttle.allow(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}")
 assert len(throttle._clients) <= CLIENTS

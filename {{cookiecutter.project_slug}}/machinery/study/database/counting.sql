@@ -39,7 +39,8 @@ END $$;
 CREATE TRIGGER study_count AFTER INSERT OR DELETE ON {table}
 FOR EACH ROW EXECUTE FUNCTION study_count();
 
-CREATE TRIGGER study_recount AFTER UPDATE ON {table}
+CREATE TRIGGER study_recount AFTER UPDATE OF
+  codeversion, mode, status, first_saved, datastring, beginhit, cond, counterbalance ON {table}
 FOR EACH ROW WHEN (({old}) IS DISTINCT FROM ({new})) EXECUTE FUNCTION study_count();
 
 INSERT INTO study_cells

@@ -108,8 +108,9 @@ class Enrolment:
         """Find or make the rows of all, in one transaction."""
         now, choose = utc_now(), _find_custom_choice()
         modes = [] if choose else sorted({arrival.ids.mode for arrival in group})
-        workers = json.dumps(dict.fromkeys(arrival.ids.worker for arrival in group))
-        read = [(SQL["of_workers"], {"workers": workers}), *(self._count(m, now) for m in modes)]
+        workers = dict.fromkeys(arrival.ids.worker for arrival in group)
+        whose = {"workers": json.dumps(workers), "number": len(workers)}
+        read = [(SQL["of_workers"], whose), *(self._count(mode, now) for mode in modes)]
 
         def decide(existing: list[Row], *counts: list[Row]) -> list[Query]:
             taken = {

@@ -9,7 +9,9 @@ SELECT {columns} FROM {table} WHERE uniqueid = :uid
 SELECT {columns} FROM {table} WHERE workerid = :worker
 
 -- name: of_workers
-SELECT {columns} FROM {table} WHERE workerid IN (SELECT key FROM json_each(:workers))
+-- PostgreSQL expects 100 keys in any JSON, for which it would rather read a table of 20,000 rows.
+SELECT {columns} FROM {table}
+WHERE workerid IN (SELECT key FROM json_each(:workers) LIMIT :number)
 
 -- name: count
 -- psiTurk counts those who finished and those who arrived within the last cutoff_time minutes

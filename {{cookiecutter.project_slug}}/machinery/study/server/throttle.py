@@ -10,13 +10,16 @@ from collections import Counter
 from collections.abc import Callable
 
 SECONDS = 60
+FEW = 10
 CLIENTS = 10_000  # remembered at most, about 1 MB
 
 
 class Throttle:
     """Limits what each client, and what all of them together, do in a minute.
 
-    ``tell`` is called when a limit is first exceeded: once a minute for each client, and for all.
+    Beyond ``in_all``, clients that have done little are let through until it is twice as much: a
+    few that do much must not shut the others out. ``tell`` is called once a minute at most, if
+    somebody was refused.
     """
 
     def __init__(
@@ -26,24 +29,30 @@ class Throttle:
         tell: Callable[[], None] = lambda: None,
     ) -> None:
         self._of_client, self._in_all, self._tell = of_client, in_all, tell
-        self._minute, self._clients, self._all = 0.0, Counter[str](), 0
+        self._clients = Counter[str]()
+        self._begin(0)
+
+    def _begin(self, minute: float) -> None:
+        self._minute, self._allowed, self._has_told = minute, 0, False
+        self._clients.clear()
 
     def allow(self, address: str | None, number: int = 1) -> bool:
         """Count so many more of this client; return whether that is within the limits."""
         client, minute = _client(address), time.monotonic() // SECONDS
         if minute != self._minute:
-            self._minute, self._all = minute, 0
-            self._clients.clear()
+            self._begin(minute)
         if len(self._clients) >= CLIENTS:
             self._clients.clear()
         self._clients[client] += number
-        excess = self._clients[client] - self._of_client
-        if excess <= 0:  # who does too much uses nothing up that others share
-            self._all += number
-            excess = self._all - self._in_all
-        if 0 < excess <= number:
+        own = self._clients[client]
+        in_all = self._in_all * (2 if own <= FEW else 1)
+        if own <= self._of_client and self._allowed < in_all:
+            self._allowed += number
+            return True
+        if not self._has_told:
+            self._has_told = True
             self._tell()
-        return excess <= 0
+        return False
 
 
 def _client(address: str | None) -> str:
