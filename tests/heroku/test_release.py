@@ -69,7 +69,7 @@ class TestRelease:
         own = ["bonuses", "counts", "incidents", "keys", "superseded_records"]
         assert tables.split() == psiturks + [f"study_{name}" for name in own]
         indexes = cluster.run(INDEXES, database=urlsplit(url).path[1:])
-        kept = ["assignments_beginhit", "assignments_pkey", "assignments_workerid"]
+        kept = ["assignments_beginhit", "assignments_lower_workerid", "assignments_pkey"]
         assert indexes.split() == kept
 
     def test_a_table_that_psiturk_made_gets_the_index(self, study, release, cluster):
@@ -80,7 +80,7 @@ class TestRelease:
         database = urlsplit(url).path[1:]
         assert cluster.run(INDEXES, database=database).split() == ["assignments_pkey"]
         assert release(**settings)[0] == 0
-        assert "assignments_workerid" in cluster.run(INDEXES, database=database).split()
+        assert "assignments_lower_workerid" in cluster.run(INDEXES, database=database).split()
 
     @pytest.mark.parametrize(
         ("settings", "reason"),

@@ -37,6 +37,9 @@ BEGIN = {
 }
 COMMIT, ROLLBACK = text("COMMIT"), text("ROLLBACK")
 
+# The server is a standby, as after a failover, or the host has taken a full database's rights.
+REFUSES_WRITES = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege)
+
 Run = Callable[..., list[Any]]  # of a statement and values for its bindparams; returns rows
 
 
@@ -146,8 +149,12 @@ class Database:
             return
         try:
             with closing(self._engine.raw_connection()) as pooled:
-                yield partial(_drive, pooled.dbapi_connection, self._dialect)
-        except psycopg.OperationalError as error:
+                try:
+                    yield partial(_drive, pooled.dbapi_connection, self._dialect)
+                except REFUSES_WRITES:
+                    pooled.invalidate()  # the next connection may lead to another server
+                    raise
+        except (psycopg.OperationalError, *REFUSES_WRITES) as error:
             raise OperationalError("", None, error, connection_invalidated=True) from error
 
 

@@ -52,7 +52,8 @@ class Records:
     def find_own(self, ids: Ids, run: Run | None = None) -> Row | None:
         """Return the row of these ids, or None. Raises HasOtherAssignment."""
         rows = (run or self._database.run)(SQL["of_worker"], worker=ids.worker)
-        own = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
+        uid = ids.uniqueid.lower()  # capitals make no other person
+        own = next((row for row in rows if row.uniqueid.lower() == uid), None)
         if rows and not (own or self._options.allow_repeats or ids.mode in TEST_MODES):
             raise HasOtherAssignment
         return own

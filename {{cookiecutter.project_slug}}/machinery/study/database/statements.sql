@@ -7,7 +7,7 @@
 SELECT {columns} FROM {table} WHERE uniqueid = :uid
 
 -- name: of_worker
-SELECT {columns} FROM {table} WHERE workerid = :worker
+SELECT {columns} FROM {table} WHERE lower(workerid) = lower(:worker)
 
 -- name: load
 SELECT datastring, {columns} FROM {table} WHERE uniqueid = :uid

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS study_superseded_records (
   PRIMARY KEY (uniqueid, writer)
 );
 -- psiTurk looks up a worker's rows on every visit and has no index for it.
-CREATE INDEX IF NOT EXISTS "{name}_workerid" ON {table} (workerid);
+-- Ids that differ in capitals only are one person's.
+CREATE INDEX IF NOT EXISTS "{name}_lower_workerid" ON {table} (lower(workerid));
 -- Recent arrivals may still finish. Their number does not grow with the study.
 CREATE INDEX IF NOT EXISTS "{name}_beginhit" ON {table} (beginhit)

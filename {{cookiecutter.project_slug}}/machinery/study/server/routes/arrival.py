@@ -138,11 +138,11 @@ def show_experiment() -> Response | str:
 
 @blueprint.get("/check_worker_status")
 def check_worker_status() -> dict:
-    """psiTurk's number for a worker's status; 0 for an unknown worker."""
+    """psiTurk's number for the status of a worker of this browser; 0 for any other."""
     worker, assignment = request.args.get("workerId"), request.args.get("assignmentId")
     if not worker:
         return {"status": "bad request"}
-    rows = services.records.of_worker(worker)
+    rows = [row for row in services.records.of_worker(worker) if is_owner(row)]
     if services.options.allow_repeats:
         rows = [row for row in rows if row.assignmentid == assignment]
     return {"status": max((row.status for row in rows), default=0)}
