@@ -160,7 +160,7 @@ def require_admitted(ids: Ids) -> Ids:
 
 
 @lru_cache(maxsize=1024)
-def parse_agent(agent: str) -> user_agents.parsers.UserAgent:
+def parse_agent(agent: str) -> user_agents.UserAgent:
     """What a User-Agent says about browser, system and device."""
     return user_agents.parse(agent[:LONGEST_USER_AGENT])
 
