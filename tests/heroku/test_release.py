@@ -66,10 +66,10 @@ class TestRelease:
             database=urlsplit(url).path[1:],
         )
         psiturks = ["amt_hit", "apscheduler_jobs", "assignments", "campaign"]
-        own = ["bonuses", "cells", "incidents", "keys", "superseded_records"]
+        own = ["bonuses", "cells", "entries", "incidents", "keys", "superseded_records"]
         assert tables.split() == psiturks + [f"study_{name}" for name in own]
         indexes = cluster.run(INDEXES, database=urlsplit(url).path[1:])
-        assert indexes.split() == ["assignments_pkey", "assignments_workerid"]
+        assert indexes.split() == ["assignments_lower_workerid", "assignments_pkey"]
 
     def test_a_table_that_psiturk_made_gets_the_index(self, study, release, cluster):
         url = cluster.create_database()
@@ -79,7 +79,7 @@ class TestRelease:
         database = urlsplit(url).path[1:]
         assert cluster.run(INDEXES, database=database).split() == ["assignments_pkey"]
         assert release(**settings)[0] == 0
-        assert "assignments_workerid" in cluster.run(INDEXES, database=database).split()
+        assert "assignments_lower_workerid" in cluster.run(INDEXES, database=database).split()
 
     @pytest.mark.parametrize(
         ("settings", "reason"),

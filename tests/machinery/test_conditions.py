@@ -133,7 +133,7 @@ def test_a_table_that_psiturk_made_before_is_taken_over(dynos, study, cluster):
     indexes = cluster.run(
         "SELECT indexname FROM pg_indexes WHERE tablename = 'assignments'", database=database
     )
-    assert "assignments_workerid" in indexes.split()
+    assert "assignments_lower_workerid" in indexes.split()
 
 
 def test_the_cost_of_an_arrival_does_not_grow_with_earlier_participants(dynos, cluster):

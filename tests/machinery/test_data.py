@@ -262,6 +262,20 @@ def test_texts_that_a_spreadsheet_would_calculate_are_told_of_and_not_changed(
     assert read(tmp_path, "questiondata")[0]["answer"] == "=1+1"
 
 
+def test_what_a_terminal_would_obey_is_neither_printed_nor_in_the_codebook(live, local, tmp_path):
+    told = {"\x1b[2J\x1b]0;owned\x07 \x9b31m \u202e key\r": "=1"}
+    row = participant(1, datastring=json.dumps(trials(told)), mode="live\x1b[31m")
+    other = participant(2, mode="debug", datastring="{}")
+    done = live("data", "--local", "--out", str(tmp_path), **local([row, other]))
+    assert "\ufffd[2J\ufffd]0;owned\ufffd" in done.stdout
+    left_out = live(
+        "data", "--local", "--mode", "debug", "--out", str(tmp_path), **local([row, other])
+    )
+    assert "of mode live\ufffd[31m" in left_out.stdout
+    for text in (done.stdout, left_out.stdout, (tmp_path / "codebook.md").read_text()):
+        assert [c for c in text if not c.isprintable()] == ["\n"] * text.count("\n")
+
+
 def trials(*told):
     return {
         "data": [{"current_trial": n, "dateTime": 0, "trialdata": t} for n, t in enumerate(told)]

@@ -43,6 +43,23 @@ def psiturks_error(reason):
 """
 
 
+READ_ONLY = """
+import sys
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+from study import config
+config.load()
+from study.server.errors import is_away
+create_engine(f"sqlite:///{sys.argv[1]}").connect().exec_driver_sql("CREATE TABLE t (n)")
+connection = create_engine(f"sqlite:///file:{sys.argv[1]}?mode=ro&uri=true").connect()
+for statement in ("INSERT INTO t VALUES (1)", "SELECT * FROM missing"):
+    try:
+        connection.exec_driver_sql(statement)
+    except OperationalError as error:
+        print(is_away(error))
+"""
+
+
 @pytest.fixture(scope="module")
 def study(studies):
     return studies(recruitment="mturk", heroku_app="later")
@@ -301,6 +318,52 @@ def test_while_the_database_is_away_browsers_are_asked_to_come_again(cloud, clus
     assert save.json["reason"] == "database"
     assert int(page.headers["Retry-After"]) == int(save.headers["Retry-After"]) > 0
     assert ask(cloud, f"/exp?{WHO}").status == 200
+
+
+REFUSALS = {
+    "read-only": ("ALTER DATABASE {} SET default_transaction_read_only = on",
+                  "ALTER DATABASE {} RESET default_transaction_read_only"),
+    "no-rights": ("REVOKE INSERT, UPDATE ON assignments FROM {role}",
+                  "GRANT INSERT, UPDATE ON assignments TO {role}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("refuse", "permit"), REFUSALS.values(), ids=REFUSALS)
+def test_while_the_database_takes_no_writes_browsers_are_asked_to_come_again(
+    cloud, cluster, url, request, refuse, permit
+):
+    """A standby after a failover, or a database whose plan is full."""
+    name, role = urlsplit(url).path[1:], urlsplit(url).username
+    worker = f"WORKERXYZ-{request.node.callspec.id}"
+    cookie = (
+        ask(cloud, f"/exp?{WHO.replace('WORKERXYZ', worker)}")
+        .headers["Set-Cookie"]
+        .partition(";")[0]
+    )
+    cluster.run(refuse.format(name, role=role), database=name)
+    cluster.disconnect(url)
+    try:
+        page = ask(cloud, f"/exp?{WHO.replace('WORKERXYZ', f'{worker}-new')}")
+        save = ask(
+            cloud, f"/sync/{worker}:ASSIGNXYZ", "PUT", "{}",
+            Cookie=cookie, Content_Type="application/json",
+        )  # fmt: skip
+    finally:
+        writable = "SET default_transaction_read_only = off"
+        cluster.run(writable, permit.format(name, role=role), database=name)
+    assert (page.status, save.status) == (503, 503)
+    assert save.json["reason"] == "database"
+    assert int(page.headers["Retry-After"]) == int(save.headers["Retry-After"]) > 0
+    save = ask(
+        cloud, f"/sync/{worker}:ASSIGNXYZ", "PUT", "{}",
+        Cookie=cookie, Content_Type="application/json",
+    )  # fmt: skip
+    assert save.status == 200  # without any connection from before
+
+
+def test_a_file_of_sqlite_that_takes_no_writes_is_away_too(study, tmp_path):
+    done = study.run("python", "-c", READ_ONLY, str(tmp_path / "x.db"))
+    assert done.stdout.split() == ["True", "False"], done.stderr
 
 
 def test_after_all_this_the_log_names_nobody(cloud):

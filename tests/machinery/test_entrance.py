@@ -83,8 +83,16 @@ def test_no_page_and_no_answer_holds_a_code_before_the_end(serve):
     record = visitor.record()
     visitor.save(record)
     stranger = enter(visitor.address, PROLIFIC_LINK.format("stranger"))
-    for path in ("/", "/static/js/task.js", "/static/js/participant.js", "/static/js/psiturk.js",
-                 "/send-on.html", "/complete.html", "/pub?", f"/sync/{visitor.uniqueid}"):
+    for path in (
+        "/",
+        "/static/js/task.js",
+        "/static/js/participant.js",
+        "/static/js/psiturk.js",
+        "/send-on.html",
+        "/complete.html",
+        "/pub?",
+        f"/sync/{visitor.uniqueid}",
+    ):
         visitor.browser.get_page(path)
     assert len(seen) > 12
     said = "".join(seen)
@@ -140,9 +148,7 @@ def test_mturk_keeps_psiturks_way(serve):
     assert visitor.status() == 4
 
 
-@pytest.mark.parametrize(
-    ("reason", "code"), [("screened-out", "SCR33NED"), ("left-early", "L3FT")]
-)
+@pytest.mark.parametrize(("reason", "code"), [("screened-out", "SCR33NED"), ("left-early", "L3FT")])
 def test_leaving_has_an_ending_of_its_own(serve, reason, code):
     link = PROLIFIC_LINK.format(reason)
     visitor = enter(serve("prolific").address, link)
@@ -204,7 +210,28 @@ def test_somebody_from_an_earlier_study_is_turned_away(serve, studies, cluster):
     ) as server:  # fmt: skip
         known = Participant(server.wait().address).browser
         assert known.get_page(PROLIFIC_LINK.format("known")).error == 1010
+        assert known.get_page(PROLIFIC_LINK.format("KNOWN")).error == 1010
         assert known.get_page(PROLIFIC_LINK.format("unknown")).status == 200
+
+
+def test_ids_that_differ_in_capitals_are_one_person(serve):
+    server = serve("prolific")
+    finish(enter(server.address, PROLIFIC_LINK.format("capital")))
+    again = PROLIFIC_LINK.format("CAPITAL")
+    assert Participant(server.address).browser.get_page(again).error == 1010
+    visitor = enter(server.address, PROLIFIC_LINK.format("reloads"))
+    assert visitor.open("/exp").status == 200
+    visitor.worker, visitor.assignment = "RELOADS", "SESSION-RELOADS"
+    assert "reloads:session-reloads" in visitor.open("/exp").text
+
+
+def test_strangers_are_not_told_who_took_part(serve):
+    server = serve("prolific")
+    visitor = enter(server.address, PROLIFIC_LINK.format("private"))
+    finish(visitor)
+    assert visitor.status() == 3
+    stranger = Participant(server.address, visitor.worker, visitor.assignment, mode="prolific")
+    assert stranger.status() == 0
 
 
 # Whatever stands in an address: a page that says what to do, never a crash.

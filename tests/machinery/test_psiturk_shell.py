@@ -83,6 +83,11 @@ def test_it_tells_psiturks_version(shell):
     assert shell("version") == "psiTurk version 3.3.1\n"
 
 
+def test_a_mistyped_command_is_answered_with_the_one_that_it_resembles(shell):
+    assert "Did you mean this?\n\tversion" in shell("vresion")
+    assert "Did you mean" not in shell("zzz")
+
+
 def test_config_print_shows_the_settings(shell):
     printed = shell("config print")
     assert "title=Stroop Task\n" in printed

@@ -1,4 +1,4 @@
-"""What people read: errors with a remedy, numbers with nouns, addresses without passwords."""
+"""What people read: errors with a remedy, numbers with nouns, texts without what would harm."""
 
 import re
 
@@ -21,6 +21,11 @@ class StudyError(Exception):
 def pluralize(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: ``1 participant``, ``2,000 participants``."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def printable(text: str) -> str:
+    """The text on one line, with \ufffd for each character that a terminal would obey."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def mask_passwords(text: str) -> str:

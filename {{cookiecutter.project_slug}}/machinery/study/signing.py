@@ -41,8 +41,11 @@ def normalised_code(text: str) -> str:
 
 
 def worker_pseudonym(key: str, worker: str) -> str:
-    """The name under which a recruiter's id stands in excluded.txt (32 hexadecimal digits)."""
-    return proof(key, "worker", worker).hex()[:32]
+    """The name under which a recruiter's id stands in excluded.txt (32 hexadecimal digits).
+
+    Whether letters are capitals makes no other person.
+    """
+    return proof(key, "worker", worker.lower()).hex()[:32]
 
 
 def pseudonym(pseudonym_key: bytes, identifier: str) -> str:

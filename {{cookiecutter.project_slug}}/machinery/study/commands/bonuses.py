@@ -12,7 +12,7 @@ from study.bonuses import Rule, find_rule, read_participant
 from study.bonuses.ledger import Ledger
 from study.commands import find_study
 from study.heroku.app import read_spec
-from study.messages import pluralize
+from study.messages import pluralize, printable
 from study.recruiters import Bonus, add_up, group_by
 from study.signing import pseudonym, read_pseudonym_key
 from study.statuses import FINISHED, TEST_MODES, UNPAID_MODES
@@ -59,7 +59,7 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
         print(f"Without a bonus: {pluralize(without, 'finished participant')}.")
     for mode, number in participants.count_by("mode", FINISHED).items():
         if mode not in (*modes, *UNPAID_MODES):
-            people = f"{pluralize(number, 'finished participant')} of mode {mode}"
+            people = f"{pluralize(number, 'finished participant')} of mode {printable(mode)}"
             print(f"Left out: {people}, who did not come through {recruiter.label}.")
     if local:
         tried, wrong = ask_rule(rule, ledger.read_finished(TEST_MODES, again=True), names)
@@ -71,7 +71,7 @@ def bonuses(local: bool, again: bool, out: Path) -> bool:
         people = pluralize(len(problems), "participant")
         print(f"For {people} the rule in custom.py gave no amount, so they are in no file.")
         print("To identify them: data/identifiers.csv, by `study data`.")
-        print("\n".join(f"  {problem}" for problem in problems))
+        print("\n".join(f"  {printable(problem)}" for problem in problems))
     return not problems
 
 

@@ -35,7 +35,7 @@ def exclude(files: tuple[Path, ...], local: bool) -> None:
     FILES are their identifiers.csv, or lists of ids. Pseudonyms are added to excluded.txt.
     """
     folder = Path.cwd()
-    ids = {worker for file in files for worker in read_ids(file)}
+    ids = [worker for file in files for worker in read_ids(file)]
     participants, settings = find_study(folder, local)
     key = participants.find_key(settings)
     existing = read_excluded(folder)
@@ -44,7 +44,8 @@ def exclude(files: tuple[Path, ...], local: bool) -> None:
             f"{FILE} was made with another secret key, so the server would recognise nobody in it.",
             f"Delete {FILE} and run this again, with the files of all earlier studies.",
         )
-    new = {signing.worker_pseudonym(key, worker) for worker in ids} - existing.pseudonyms
+    names = {signing.worker_pseudonym(key, worker) for worker in ids}
+    new = names - existing.pseudonyms
     lines = [HEADER, f"{MADE_WITH}{fingerprint(key)}\n"]
     lines += [f"{name}\n" for name in sorted(existing.pseudonyms | new)]
     unfinished = folder / f"{FILE}.part"
@@ -53,7 +54,7 @@ def exclude(files: tuple[Path, ...], local: bool) -> None:
     if note := find_recruiter(settings.value("Study", "recruitment")).exclude_note:
         print(note)
     added = pluralize(len(new), "person", "people")
-    print(f"Added to {FILE}: {added}; it already contained {len(ids) - len(new)}.")
+    print(f"Added to {FILE}: {added}; it already contained {len(names) - len(new)}.")
     if local:
         print("They are kept out on this computer only: for the app, run this without --local.")
     elif new:

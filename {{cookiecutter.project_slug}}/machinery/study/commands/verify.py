@@ -12,7 +12,7 @@ import click
 
 from study import signing
 from study.commands import find_study, read_lines
-from study.messages import StudyError
+from study.messages import StudyError, printable
 from study.signing import pseudonym, read_pseudonym_key
 from study.statuses import STATUS_NAMES, TEST_MODES
 
@@ -52,7 +52,7 @@ def verify(codes: tuple[str, ...], file: Path | None, local: bool) -> bool:
             answer = "unknown: no participant of this study has that code"
         else:
             answer = f"no code: a code has 10 letters and digits, for example {EXAMPLE}"
-        print(f"{line}\n  {answer}")
+        print(f"{printable(line)}\n  {printable(answer)}")
     print(f"Codes of participants of this study: {found} of {len(lines)}.")
     return found == len(lines)
 

@@ -40,6 +40,9 @@ LOCK = text(
 BEGIN, BEGIN_IMMEDIATE = text("BEGIN"), text("BEGIN IMMEDIATE")  # the latter on SQLite
 COMMIT, ROLLBACK = text("COMMIT"), text("ROLLBACK")
 
+# The server is a standby, as after a failover, or the host has taken a full database's rights.
+REFUSES_WRITES = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege)
+
 Query = tuple[Executable, Mapping[str, Any]]  # a statement, and values for its bindparams
 Result = TypeVar("Result")
 Execute = Callable[[Sequence[Query]], list[list[Any]]]  # returns the rows of each query
@@ -178,9 +181,13 @@ class Database:
             return
         try:
             with closing(self._engine.raw_connection()) as pooled:
-                yield partial(_drive, pooled.dbapi_connection, self._dialect)
-        # The second one: of a database that is read-only for now, or that has ended the session.
-        except (psycopg.OperationalError, psycopg.InternalError) as error:
+                try:
+                    yield partial(_drive, pooled.dbapi_connection, self._dialect)
+                except REFUSES_WRITES:
+                    pooled.invalidate()  # the next connection may lead to another server
+                    raise
+        # InternalError: of a database that is read-only for now, or that has ended the session.
+        except (psycopg.OperationalError, psycopg.InternalError, *REFUSES_WRITES) as error:
             raise OperationalError("", None, error, connection_invalidated=True) from error
 
 

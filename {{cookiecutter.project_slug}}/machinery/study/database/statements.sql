@@ -6,7 +6,7 @@
 SELECT {columns} FROM {table} WHERE uniqueid = :uid
 
 -- name: of_worker
-SELECT {columns} FROM {table} WHERE workerid = :worker
+SELECT {columns} FROM {table} WHERE lower(workerid) = lower(:worker)
 
 -- name: of_workers
 -- PostgreSQL expects 100 keys in any JSON, for which it would rather read a table of 20,000 rows.

@@ -38,4 +38,5 @@ CREATE TABLE IF NOT EXISTS study_superseded_records (
   PRIMARY KEY (uniqueid, writer)
 );
 -- psiTurk looks up a worker's rows on every visit and has no index for it.
-CREATE INDEX IF NOT EXISTS "{name}_workerid" ON {table} (workerid)
+-- Ids that differ in capitals only are one person's.
+CREATE INDEX IF NOT EXISTS "{name}_lower_workerid" ON {table} (lower(workerid))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from study.export.csv_format import Table
+from study.messages import printable
 from study.recruiters import RECRUITERS
 from study.statuses import STATUS_NAMES
 
@@ -20,7 +21,7 @@ MODES = {mode: words for each in RECRUITERS.values() for mode, words in each.mod
 def codebook(tables: dict[str, Table], about: list[str]) -> str:
     """Return the text of codebook.md. ``about`` describes the download, one line each."""
     parts = {name: describe_columns(found) for name, found in tables.items()}
-    parts["about"] = "\n".join(f"- {line}" for line in about)
+    parts["about"] = "\n".join(f"- {printable(line)}" for line in about)
     parts["statuses"] = table(("status", "meaning"), STATUS_NAMES.items())
     parts["modes"] = table(("mode", "meaning"), (MODES | WORDS["modes"]).items())
     text = WORDS["text"]
@@ -63,4 +64,4 @@ def code(text: str) -> str:
     """Mark a string as code in Markdown, on one line."""
     for character, harmless in (("`", "'"), ("|", r"\|"), ("\n", " "), ("\r", " ")):
         text = text.replace(character, harmless)
-    return f"`{text}`" if text.strip() else "(empty)"
+    return f"`{printable(text)}`" if text.strip() else "(empty)"

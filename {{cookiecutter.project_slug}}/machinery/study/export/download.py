@@ -27,7 +27,7 @@ from study.export.codebook import codebook
 from study.export.csv_format import Table, write_parquet
 from study.export.filters import Filter, count
 from study.export.records import COLUMNS, MOST_KEYS, PARTS, WHOLE, RecordReader, TooManyKeys
-from study.messages import StudyError, pluralize
+from study.messages import StudyError, pluralize, printable
 from study.signing import private, pseudonym
 
 TABLES = ("participants", *PARTS)
@@ -54,7 +54,7 @@ class Report:
     def formulas(self) -> str:
         """The columns with texts that a spreadsheet would calculate."""
         return ", ".join(
-            f"{column} of {name}.csv"
+            f"{printable(column)} of {name}.csv"
             for name, table in self.tables.items()
             for column, stats in zip(table.columns, table.stats, strict=True)
             if stats.has_formula
@@ -68,7 +68,7 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{count:>9,} rows  {self.folder / name}.csv" for name, count in self.rows.items()]
         problems = [f"  {problem}" for problem in self.problems[:PROBLEMS_SHOWN]]
-        return "\n".join([*lines, *self.notes, *problems])
+        return "\n".join(map(printable, [*lines, *self.notes, *problems]))
 
 
 def download(

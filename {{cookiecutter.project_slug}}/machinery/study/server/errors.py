@@ -14,6 +14,7 @@ from psiturk.experiment_errors import ExperimentError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
+from study.database.engine import REFUSES_WRITES
 from study.database.enrolment import HasOtherAssignment
 
 # psiTurk's numbers (psiturk/experiment_errors.py), which error.html explains.
@@ -84,6 +85,8 @@ def answer_error(error: Exception) -> Response:
 def is_away(error: DBAPIError | TimeoutError) -> bool:
     """Whether the same request can succeed later. TimeoutError: no free connection in the pool."""
     if isinstance(error, TimeoutError) or error.connection_invalidated:
+        return True
+    if isinstance(error.orig, REFUSES_WRITES):
         return True
     # SQLite's name for a wrong statement, such as one about a missing table.
     is_wrong = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_ERROR"

@@ -155,11 +155,11 @@ def show_experiment() -> Response | str:
 
 @blueprint.get("/check_worker_status")
 def check_worker_status() -> dict:
-    """psiTurk's number for a worker's status; 0 for an unknown worker."""
+    """psiTurk's number for the status of a worker of this browser; 0 for any other."""
     worker, assignment = request.args.get("workerId"), request.args.get("assignmentId")
     if not worker:
         return {"status": "bad request"}
-    rows = services.records.of_worker(worker)
+    rows = [row for row in services.records.of_worker(worker) if is_owner(row)]
     if services.options.allow_repeats:
         rows = [row for row in rows if row.assignmentid == assignment]
     return {"status": max((row.status for row in rows), default=0)}
@@ -177,7 +177,7 @@ def require_admitted(ids: Ids) -> Ids:
 
 
 @lru_cache(maxsize=1024)
-def parse_agent(agent: str) -> user_agents.parsers.UserAgent:
+def parse_agent(agent: str) -> user_agents.UserAgent:
     """What a User-Agent says about browser, system and device."""
     return user_agents.parse(agent[:LONGEST_USER_AGENT])
 
