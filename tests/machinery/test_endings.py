@@ -4,6 +4,7 @@ import html
 import json
 import os
 import re
+import zlib
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -42,7 +43,7 @@ def cookies(visitor: Participant) -> dict[str, str]:
 @pytest.fixture
 def working(serve, request) -> Participant:
     """Somebody in the task, with enough of it stored."""
-    visitor = come(serve("prolific"), re.sub(r"\W+", "-", request.node.name)[:60])
+    visitor = come(serve("prolific"), f"w{zlib.crc32(request.node.name.encode())}")
     visitor.start()
     assert visitor.save(record(visitor, 3)).status == 200
     return visitor
@@ -67,8 +68,8 @@ WORK = {
 @pytest.mark.parametrize(("steps", "error"), WORK.values(), ids=WORK)
 def test_there_is_no_code_without_the_work_for_it(serve, request, kind, steps, error):
     study = serve("prolific", **LEAST)
-    name = re.sub(r"\W+", "-", request.node.name)[-60:].strip("-")
-    visitor = come(study, name, mode="debug" if kind == "test run" else "prolific")
+    worker = f"w{zlib.crc32(request.node.name.encode())}"
+    visitor = come(study, worker, mode="debug" if kind == "test run" else "prolific")
     for step in steps:
         match step:
             case "begin":
@@ -287,3 +288,24 @@ def test_a_large_record_is_counted(serve):
     line = {"trialdata": {"mouse": [[1, 2]] * 1000}}
     assert visitor.save({"data": [line] * 500, "note": json.dumps({"data": []})}).status == 200
     assert CODE in visitor.complete().text
+
+
+@pytest.mark.parametrize(
+    ("headers", "completes"),
+    [
+        ({"Referer": "{own}/exp?hitId=H"}, True),
+        ({"Referer": "{own}/exp", "Sec_Fetch_Site": "cross-site"}, False),
+        ({"Referer": "https://evil.example/{own}/"}, False),
+        ({"Referer": "{own}.evil.example/"}, False),
+        ({"Referer": "{own}0/"}, False),
+        ({"Referer": ""}, False),
+    ],
+)
+def test_an_old_browser_names_the_page_that_it_comes_from(serve, working, headers, completes):
+    """Pages with psiturk.js complete by going to /complete."""
+    site = serve("prolific")
+    headers = {name: value.format(own=site.address) for name, value in headers.items()}
+    link = f"/complete?uniqueId={working.uniqueid}"
+    page = ask(site.server, link, **cookies(working) | NAVIGATION | headers)
+    assert page.status == 200 and (CODE in page.text) == completes
+    assert state(site, working) == (3 if completes else 2, None)

@@ -105,8 +105,13 @@ def comes_from_elsewhere() -> bool:
 
 
 def comes_from_own_page() -> bool:
-    """Return whether a page of this study sent the request, as far as browsers tell."""
-    return request.headers.get("Sec-Fetch-Site") == "same-origin"
+    """Return whether a page of this study sent the request, as far as browsers tell.
+
+    Older ones name the page itself: ours let them do so within the study (security.py).
+    """
+    if site := request.headers.get("Sec-Fetch-Site"):
+        return site == "same-origin"
+    return (request.referrer or "").startswith(request.host_url)
 
 
 def refuse() -> ParticipantError:
