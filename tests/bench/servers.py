@@ -21,7 +21,7 @@ def serving(
     settings |= {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
     # Heroku's buildpack sets the one, psiTurk reads the other.
     settings |= {"WEB_CONCURRENCY": str(workers), "PSITURK_THREADS": str(workers)}
-    # Visitors come with psiTurk's own links, to its recipe and to ours, and faster than in any study.
+    # Visitors come with psiTurk's own links, to its recipe and ours, and faster than in any study.
     settings = {"PSITURK_SECRET_KEY": "a secret", "PSITURK_RECRUITMENT": "mturk"} | settings
     settings |= {"ARRIVALS_PER_MINUTE": "1000000"}
     settings = clean_environment(**settings)

@@ -56,7 +56,7 @@ class Enrolment:
     def find_own(self, ids: Ids) -> Row | None:
         """Return the row of these ids, or None. Raises HasOtherAssignment."""
         rows = self._database.run(SQL["of_worker"], worker=ids.worker)
-        own = next((row for row in rows if row.uniqueid == ids.uniqueid), None)
+        own = next((row for row in rows if is_same(row.uniqueid, ids.uniqueid)), None)
         if not own and self._is_refused(ids, rows):
             raise HasOtherAssignment
         return own
@@ -108,7 +108,7 @@ class Enrolment:
         """Find or make the rows of all, in one transaction."""
         now, choose = utc_now(), _find_custom_choice()
         modes = [] if choose else sorted({arrival.ids.mode for arrival in group})
-        workers = dict.fromkeys(arrival.ids.worker for arrival in group)
+        workers = dict.fromkeys(arrival.ids.worker.lower() for arrival in group)
         whose = {"workers": json.dumps(workers), "number": len(workers)}
         read = [(SQL["of_workers"], whose), *(self._count(mode, now) for mode in modes)]
 
@@ -128,10 +128,10 @@ class Enrolment:
 
         silence = SECONDS_OF_CUSTOM_CHOICE if choose else SECONDS_OF_SILENCE
         existing, *_, made = self._database.run_serialized(read, decide, silence)
-        rows = {row.uniqueid: row for row in (*existing, *made)}
-        new = {row.uniqueid for row in made}
+        rows = {row.uniqueid.lower(): row for row in (*existing, *made)}
+        new = {row.uniqueid.lower() for row in made}
         for arrival in group:
-            uniqueid = arrival.ids.uniqueid
+            uniqueid = arrival.ids.uniqueid.lower()
             arrival.row, arrival.is_new = rows.get(uniqueid), uniqueid in new
             new.discard(uniqueid)  # of several windows, one is the first
 
@@ -147,10 +147,10 @@ class Enrolment:
         """Yield those who get a row."""
         known: dict[str, list[Row | Ids]] = defaultdict(list)  # the participations of each worker
         for row in existing:
-            known[row.workerid].append(row)
+            known[row.workerid.lower()].append(row)
         for arrival in group:
-            own = known[arrival.ids.worker]
-            is_known = arrival.ids.uniqueid in {each.uniqueid for each in own}
+            own = known[arrival.ids.worker.lower()]
+            is_known = any(is_same(each.uniqueid, arrival.ids.uniqueid) for each in own)
             if not is_known and not self._is_refused(arrival.ids, own):
                 own.append(arrival.ids)
                 yield arrival
@@ -170,6 +170,11 @@ class Enrolment:
         cell = self._design.choose(taken)
         taken[cell] += 1
         return cell
+
+
+def is_same(one: str, other: str) -> bool:
+    """Return whether two ids are one person's: capitals make no other person."""
+    return one.lower() == other.lower()
 
 
 def _find_custom_choice() -> Callable[[str], Cell] | None:

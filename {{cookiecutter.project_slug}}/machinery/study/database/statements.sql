@@ -11,7 +11,7 @@ SELECT {columns} FROM {table} WHERE lower(workerid) = lower(:worker)
 -- name: of_workers
 -- PostgreSQL expects 100 keys in any JSON, for which it would rather read a table of 20,000 rows.
 SELECT {columns} FROM {table}
-WHERE workerid IN (SELECT key FROM json_each(:workers) LIMIT :number)
+WHERE lower(workerid) IN (SELECT key FROM json_each(:workers) LIMIT :number)
 
 -- name: count
 -- psiTurk counts those who finished and those who arrived within the last cutoff_time minutes

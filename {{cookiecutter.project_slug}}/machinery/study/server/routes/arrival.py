@@ -133,12 +133,12 @@ def show_experiment() -> Response | str:
         row, is_new = services.enrolment.enrol(ids, browser)
     if row.mode != ids.mode:
         require_replaceable(row, ids)
-        row = take_over(ids)
+        row = take_over(row, ids.mode)
     if row.has_ended:
         return redirect_to_ending(row)
     if not is_new:
         require_right_to_reopen(row)
-        row = row if is_owner(row) else take_over(ids)
+        row = row if is_owner(row) else take_over(row, ids.mode)
     may_resume = row.status >= STARTED and services.options.allow_resume
     return render_template(
         "exp.html",
@@ -230,12 +230,12 @@ def require_replaceable(row: Row, ids: Ids) -> None:
         raise errors.ParticipantError(errors.TOOK_PART)
 
 
-def take_over(ids: Ids) -> Row:
-    """Give a record to this browser, which has the mode of its link from now on.
+def take_over(row: Row, mode: str) -> Row:
+    """Give a record to this browser, with the mode of its link from now on.
 
     Raises ParticipantError if something was saved meanwhile.
     """
-    row = services.records.take_over(ids.uniqueid, name_browser(), ids.mode)
+    row = services.records.take_over(row.uniqueid, name_browser(), mode)
     if row is None:
         raise errors.ParticipantError(errors.NOT_YOURS)
     return row
