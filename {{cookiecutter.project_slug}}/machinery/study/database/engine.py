@@ -182,7 +182,7 @@ def _drive(driver: psycopg.Connection, dialect: Dialect, queries: Sequence[Query
     if len(queries) == 1:
         [(statement, values)] = queries
         cursor = psycopg.Cursor(driver, row_factory=namedtuple_row)
-        cursor.execute(_compile(statement, dialect), values, prepare=True)
+        cursor.execute(_compile(statement, dialect), values, prepare=bool(values))
     else:
         # In one message, because others wait while it is on its way. psycopg's pipeline mode ends
         # with a flush, after which PostgreSQL forgets idle_in_transaction_session_timeout.
