@@ -160,6 +160,26 @@ def test_download_datafiles_writes_the_rows_that_the_participant_saved(shell, pa
     ]
 
 
+def test_download_datafiles_has_what_was_sent_during_the_task(shell):
+    """Of it, nothing is in the column yet that psiTurk reads."""
+    port = free_port()
+    settings = shell.settings | {"PSITURK_PORT": str(port), "PSITURK_THREADS": "1"}
+    command = (shell.study.python, "-m", "study.server")
+    with Server(shell.study.path, *command, port=port, **settings) as server:
+        participant = Participant(server.wait().address, mode="sandbox")
+        participant.open("/exp")
+        sync, trials = f"/sync/{participant.uniqueid}", [["trial", 5, 1], ["trial", 6, 2]]
+        participant.browser.request("POST", f"{sync}/windows")
+        query = {"window": "1", "first": "1"}
+        sent = participant.browser.request("POST", f"{sync}/entries", query=query, data=trials)
+        assert sent.json["held"] == 2
+        shell("download_datafiles")
+    assert rows(shell.study.path / "trialdata.csv") == [
+        [participant.uniqueid, "0", "5", "1"],
+        [participant.uniqueid, "1", "6", "2"],
+    ]
+
+
 def test_amt_balance_asks_amazon(shell):
     assert shell("amt_balance") == "10000.00\n"
 

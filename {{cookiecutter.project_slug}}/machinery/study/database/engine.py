@@ -200,7 +200,7 @@ def _drive(driver: psycopg.Connection, dialect: Dialect, queries: Sequence[Query
     if len(queries) == 1:
         [(statement, values)] = queries
         cursor = psycopg.Cursor(driver, row_factory=namedtuple_row)
-        cursor.execute(_compile(statement, dialect), values, prepare=True)
+        cursor.execute(_compile(statement, dialect), values, prepare=bool(values))
     elif any(len(str(value)) > LARGE for _, values in queries for value in values.values()):
         return [rows for query in queries for rows in _drive(driver, dialect, [query])]
     else:
