@@ -10,11 +10,11 @@ import secrets
 from functools import lru_cache
 from urllib.parse import urlencode
 
-import user_agents
 from flask import Blueprint, Response, redirect, render_template, request
 from jinja2.ext import Extension
 from sqlalchemy import Row
 
+import user_agents
 from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server import errors
 from study.server.ownership import is_owner, keep_browser, make_token, name_browser, set_cookie
