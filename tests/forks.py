@@ -26,8 +26,8 @@ PACKAGES = {
         *("importlib.metadata", "msgspec", "psycopg", "requests", "sqlalchemy.orm", "sqlite3"),
         *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite", "user_agents"),
     ),
-    "psiturk": ("boto3.session", "botocore.client", "cmd2", "docopt", "fuzzywuzzy.process",
-                "psutil", "pytz", "s3transfer.manager", "urllib3.contrib.pyopenssl"),
+    "psiturk": ("boto3.session", "botocore.client", "cmd2", "docopt", "psutil", "pytz",
+                "s3transfer.manager", "urllib3.contrib.pyopenssl"),
     "pytest": ("_pytest.assertion.rewrite", "_pytest.main", "unittest.mock"),
 }  # fmt: skip
 ZYGOTE = Path(__file__).with_name("zygote.py")

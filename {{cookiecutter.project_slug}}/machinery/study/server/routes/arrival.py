@@ -10,10 +10,10 @@ import secrets
 from functools import lru_cache
 from urllib.parse import urlencode
 
-import user_agents
 from flask import Blueprint, Response, redirect, render_template, request
 from sqlalchemy import Row
 
+import user_agents
 from study.recruiters import Ids, make_test_ids, recruiter_of, require_id
 from study.server import errors
 from study.server.admission import require_room, require_turn
