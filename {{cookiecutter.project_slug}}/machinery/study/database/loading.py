@@ -24,7 +24,7 @@ def complete_loaded_records() -> None:
     from psiturk.models import Participant
 
     for moment in ("load", "refresh"):
-        event.listen(Participant, moment, _complete)
+        event.listen(Participant, moment, _complete, restore_load_context=True)
 
 
 def _complete(participant: Any, context: QueryContext, *_: Any) -> None:
