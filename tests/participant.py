@@ -198,12 +198,13 @@ class Participant:
             "questiondata": {"strategy": "I read, 100% of the words"},
         }
 
-    def take_part(self) -> None:
+    def take_part(self, trials: int = 1) -> None:
         """Everything from the invitation to the submitted assignment."""
         for page in ("/ad", "/pub", "/consent", "/exp"):
             answer = self.open(page)
             assert (answer.status, answer.error) == (200, None), answer.text
         self.record_saved = self.record()
+        self.record_saved["data"] *= trials
         assert self.save(self.record_saved).status == 200
         for answer in (self.start(), self.complete(), self.submit()):
             assert answer.status == 200, answer.text

@@ -58,8 +58,10 @@ def test_a_hit_ends_with_the_form_that_mturk_wants(previews, page):
     preview = previews(recruitment="mturk", heroku_app="later")
     ids = f"{preview.address}/exp?hitId=H&assignmentId=S1&workerId=turk&mode=sandbox"
     page.request.get(ids)
-    page.request.put(f"{preview.address}/sync/turk:S1", data={"data": []})
-    page.request.get(f"{preview.address}/complete?uniqueId=turk:S1&mode=sandbox")
+    own = {"uniqueId": "turk:S1"}
+    page.request.post(f"{preview.address}/inexp", form=own)
+    page.request.put(f"{preview.address}/sync/turk:S1", data={"data": [1] * 50})
+    page.request.post(f"{preview.address}/complete", form=own)
     page.goto(f"{preview.address}/pub?hitId=H&assignmentId=S1&workerId=turk&mode=sandbox")
     inspect(page, "submit-hit")
     form = page.locator("form")

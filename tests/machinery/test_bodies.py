@@ -14,7 +14,8 @@ LIMIT = 8_000_000  # bytes: max_record_mb in config.txt
 @pytest.fixture(scope="module")
 def server(studies, cluster):
     study = studies(recruitment="prolific", heroku_app="later")
-    with cloud_server(study.path, study.python, cluster.create_database()) as server:
+    settings = {"PSITURK_MAX_RECORD_MB": str(LIMIT // 1_000_000)}
+    with cloud_server(study.path, study.python, cluster.create_database(), **settings) as server:
         yield server.wait()
 
 

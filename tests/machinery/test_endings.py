@@ -192,7 +192,7 @@ def test_nothing_that_another_site_sends_changes_anything(serve, working, site):
         ("POST", "/worker_submitted", f"uniqueId={uid}", FORM),
         ("POST", "/leave", f"uniqueId={uid}&reason=left-early", FORM),
         ("POST", "/quitter", f"uniqueId={uid}", FORM),
-        ("PUT", f"/sync/{uid}?writer=1&save=9", "{}", {"Content_Type": "application/json"}),
+        ("PUT", f"/sync/{uid}", "{}", {"Content_Type": "application/json"}),
     ]  # fmt: skip
     for method, path, body, kind in requests:
         for proof in (cookies(working), {}):

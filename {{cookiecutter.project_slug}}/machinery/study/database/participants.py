@@ -4,8 +4,9 @@ A row is created once, entries are stored once, and a status never goes back. Ea
 transaction, most are one statement, and what is reported as saved is committed.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import Any
 
 from sqlalchemy import Row
 
@@ -15,6 +16,7 @@ from study.database.idle import IdleRecords
 from study.database.schema import SQL
 
 ENTRIES_PER_WINDOW = 2**32  # in record_version (statements.sql)
+OWNED = timedelta(days=30)  # for which a record belongs to its browser, at most
 
 
 class Saved(Enum):
@@ -100,7 +102,7 @@ class Records:
         """
         if save.window != window:
             return self._add_left(uniqueid, owner, window, save)
-        about = {"uid": uniqueid, "owner": owner, "window": window, "now": utc_now()}
+        about = {"uid": uniqueid, "window": window, **_claim(owner)}
         if save.first == 1:
             self._database.run(SQL["note_first_save"], **about)
         while True:
@@ -129,7 +131,7 @@ class Records:
         no part of the record any more is set aside.
         """
         row = self.find(uniqueid)
-        if row is None or row.owner != owner:
+        if row is None or not _is_owned(row, owner):
             return Saved.REFUSED, 0
         current = row.record_version // ENTRIES_PER_WINDOW
         if window > current:
@@ -149,11 +151,11 @@ class Records:
 
         ``size`` counts its entries: they only become more, so the larger is newer.
         """
-        values = {"uid": uniqueid, "owner": owner, "data": data, "size": size, "now": utc_now()}
+        values = {"uid": uniqueid, "data": data, "size": size, **_claim(owner)}
         if self._database.run(SQL["save"], **values):
             return Saved.STORED
         row = self.find(uniqueid)
-        if row is None or row.owner != owner:
+        if row is None or not _is_owned(row, owner):
             return Saved.REFUSED
         return Saved.ENDED if row.has_ended else Saved.STORED
 
@@ -173,6 +175,15 @@ class Records:
         left = self._database.run(SQL["leave"], uid=uniqueid, reason=reason, now=utc_now())
         self.load(uniqueid)
         return bool(left)
+
+
+def _claim(owner: str) -> dict[str, Any]:
+    now = utc_now()
+    return {"owner": owner, "now": now, "earliest": now - OWNED}
+
+
+def _is_owned(row: Row, owner: str) -> bool:
+    return row.owner == owner and row.beginhit > utc_now() - OWNED
 
 
 def utc_now() -> datetime:

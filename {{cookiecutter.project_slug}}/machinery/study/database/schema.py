@@ -47,8 +47,7 @@ COLUMNS = (
     "beginhit, beginexp, endhit"
 )
 TIMES = dict.fromkeys(("beginhit", "beginexp", "endhit"), sa.DateTime)  # which SQLite keeps as text
-TYPES = {"since": sa.DateTime, "lately": sa.DateTime}  # of values that need one
-TYPES |= {"now": sa.DateTime, "day": sa.Date}
+TYPES = dict.fromkeys(("now", "since", "lately", "earliest"), sa.DateTime) | {"day": sa.Date}
 # Where a participant counts, as the key of study_cells. Version 0.1.0 sets no first_saved.
 CELL = f"""{{row}}codeversion, {{row}}mode,
   CASE WHEN {{row}}status IN {statuses.FINISHED} THEN 'finished'
@@ -59,6 +58,7 @@ CELL = f"""{{row}}codeversion, {{row}}mode,
 
 
 IS_OPEN = f"ending IS NULL AND status NOT IN {statuses.FINISHED}"  # the participation goes on
+MAY_SAVE = f"{IS_OPEN} AND owner = :owner AND beginhit > :earliest"  # and this browser owns it
 # What the dialects do not share. SQLite has one writer at a time.
 DIALECTS = {
     "postgresql": {
@@ -75,6 +75,7 @@ def read_sql(file: str, **names: str) -> str:
     text = (Path(__file__).parent / file).read_text(encoding="utf-8")
     names |= DIALECTS["sqlite" if db.engine.dialect.name == "sqlite" else "postgresql"]
     fixed = {"name": NAME, "table": TABLE, "columns": COLUMNS, "IS_OPEN": IS_OPEN}
+    fixed["MAY_SAVE"] = MAY_SAVE
     return text.format(**fixed, **vars(statuses), **names)
 
 

@@ -56,7 +56,7 @@ RETURNING record_version / 4294967296
 
 -- name: note_first_save
 UPDATE {table} SET first_saved = :now
-WHERE uniqueid = :uid AND owner = :owner AND first_saved IS NULL AND {IS_OPEN}
+WHERE uniqueid = :uid AND first_saved IS NULL AND {MAY_SAVE}
 
 -- name: add_entries
 -- Those that follow what is held. The lock keeps the window open, and the record unmerged, until
@@ -67,7 +67,7 @@ FROM {table} LEFT JOIN (
   SELECT last, size FROM study_entries WHERE uniqueid = :uid AND writer = :window
   ORDER BY first DESC LIMIT 1
 ) AS held ON 1 = 1
-WHERE uniqueid = :uid AND owner = :owner AND record_version / 4294967296 = :window AND {IS_OPEN}
+WHERE uniqueid = :uid AND record_version / 4294967296 = :window AND {MAY_SAVE}
   AND coalesce(held.last, record_version % 4294967296) = :first - 1
   AND {octet_length}(coalesce(datastring, '')) + coalesce(held.size, 0) + :size <= :limit
 {for_share}
@@ -112,7 +112,7 @@ SELECT uniqueid FROM study_entries GROUP BY uniqueid HAVING max(received) < :sin
 -- The whole record, as psiturk.js saves it. Its entries only become more, so the larger is newer.
 UPDATE {table} SET datastring = :data, first_saved = coalesce(first_saved, :now),
   record_version = record_version / 4294967296 * 4294967296 + :size
-WHERE uniqueid = :uid AND owner = :owner AND record_version % 4294967296 <= :size AND {IS_OPEN}
+WHERE uniqueid = :uid AND record_version % 4294967296 <= :size AND {MAY_SAVE}
 RETURNING uniqueid
 
 -- name: set_aside

@@ -15,13 +15,13 @@ from flask import Response, current_app, g, request
 from sqlalchemy import Row
 
 from study import signing
-from study.database.participants import utc_now
+from study.database.participants import OWNED, utc_now
 from study.server.errors import NOT_KNOWN, NOT_YOURS, TOO_OFTEN, ParticipantError
 from study.server.services import services
 from study.server.throttle import Throttle
 
 COOKIE = "browser"
-LONGEST, AFTERWARDS = timedelta(days=30), timedelta(days=1)  # a proof is valid
+AFTERWARDS = timedelta(days=1)  # for which a proof is valid after the end
 _throttle = Throttle(60)  # failures
 
 
@@ -40,7 +40,7 @@ def name_browser() -> str:
 def keep_browser(response: Response) -> Response:
     """Let the browser keep the id that it got in this request."""
     if "browser" in g:
-        set_cookie(response, COOKIE, g.browser, int((LONGEST + AFTERWARDS).total_seconds()))
+        set_cookie(response, COOKIE, g.browser, int((OWNED + AFTERWARDS).total_seconds()))
     return response
 
 
@@ -65,7 +65,7 @@ def _full_name(name: str) -> str:
 
 def is_owner(row: Row) -> bool:
     """Return whether this browser owns the record: for a month, and a day after its end."""
-    ends = row.beginhit + LONGEST
+    ends = row.beginhit + OWNED
     if row.has_ended and row.endhit:
         ends = min(ends, row.endhit + AFTERWARDS)
     return bool(row.owner) and row.owner == find_browser() and utc_now() < ends
@@ -90,7 +90,8 @@ def require_browser(uniqueid: str) -> str:
 
     Raises ParticipantError if it can own none of that id.
     """
-    if (browser := find_browser()) and uniqueid.isprintable():
+    browser = find_browser()
+    if browser and uniqueid.isprintable() and not comes_from_elsewhere():
         return browser
     raise refuse()
 
