@@ -15,7 +15,7 @@ from jinja2.ext import Extension
 from sqlalchemy import Row
 
 import user_agents
-from study.recruiters import BadLink, Ids, read_ids, recruiter_of, require_id
+from study.recruiters import ID, BadLink, Ids, read_ids, recruiter_of, require_id
 from study.server import errors
 from study.server.ownership import is_owner, keep_browser, make_token, name_browser, set_cookie
 from study.server.services import services
@@ -139,8 +139,8 @@ def show_experiment() -> Response | str:
 @blueprint.get("/check_worker_status")
 def check_worker_status() -> dict:
     """psiTurk's number for the status of a worker of this browser; 0 for any other."""
-    worker, assignment = request.args.get("workerId"), request.args.get("assignmentId")
-    if not worker:
+    worker, assignment = request.args.get("workerId", ""), request.args.get("assignmentId")
+    if not ID.fullmatch(worker):
         return {"status": "bad request"}
     rows = [row for row in services.records.of_worker(worker) if is_owner(row)]
     if services.options.allow_repeats:
