@@ -13,6 +13,7 @@ ID = "WORKERXYZ"
 UID = f"{ID}:ASSIGNXYZ"
 QUERY = f"hitId=h&assignmentId=ASSIGNXYZ&workerId={ID}&mode=prolific"
 OWN_COOKIE = b"browser=OWN"  # stands for the cookie of whoever has these ids
+NULS = "?workerId=%00&assignmentId=%00&uniqueId=%00&hitId=%00&mode=%00"
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 
 PATHS = (
@@ -196,7 +197,7 @@ def requests(draw) -> bytes:
     often = draw(st.integers(0, 5)) < 5
     method = draw(st.sampled_from(METHODS[:6] if often else METHODS))
     path = draw(st.sampled_from(PATHS[:20] if often else PATHS)) + draw(
-        st.sampled_from(["", f"?{QUERY}", "?%ff=%00&=&&"])
+        st.sampled_from(["", f"?{QUERY}", "?%ff=%00&=&&", NULS])
     )
     version = draw(st.sampled_from(VERSIONS[:2] if often else VERSIONS))
     end = "\r\n" if often else draw(st.sampled_from(ENDS))

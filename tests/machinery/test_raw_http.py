@@ -19,6 +19,8 @@ KNOWN = [
     b"GET /pub HTTP/1.1\r\nHost: a..b\r\nX-Forwarded-Proto: http\r\n\r\n",
     b"PUT /" + UID.encode() + b" HTTP/1.1\r\nHost: study\r\nContent-Length: x\r\n\r\n",
     ID.encode() + b" / HTTP/1.1\r\nHost: study\r\n\r\n",
+    b"GET /check_worker_status?workerId=%00 HTTP/1.1\r\nHost: study\r\n\r\n",
+    b"GET /complete?uniqueId=%00 HTTP/1.1\r\nHost: study\r\n\r\n",
     SAVE + ID.encode() + b"\r\n",
     SAVE + b"2\r\n{}\n",
     SAVE + b"2\r\n{}\r\n0\r\nHost: " + ID.encode() + b"\r\n\r\n",

@@ -39,7 +39,8 @@ class Records:
 
     def find(self, uniqueid: str) -> Row | None:
         """Return the row without the record, or None."""
-        return self._database.one(SQL["find"], uid=uniqueid)
+        # PostgreSQL's texts have no NUL, so it refuses to look for one.
+        return self._database.one(SQL["find"], uid=uniqueid) if "\0" not in uniqueid else None
 
     def of_worker(self, worker: str) -> list[Row]:
         return self._database.run(SQL["of_worker"], worker=worker)

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from sqlalchemy import Row
 
 import user_agents
-from study.recruiters import Ids, make_test_ids, recruiter_of, require_id
+from study.recruiters import ID, Ids, make_test_ids, recruiter_of, require_id
 from study.server import errors
 from study.server.admission import require_room, require_turn
 from study.server.links import LinkMode, read_link, write_query
@@ -156,8 +156,8 @@ def show_experiment() -> Response | str:
 @blueprint.get("/check_worker_status")
 def check_worker_status() -> dict:
     """psiTurk's number for the status of a worker of this browser; 0 for any other."""
-    worker, assignment = request.args.get("workerId"), request.args.get("assignmentId")
-    if not worker:
+    worker, assignment = request.args.get("workerId", ""), request.args.get("assignmentId")
+    if not ID.fullmatch(worker):
         return {"status": "bad request"}
     rows = [row for row in services.records.of_worker(worker) if is_owner(row)]
     if services.options.allow_repeats:
