@@ -21,9 +21,11 @@ from typing import Any
 import msgspec
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_outline = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw]).decode
 _decode_entries = msgspec.json.Decoder(list[list[msgspec.Raw]]).decode
 # The parts of a record to which entries add, all psiTurk's but one, and how their JSON begins.
 GROWING = {"data": "[", "eventdata": "[", "questiondata": "{", "windows": "{", "currenttrial": ""}
+LISTED = ("data", "eventdata", "questiondata")
 EMPTY = {
     "condition": "0", "counterbalance": "0", "assignmentId": "0", "workerId": "0", "hitId": "0",
     "currenttrial": "0", "bonus": "0", "data": "[]", "questiondata": "{}", "eventdata": "[]",
@@ -90,6 +92,24 @@ def read_object(text: str) -> dict[str, str]:
         if not isinstance(read := _load(text), dict):
             raise ValueError("not an object") from None
         return {name: json.dumps(value) for name, value in read.items()}
+
+
+def count_entries(record: str) -> tuple[int, int]:
+    """Return how many trials a record has, and how many events and answers.
+
+    Raises like ``read_entries`` if it is no JSON object.
+    """
+    parts = read_object(record)
+    trials, *others = (_count(parts.get(name, "[]")) for name in LISTED)
+    return trials, sum(others)
+
+
+def _count(text: str) -> int:
+    try:
+        return len(_decode_outline(text))
+    except msgspec.MsgspecError:  # halves of emoji, or neither a list nor an object
+        read = _load(text)
+        return len(read) if isinstance(read, list | dict) else 0
 
 
 def _load(text: str) -> Any:

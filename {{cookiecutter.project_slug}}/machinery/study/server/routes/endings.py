@@ -5,15 +5,14 @@ psiturk.js end it by opening /complete, which counts if the browser says that a 
 did so.
 """
 
-import json
 import os
 from urllib.parse import urlencode
 
-import msgspec
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from sqlalchemy import Row
 
 from study import signing
+from study.database.entries import count_entries
 from study.recruiters import Ids, recruiter_of
 from study.server import errors
 from study.server.errors import ParticipantError
@@ -29,10 +28,6 @@ from study.server.services import services
 from study.statuses import FINISHED, TEST_MODES
 
 blueprint = Blueprint("endings", __name__)
-
-PARTS = ("data", "eventdata", "questiondata")  # of a record, where its entries are
-_outline = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_list = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw])
 
 
 def show_ending(
@@ -111,21 +106,6 @@ def finish(row: Row) -> Row:
         work = {"begun": has_begun, "trials": trials, "needed": needed}
         raise ParticipantError(errors.TOO_LITTLE, work=row.mode in TEST_MODES and work)
     return services.records.advance(row.uniqueid, "complete")
-
-
-def count_entries(text: str) -> tuple[int, int]:
-    """Return how many lines of data a record has, and how many events and answers.
-
-    Nothing is parsed but the outline: a record may have many megabytes.
-    """
-    try:
-        outline = _outline.decode(text)
-        parts = [_list.decode(outline.get(name, b"[]")) for name in PARTS]
-    except msgspec.MsgspecError:  # halves of emoji, or other values than psiTurk's
-        record = json.loads(text)
-        parts = [record.get(name, ()) for name in PARTS]
-    sizes = [len(part) if isinstance(part, list | dict) else 0 for part in parts]
-    return sizes[0], sum(sizes[1:])
 
 
 @blueprint.post("/leave")

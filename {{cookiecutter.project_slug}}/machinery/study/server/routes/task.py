@@ -5,13 +5,12 @@ differ where data are at stake: a record belongs to one browser, entries are sto
 record changes nothing, and a status never goes back.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Blueprint, Response, abort, request
 
-from study.database.entries import Save, read_object
+from study.database.entries import Save, count_entries
 from study.database.participants import Saved
 from study.server.body import read_text
 from study.server.errors import answer
@@ -85,7 +84,7 @@ def save(uid: str) -> Response | dict:
     """Save the whole record as one JSON object, as psiturk.js does. Answers after the commit."""
     browser, text = require_browser(uid), read_body()
     with aborting_if_malformed():
-        size = count_entries(text)
+        size = sum(count_entries(text))
     outcome = services.records.save(uid, browser, text, size)
     return {"status": "user data saved"} if outcome is Saved.STORED else refuse_save(outcome)
 
@@ -118,14 +117,3 @@ def aborting_if_malformed() -> Iterator[None]:
         yield
     except (ValueError, RecursionError):
         abort(400)
-
-
-def count_entries(text: str) -> int:
-    """Return the number of entries in a record, which only grows.
-
-    Raises ValueError if it is no JSON object, RecursionError if it is nested too deeply.
-    """
-    read_object(text)
-    record = json.loads(text)
-    parts = (record.get(name) for name in ("data", "eventdata", "questiondata"))
-    return sum(len(part) for part in parts if isinstance(part, list | dict))
