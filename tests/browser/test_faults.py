@@ -13,6 +13,7 @@ import os
 import random
 import re
 import threading
+from urllib.parse import urlsplit
 
 import pytest
 from counting import TASK, until
@@ -91,6 +92,47 @@ def test_database(site, cluster, participant, page, seconds):
         participant.wait(seconds)
     participant.see_more(3)
     participant.finish()
+
+
+def test_database_read_only(site, cluster, participant, page):
+    """As a database whose plan is full, or one that became a standby."""
+    participant.begin(page)
+    name = urlsplit(site.url).path[1:]
+    for change in ("SET default_transaction_read_only = on", "RESET default_transaction_read_only"):
+        cluster.run(f"ALTER DATABASE {name} {change}", database="postgres")
+        cluster.disconnect(site.url)
+        participant.wait(OUTAGE)
+    participant.catch_up()
+    participant.finish()
+
+
+def test_database_forgets_its_last_saves(site, participant, page):
+    """As after a failover to a copy that was behind."""
+    participant.begin(page)
+    where = f"WHERE uniqueid = '{participant.uniqueid}'"
+    for _ in range(3):
+        participant.see_more(10)
+        page.evaluate("psiTurk.saveData()")
+        last = f"(SELECT max(first) FROM study_entries {where})"
+        site.query(f"DELETE FROM study_entries {where} AND first = {last}")
+    participant.catch_up()
+    participant.finish()
+
+
+def test_requests_come_twice_and_late(site, participant, page):
+    def send_twice(route):
+        first = route.fetch()
+        page.wait_for_timeout(50)
+        route.fetch()
+        sent.append(route.request.url)
+        return route.abort() if len(sent) % 3 == 0 else route.fulfill(response=first)
+
+    sent = []
+    page.route(re.compile("/sync/.*/entries"), send_twice)
+    participant.begin(page)
+    participant.wait(3 * OUTAGE)
+    participant.finish()
+    assert sent
 
 
 def test_connections_to_the_database_cut(site, cluster, participant, page):

@@ -58,10 +58,9 @@ def test_a_hit_ends_with_the_form_that_mturk_wants(previews, page):
     preview = previews(recruitment="mturk", heroku_app="later")
     ids = f"{preview.address}/exp?hitId=H&assignmentId=S1&workerId=turk&mode=sandbox"
     page.request.get(ids)
-    own = {"uniqueId": "turk:S1"}
-    page.request.post(f"{preview.address}/inexp", form=own)
     page.request.put(f"{preview.address}/sync/turk:S1", data={"data": [1] * 50})
-    page.request.post(f"{preview.address}/complete", form=own)
+    for path in ("/inexp", "/complete"):
+        assert page.request.post(preview.address + path, form={"uniqueId": "turk:S1"}).ok
     page.goto(f"{preview.address}/pub?hitId=H&assignmentId=S1&workerId=turk&mode=sandbox")
     inspect(page, "submit-hit")
     form = page.locator("form")
@@ -141,3 +140,21 @@ def test_edits_show_on_reload(studies, previews, page):
     page.reload()
     style = page.evaluate("getComputedStyle(document.querySelector('#edited')).letterSpacing")
     assert style == "7px"
+
+
+@pytest.mark.parametrize("mode", ["prolific", "debug"])
+def test_who_comes_to_the_end_too_early_keeps_everything(preview, page, mode):
+    ids = find_ids(page, preview.address, f"early-{mode}", mode)
+    unique_id = f"{ids['workerId']}:{ids['assignmentId']}"
+    page.request.get(f"{preview.address}/exp?{urlencode(ids)}")
+    page.request.put(f"{preview.address}/sync/{unique_id}", data={"data": [{"trialdata": 1}]})
+    page.goto(f"{preview.address}/complete?{urlencode({'uniqueId': unique_id})}")
+    inspect(page, f"finish-{mode}")
+    page.get_by_role("button", name="Finish the study").click()
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("The study is not finished yet")
+    assert page.get_by_text("psiTurk.finishInstructions()").is_visible() == (mode == "debug")
+    inspect(page, f"too-little-{mode}")
+    page.request.post(f"{preview.address}/inexp", form={"uniqueId": unique_id})
+    page.reload()  # which sends the form again
+    expect(heading).to_have_text("Thank you for taking part")

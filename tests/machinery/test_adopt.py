@@ -85,6 +85,7 @@ def test_values_go_where_psiturk_3_reads_them(adopted):
         "experiment_code_version": "3.2",
         "num_conds": "3",
         "num_counters": "2",
+        "minimum_trials": "0",
         "bonus_rate": "0.02",
         "upload_folder": "uploads",
     }.items():

@@ -84,6 +84,8 @@ CASES = [
     ("recruiter", {"PSITURK_RECRUITMENT": "qualtrics"}, BASIC, "red", "it must be one of"),
     ("recruiter", {"PSITURK_RECRUITMENT": "link"}, BASIC, "green", "https://a.example/start"),
     ("recruiter", MTURK | {"PSITURK_LAUNCH_IN_MODE": "live"}, BASIC, "green", "cost money"),
+    ("work", {}, BASIC, "green", "needs 40 lines of data (minimum_trials)"),
+    ("work", {"PSITURK_MINIMUM_TRIALS": "0"}, BASIC, "yellow", "set minimum_trials to what"),
 ]  # fmt: skip
 
 
@@ -110,7 +112,7 @@ def note(lab: Lab, days_ago: int, **counts: int) -> None:
 
 
 def test_what_happened_is_told_if_something_can_be_done_about_it(lab):
-    note(lab, 0, screened_out=3, declined=2, wrong_mode=4, no_proof=9)
+    note(lab, 0, screened_out=3, declined=2, wrong_mode=4, no_proof=9, too_little=6)
     note(lab, 8, left_early=5)
     declined = PROLIFIC | {"DECLINED_CODE": "D3CLINED"}
     for_prolific, for_mturk = look(lab, ("happened", declined), ("happened", MTURK))
@@ -118,7 +120,9 @@ def test_what_happened_is_told_if_something_can_be_done_about_it(lab):
     assert colour == "yellow" and text.startswith("3 were screened out in the last 7 days")
     assert "heroku config:set SCREENED_OUT_CODE=" in text
     assert not any("agree" in text or "button" in text for _, text in for_prolific)
-    ((_, text),) = for_mturk
+    assert any(text.startswith("6 came to the end with less done") for _, text in for_prolific)
+    ((_, text), (_, last)) = for_mturk
+    assert "lower minimum_trials" in last
     assert text.startswith("4 came by a HIT with the wrong mode") and "psiTurk's shell" in text
 
 

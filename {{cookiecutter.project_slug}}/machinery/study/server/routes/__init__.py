@@ -14,7 +14,7 @@ STEPS = {
     "task.begin": "began the task",
     "task.quit": "closed the window of the task",
     "endings.leave": "left before the end",
-    **dict.fromkeys(("endings.show_complete", "endings.worker_complete"), "reached the end"),
+    "endings.worker_complete": "reached the end",
 }
 
 
@@ -61,4 +61,8 @@ def _describe(uniqueid: str, status: int) -> str:
             if status != 200 or not row:
                 return f"was turned away (status {status})"
             return f"arrived: condition {row.cond}, counterbalance {row.counterbalance}"
+        case "endings.show_complete":
+            row = services.records.find(uniqueid)
+            is_at_end = status == 200 and row and row.has_ended
+            return "reached the end" if is_at_end else f"is not done yet (status {status})"
     return STEPS.get(request.endpoint, "") if status == 200 else ""

@@ -198,17 +198,13 @@ def is_browser_excluded() -> bool:
 
 
 def require_right_to_reopen(row: Row) -> None:
-    """Raise ParticipantError if this browser may not open the experiment again.
+    """Raise ParticipantError if the task has begun and may not be resumed.
 
-    Once something is saved, it opens in the same browser only: a stranger who knows the ids
-    must not get the record too. A test run may be reloaded at any time.
+    A test run may be reloaded at any time.
     """
-    is_own, is_test = is_owner(row), row.mode in TEST_MODES
-    may_resume = is_test or (is_own and services.options.allow_resume)
+    may_resume = row.mode in TEST_MODES or (is_owner(row) and services.options.allow_resume)
     if row.status >= STARTED and not may_resume:
         raise errors.ParticipantError(errors.TASK_BEGUN)
-    if row.saved and not is_own:
-        raise errors.ParticipantError(errors.NOT_YOURS)
 
 
 def find_visit(ids: Ids) -> Row | None:
@@ -233,7 +229,8 @@ def require_replaceable(row: Row, ids: Ids) -> None:
 def take_over(row: Row, mode: str) -> Row:
     """Give a record to this browser, with the mode of its link from now on.
 
-    Raises ParticipantError if something was saved meanwhile.
+    Raises ParticipantError if something is saved: a stranger who knows the ids must not get the
+    record too.
     """
     row = services.records.take_over(row.uniqueid, name_browser(), mode)
     if row is None:
