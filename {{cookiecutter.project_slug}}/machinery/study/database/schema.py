@@ -42,7 +42,8 @@ ADDED_COLUMNS = {
 COLUMNS = (
     "uniqueid, assignmentid, workerid, hitid, cond, counterbalance, status, mode, bonus, ending, "
     "owner, record_version, (first_saved IS NOT NULL OR datastring IS NOT NULL) AS saved, "
-    f"coalesce(ending, '') <> '' OR status IN {statuses.FINISHED} AS has_ended, beginhit, beginexp, endhit"
+    f"coalesce(ending, '') <> '' OR status IN {statuses.FINISHED} AS has_ended, "
+    "beginhit, beginexp, endhit"
 )
 TIMES = dict.fromkeys(("beginhit", "beginexp", "endhit"), sa.DateTime)  # which SQLite keeps as text
 TYPES = {"now": sa.DateTime, "since": sa.DateTime, "day": sa.Date}  # of values that need one
