@@ -178,19 +178,20 @@ class Participant:
         known = {"workerId": self.worker, "assignmentId": self.assignment}
         return self.browser.get("/check_worker_status", **known).json["status"]
 
-    def record(self) -> dict:
-        """What psiTurk's client saves, with one trial, event and answer."""
+    def record(self, trials: int = 1) -> dict:
+        """What psiTurk's client saves, with so many trials, an event and an answer."""
         server = self.load().json
         trial = {"phase": "test", "word": 'rød, "blå"', "rt": 512.25}
         return server | {
-            "currenttrial": 1,
+            "currenttrial": trials,
             "data": [
                 {
                     "uniqueid": self.uniqueid,
-                    "current_trial": 0,
-                    "dateTime": 1764000000000,
+                    "current_trial": number,
+                    "dateTime": 1764000000000 + number,
                     "trialdata": trial,
                 }
+                for number in range(trials)
             ],
             "eventdata": [
                 {"eventtype": "focus", "value": "off", "timestamp": 1764000000001, "interval": 12}
@@ -203,8 +204,7 @@ class Participant:
         for page in ("/ad", "/pub", "/consent", "/exp"):
             answer = self.open(page)
             assert (answer.status, answer.error) == (200, None), answer.text
-        self.record_saved = self.record()
-        self.record_saved["data"] *= trials
+        self.record_saved = self.record(trials)
         assert self.save(self.record_saved).status == 200
         for answer in (self.start(), self.complete(), self.submit()):
             assert answer.status == 200, answer.text

@@ -25,8 +25,7 @@ WAYS = {
 }
 # These leave the page.
 MOVES = {
-    "link": "a = document.createElement('a'); a.href = address; document.body.append(a);"
-    "a.click();",
+    "link": "a = document.createElement('a'); a.href = address; document.body.append(a);a.click();",
     "form by get": "submit('get')",
     "form by post": "submit('post')",
     "window": "window.open(address)",

@@ -162,7 +162,7 @@ def test_somebody_takes_part_through_the_recruiters_link(scene, monkeypatch):
     person = Participant(scene.app.web_url.rstrip("/")).enter(f"/{link}")
     assert (person.hit, person.assignment) == ("the-STUDY_ID", "the-SESSION_ID")
     assert (person.worker, person.mode) == ("the-PROLIFIC_PID", "prolific")
-    person.take_part(trials=50)
+    person.take_part(trials=40)
     assert person.status() == 4
     assert f"cc={scene.app.config['COMPLETION_CODE']}" in person.complete().text
 

@@ -53,13 +53,14 @@ class Records:
         values = {"uid": uniqueid, "owner": owner, "mode": mode, "now": utc_now()}
         return self._database.one(SQL["take_over"], **values)
 
-    def open_window(self, uniqueid: str, owner: str) -> int | None:
-        """Return the number of a new window of that browser; from now on it alone may save.
+    def open_window(self, uniqueid: str, owner: str) -> tuple[int, str] | None:
+        """Return the number of a new window of that browser, and the record.
 
-        Who had quit has not any more. Returns None if the participation is over.
+        From now on that window alone may save. Who had quit has not any more. Returns None if the
+        browser does not own the record, or if the participation is over.
         """
-        opened = self._database.one(SQL["open_window"], uid=uniqueid, owner=owner)
-        return opened and opened[0]
+        row = self._database.one(SQL["open_window"], uid=uniqueid, **_claim(owner))
+        return row and (row.record_version // ENTRIES_PER_WINDOW, self._complete(row))
 
     def load(self, uniqueid: str) -> str | None:
         """Return the whole record as JSON; before the first save, psiTurk's initial record.
@@ -67,9 +68,12 @@ class Records:
         Returns None if there is no such participant.
         """
         row = self._database.one(SQL["load"], uid=uniqueid)
-        if row and row.has_entries:
-            return self._gather(uniqueid)[0]
-        return row and (row.datastring or initial_record(row))
+        return row and self._complete(row)
+
+    def _complete(self, row: Row) -> str:
+        if row.has_entries:
+            return self._gather(row.uniqueid)[0]
+        return row.datastring or initial_record(row)
 
     def _gather(self, uniqueid: str, *left: Save) -> tuple[str, dict[str, int]]:
         """Move the entries that are held, and those given, into the record.
@@ -90,6 +94,10 @@ class Records:
         read = [(SQL[name], {"uid": uniqueid}) for name in ("lock", "entries")]
         self._database.run_together(read, decide)
         return merged
+
+    def _gather_held(self, uniqueid: str) -> None:
+        if self._database.one(SQL["has_entries"], uid=uniqueid):
+            self._gather(uniqueid)
 
     def _gather_idle(self, since: datetime, **one: str) -> None:
         for (found,) in self._database.run(SQL["idle" if one else "all_idle"], since=since, **one):
@@ -167,14 +175,14 @@ class Records:
         submits before completing: such a step changes nothing.
         """
         advanced = self._database.one(SQL[step], uid=uniqueid, now=utc_now())
-        if advanced and step != "begin":
-            self.load(uniqueid)
+        if advanced and step in ("complete", "quit"):
+            self._gather_held(uniqueid)
         return advanced or self.find(uniqueid)
 
     def leave(self, uniqueid: str, reason: str) -> bool:
         """End a participation that has not ended; return whether there was one."""
         left = self._database.run(SQL["leave"], uid=uniqueid, reason=reason, now=utc_now())
-        self.load(uniqueid)
+        self._gather_held(uniqueid)
         return bool(left)
 
 

@@ -59,6 +59,7 @@ CELL = f"""{{row}}codeversion, {{row}}mode,
 
 IS_OPEN = f"ending IS NULL AND status NOT IN {statuses.FINISHED}"  # the participation goes on
 MAY_SAVE = f"{IS_OPEN} AND owner = :owner AND beginhit > :earliest"  # and this browser owns it
+HAS_ENTRIES = "EXISTS (SELECT 1 FROM study_entries WHERE uniqueid = :uid) AS has_entries"
 # What the dialects do not share. SQLite has one writer at a time.
 DIALECTS = {
     "postgresql": {
@@ -75,7 +76,7 @@ def read_sql(file: str, **names: str) -> str:
     text = (Path(__file__).parent / file).read_text(encoding="utf-8")
     names |= DIALECTS["sqlite" if db.engine.dialect.name == "sqlite" else "postgresql"]
     fixed = {"name": NAME, "table": TABLE, "columns": COLUMNS, "IS_OPEN": IS_OPEN}
-    fixed["MAY_SAVE"] = MAY_SAVE
+    fixed |= {"MAY_SAVE": MAY_SAVE, "has_entries": HAS_ENTRIES}
     return text.format(**fixed, **vars(statuses), **names)
 
 

@@ -51,8 +51,8 @@ RETURNING {columns}
 -- name: open_window
 UPDATE {table} SET record_version = (record_version / 4294967296 + 1) * 4294967296,
   status = CASE WHEN status = {QUIT} THEN {STARTED} ELSE status END
-WHERE uniqueid = :uid AND owner = :owner AND {IS_OPEN}
-RETURNING record_version / 4294967296
+WHERE uniqueid = :uid AND {MAY_SAVE}
+RETURNING datastring, {has_entries}, {columns}
 
 -- name: note_first_save
 UPDATE {table} SET first_saved = :now
@@ -85,9 +85,11 @@ FROM {table} LEFT JOIN (
 WHERE uniqueid = :uid
 
 -- name: load
-SELECT datastring, EXISTS (SELECT 1 FROM study_entries WHERE uniqueid = :uid) AS has_entries,
-  {columns}
+SELECT datastring, {has_entries}, {columns}
 FROM {table} WHERE uniqueid = :uid
+
+-- name: has_entries
+SELECT 1 FROM study_entries WHERE uniqueid = :uid LIMIT 1
 
 -- name: lock
 SELECT datastring, {columns} FROM {table} WHERE uniqueid = :uid {for_update}

@@ -47,20 +47,26 @@ def keep_browser(response: Response) -> Response:
 def set_cookie(response: Response, name: str, value: str, seconds: int) -> Response:
     """Set a signed cookie that scripts cannot read and other sites cannot use."""
     signed = f"{value}.{make_token(name, value)}"
-    name, secure = _full_name(name), request.is_secure
+    secure = request.is_secure
+    name = _full_name(name, secure)
     response.set_cookie(name, signed, seconds, secure=secure, httponly=True, samesite="Lax")
     return response
 
 
 def read_cookie(name: str) -> str:
     """Return the value of a cookie that this study has set; empty if there is none."""
-    value, _, token = request.cookies.get(_full_name(name), "").rpartition(".")
+    return verify_cookie(name, request.cookies, request.is_secure)
+
+
+def verify_cookie(name: str, cookies: Mapping[str, str], is_secure: bool) -> str:
+    """Return the value of a signed cookie; empty if there is none."""
+    value, _, token = cookies.get(_full_name(name, is_secure), "").rpartition(".")
     return value if is_token(token, name, value) else ""
 
 
-def _full_name(name: str) -> str:
+def _full_name(name: str, is_secure: bool) -> str:
     # No other host of the same domain can set a cookie with this prefix (RFC 6265bis).
-    return f"__Host-{name}" if request.is_secure else name
+    return f"__Host-{name}" if is_secure else name
 
 
 def is_owner(row: Row) -> bool:

@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from study.config import StudySettings, is_on_cloud
 from study.server import assets, errors
+from study.server.saving import Saves
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
 BY_HTTPS = [*ALWAYS, ("Strict-Transport-Security", f"max-age={365 * 24 * 3600}")]
@@ -23,6 +24,8 @@ def install(app: Flask, settings: StudySettings) -> None:
     sessions.get_signing_serializer = cache(sessions.get_signing_serializer)
     assets.install(app, versioned=on_cloud)
     app.add_url_rule("/ppid", "no_ppid", lambda: abort(404))
+    if on_cloud:  # a preview tells of each request that Flask sees
+        app.wsgi_app = Saves(app.wsgi_app)
     app.wsgi_app = SecureHeaders(app.wsgi_app, page_headers(settings), on_cloud)
     if on_cloud:
         # Heroku's router adds the visitor's address and scheme to the headers it received. It

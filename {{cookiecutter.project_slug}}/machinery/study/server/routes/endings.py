@@ -6,6 +6,7 @@ did so.
 """
 
 import os
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
@@ -28,6 +29,9 @@ from study.server.services import services
 from study.statuses import FINISHED, TEST_MODES
 
 blueprint = Blueprint("endings", __name__)
+
+# Why somebody cannot complete yet, as scripts are told.
+REASONS = {errors.NOT_SAVED: "not-saved", errors.TOO_LITTLE: "too-little"}
 
 
 def show_ending(
@@ -65,7 +69,7 @@ def complete() -> Response | dict:
     """Mark the participant as completed. A script gets psiTurk's answer, a form the ending."""
     row = find_owned(request.form)
     if errors.wants_json():
-        return report(row, "complete")
+        return report(row, finish)
     finish(row)
     return redirect(f"complete?{urlencode({'uniqueId': row.uniqueid})}", 303)
 
@@ -142,7 +146,7 @@ def declined() -> str:
 @blueprint.route("/worker_complete", methods=["GET", "POST"])
 def worker_complete() -> dict:
     """Mark a participant as completed, the other way that psiTurk has for it."""
-    return report(find_owned(request.values), "complete")
+    return report(find_owned(request.values), finish)
 
 
 @blueprint.route("/worker_submitted", methods=["GET", "POST"])
@@ -155,12 +159,12 @@ def worker_submitted() -> dict:
     then noted as submitted, which psiTurk counts and pays alike.
     """
     uniqueid, token = request.values.get("uniqueId", ""), request.values.get("token", "")
-    if is_token(token, "submission", uniqueid):
-        return report(services.records.find(uniqueid), "submit")
-    return report(require_owner(uniqueid), "submit")
+    has_token = is_token(token, "submission", uniqueid)
+    row = services.records.find(uniqueid) if has_token else require_owner(uniqueid)
+    return report(row, lambda row: services.records.advance(row.uniqueid, "submit"))
 
 
-def report(row: Row | None, step: str) -> dict:
+def report(row: Row | None, take_step: Callable[[Row], Row]) -> dict:
     """Take a step; return psiTurk's answer: whether the participant has completed the study.
 
     Opened as a link, it only tells.
@@ -168,11 +172,8 @@ def report(row: Row | None, step: str) -> dict:
     answer = {}
     if row and (request.method == "POST" or comes_from_own_page()):
         try:
-            if step == "complete":
-                row = finish(row)
-            else:
-                row = services.records.advance(row.uniqueid, step)
+            row = take_step(row)
         except ParticipantError as error:
-            answer = {"reason": "too-little" if error.number == errors.TOO_LITTLE else "not-saved"}
+            answer = {"reason": REASONS[error.number]}
     is_finished = row and row.status in FINISHED
     return {"status": "success" if is_finished else "bad request"} | answer

@@ -15,16 +15,12 @@ from study.database.participants import Saved
 from study.server.body import read_text
 from study.server.errors import answer
 from study.server.ownership import refuse, require_browser, require_owned_id, require_owner
+from study.server.saving import describe, saved_bytes
 from study.server.services import services
-from study.server.throttle import Throttle
 
 blueprint = Blueprint("task", __name__)
 
 MOST = 2**31 - 1  # windows, and entries of one
-# Of saves, from one address in a minute to each worker process: no more than a class with mouse
-# tracking sends, so that one client cannot fill a database before anybody sees it.
-MOST_BYTES = 100_000_000
-_bytes = Throttle(MOST_BYTES)
 STATUSES = {Saved.ENDED: 409, Saved.SUPERSEDED: 409, Saved.UNOPENED: 409, Saved.TOO_LARGE: 413}
 REASONS = {Saved.ENDED: "ended", Saved.UNOPENED: "unknown-window"}
 
@@ -49,28 +45,31 @@ def open_window(uid: str) -> Response | dict:
 
     Answers with its number and the record.
     """
-    window = services.records.open_window(uid, require_owner(uid).owner)
-    if window is None:
+    opened = services.records.open_window(uid, require_browser(uid))
+    if opened is None:
+        require_owner(uid)
         return refuse_save(Saved.ENDED)
-    record = services.records.load(uid)
+    window, record = opened
     return Response(f'{{"window":{window},"record":{record}}}', mimetype="application/json")
 
 
 @blueprint.post("/sync/<uid>/entries")
-def add_entries(uid: str) -> Response | dict:
+def add_entries(uid: str) -> Response:
     """Store what the record lacks: a JSON list of entries (study/database/entries.py).
 
     ``window`` is the number of the window that sends them, ``first`` that of the first entry,
     ``of`` the window that recorded them if another one has left them. Answers after the commit with
     ``held``: how many entries of that window the study has, however many of them came now.
     """
+    if error := request.environ.get("study.error"):
+        raise error
     browser, window = require_browser(uid), read_number("window")
     save = Save(read_number("of", window), read_number("first"), read_body())
     with aborting_if_malformed():
         outcome, held = services.records.add(uid, browser, window, save)
     if outcome is not Saved.STORED:
         return refuse_save(outcome)
-    return {"status": "user data saved", "window": save.window, "held": held}
+    return Response(describe(save.window, held), mimetype="application/json")
 
 
 @blueprint.get("/sync/<uid>")
@@ -100,7 +99,7 @@ def read_body() -> str:
     if not request.is_json:
         abort(415)
     text = read_text(services.options.max_record_bytes)
-    return text if _bytes.allow(request.remote_addr, len(text)) else abort(429)
+    return text if saved_bytes.allow(request.remote_addr, len(text)) else abort(429)
 
 
 def refuse_save(outcome: Saved) -> Response:
