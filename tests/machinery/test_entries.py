@@ -60,9 +60,11 @@ def open_window(participant: Participant):
 
 
 def add(participant: Participant, first: int, entries, window: int | None = None, of: int = 0):
+    """Send entries as the study's own page does."""
     query = f"?window={window or participant.window}&first={first}{f'&of={of}' if of else ''}"
-    path = f"/sync/{participant.uniqueid}/entries{query}"
-    return participant.browser.request("POST", path, data=entries)
+    headers = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+    path, body = f"/sync/{participant.uniqueid}/entries{query}", json.dumps(entries).encode()
+    return participant.browser.send("POST", path, body, headers)
 
 
 def trials(participant: Participant) -> list:
