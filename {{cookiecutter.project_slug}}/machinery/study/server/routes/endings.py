@@ -104,7 +104,7 @@ def finish(row: Row) -> Row:
     """
     if row.has_ended:
         return row
-    trials, others = count_entries(services.records.load(row.uniqueid)) if row.saved else (0, 0)
+    trials, others = count_entries(row)
     if not trials + others:
         raise ParticipantError(errors.NOT_SAVED)
     needed, has_begun = services.options.minimum_trials, row.beginexp is not None
@@ -113,14 +113,20 @@ def finish(row: Row) -> Row:
         # Nobody else learns how much is enough.
         work = {"begun": has_begun, "trials": trials, "needed": needed}
         raise ParticipantError(errors.TOO_LITTLE, work=row.mode in TEST_MODES and work)
-    return services.records.advance(row.uniqueid, "complete")
+    row = services.records.advance(row.uniqueid, "complete")
+    if not row.has_ended:
+        raise ParticipantError(errors.NOT_SAVED)
+    return row
 
 
-def count_entries(text: str) -> tuple[int, int]:
-    """Return how many lines of data a record has, and how many events and answers.
+def count_entries(row: Row) -> tuple[int, int]:
+    """Return how many lines of data are stored, and how many events and answers.
 
-    Nothing is parsed but the outline: a record may have many megabytes.
+    Nothing is parsed but the record's outline: it may have many megabytes.
     """
+    if not row.saved:
+        return 0, 0
+    text = services.records.load(row.uniqueid)
     try:
         outline = _outline.decode(text)
         parts = [_list.decode(outline.get(name, b"[]")) for name in PARTS]
@@ -146,12 +152,12 @@ def leave() -> Response:
 def show_leave() -> str:
     """Show the ending of a participant who was screened out or left early.
 
-    Who has stored nothing gets no code.
+    Who has stored no entry gets no code.
     """
     row = find_owned(request.args)
     if not row.ending:
         raise ParticipantError(errors.NOT_KNOWN)
-    return show_ending(row.ending, _ids_of(row), has_code=row.saved)
+    return show_ending(row.ending, _ids_of(row), has_code=any(count_entries(row)))
 
 
 @blueprint.get("/declined")
