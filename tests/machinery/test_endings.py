@@ -127,9 +127,9 @@ def test_a_study_without_a_minimum_asks_for_one_entry(serve):
 @pytest.mark.parametrize(("reason", "code"), [("screened-out", "SCR33NED"), ("left-early", "L3FT")])
 def test_a_code_for_leaving_needs_something_stored(serve, reason, code):
     study = serve("prolific", **LEAST)
-    for trials in (0, 1):
+    for trials in (None, 0, 1):
         visitor = come(study, f"{reason}-{trials}")
-        if trials:
+        if trials is not None:
             visitor.save(record(visitor, trials))
         visitor.browser.post("/leave", uniqueId=visitor.uniqueid, reason=reason)
         page = visitor.browser.get("/leave", uniqueId=visitor.uniqueid)

@@ -71,10 +71,12 @@ def _full_name(name: str, is_secure: bool) -> str:
 
 def is_owner(row: Row) -> bool:
     """Return whether this browser owns the record: for a month, and a day after its end."""
+    if not row.owner or row.owner != find_browser():
+        return False
     ends = row.beginhit + OWNED
     if row.has_ended and row.endhit:
         ends = min(ends, row.endhit + AFTERWARDS)
-    return bool(row.owner) and row.owner == find_browser() and utc_now() < ends
+    return utc_now() < ends
 
 
 def require_owner(uniqueid: str) -> Row:
@@ -105,8 +107,8 @@ def require_browser(uniqueid: str) -> str:
 def comes_from_elsewhere() -> bool:
     """Return whether a page of another site or host sent the request, as far as browsers tell.
 
-    Those before 2023 do not; there, SameSite keeps our cookies away from forms and scripts of
-    other sites, but not from their links.
+    Those before 2023 do not, nor any without https; there, SameSite keeps our cookies away from
+    forms and scripts of other sites, but not from their links.
     """
     return request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
 
@@ -114,7 +116,7 @@ def comes_from_elsewhere() -> bool:
 def comes_from_own_page() -> bool:
     """Return whether a page of this study sent the request, as far as browsers tell.
 
-    Older ones name the page itself: ours let them do so within the study (security.py).
+    Others name the page itself: ours let them do so within the study (security.py).
     """
     if site := request.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"

@@ -100,7 +100,7 @@ def finish(row: Row) -> Row:
     """
     if row.has_ended:
         return row
-    trials, others = count_entries(services.records.load(row.uniqueid)) if row.saved else (0, 0)
+    trials, others = count_stored(row)
     if not trials + others:
         raise ParticipantError(errors.NOT_SAVED)
     needed, has_begun = services.options.minimum_trials, row.beginexp is not None
@@ -109,7 +109,15 @@ def finish(row: Row) -> Row:
         # Nobody else learns how much is enough.
         work = {"begun": has_begun, "trials": trials, "needed": needed}
         raise ParticipantError(errors.TOO_LITTLE, work=row.mode in TEST_MODES and work)
-    return services.records.advance(row.uniqueid, "complete")
+    row = services.records.advance(row.uniqueid, "complete")
+    if not row.has_ended:
+        raise ParticipantError(errors.NOT_SAVED)
+    return row
+
+
+def count_stored(row: Row) -> tuple[int, int]:
+    """Return how many trials are stored of a participant, and how many events and answers."""
+    return count_entries(services.records.load(row.uniqueid)) if row.saved else (0, 0)
 
 
 @blueprint.post("/leave")
@@ -127,12 +135,12 @@ def leave() -> Response:
 def show_leave() -> str:
     """Show the ending of a participant who was screened out or left early.
 
-    Who has stored nothing gets no code.
+    Who has stored no entry gets no code.
     """
     row = find_owned(request.args)
     if not row.ending:
         raise ParticipantError(errors.NOT_KNOWN)
-    return show_ending(row.ending, _ids_of(row), has_code=row.saved)
+    return show_ending(row.ending, _ids_of(row), has_code=any(count_stored(row)))
 
 
 @blueprint.get("/declined")
