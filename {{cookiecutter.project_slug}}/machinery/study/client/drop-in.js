@@ -90,13 +90,9 @@
       teardownTask: (message) => notifications.trigger("_psiturk_finishedtask", message),
       completeHIT() {
         self.teardownTask();
-        whenOpen(async (opened) => {
+        whenOpen((opened) => {
           const { adServerLoc: end } = self.taskdata;
           if (end) opened.taskdata.adServerLoc = end;
-          if (!opened.taskdata.get("begun")) { // many tasks written for jsPsych never say so
-            const { reportBegun } = await import(new URL("open-record.js", ASSET));
-            await reportBegun(opened.taskdata.id);
-          }
           return opened.completeHIT();
         }).catch(report);
       },

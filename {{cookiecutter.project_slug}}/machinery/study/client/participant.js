@@ -253,7 +253,7 @@ export class PsiTurk {
   }
 
   async #reportCompleted() {
-    await this.#reportBegun(); // some tasks never call startTask()
+    await this.#reportBegun(); // many tasks written for jsPsych never call startTask()
     try {
       await post("/complete", { uniqueId: page.uniqueId });
     } catch (error) {
