@@ -138,8 +138,12 @@ def _create_own_tables(connection: Connection) -> None:
     for column, kind in ADDED_COLUMNS.items():
         if column not in existing:
             connection.exec_driver_sql(f"ALTER TABLE {TABLE} ADD COLUMN {column} {kind}")
+    indexes = len(inspect(connection).get_indexes(NAME))
     for statement in read_sql("tables.sql").split(";"):
         connection.exec_driver_sql(statement)
+    if len(inspect(connection).get_indexes(NAME)) > indexes:
+        # Without it, PostgreSQL reads the whole table for what the index would find.
+        connection.exec_driver_sql(f"ANALYZE {TABLE}")
     connection.execute(SQL["make_key"], {"value": secrets.token_hex(32)})
     if not inspect(connection).has_table("study_cells"):
         _create_counts(connection)
