@@ -141,8 +141,9 @@ def _create_own_tables(connection: Connection) -> None:
     indexes = len(inspect(connection).get_indexes(NAME))
     for statement in read_sql("tables.sql").split(";"):
         connection.exec_driver_sql(statement)
-    if len(inspect(connection).get_indexes(NAME)) > indexes:
-        # Without it, PostgreSQL reads the whole table for what the index would find.
+    is_new = len(inspect(connection).get_indexes(NAME)) > indexes
+    if is_new and connection.exec_driver_sql(f"SELECT 1 FROM {TABLE} LIMIT 1").first():
+        # Without it, PostgreSQL reads all of a large table for what the index would find.
         connection.exec_driver_sql(f"ANALYZE {TABLE}")
     connection.execute(SQL["make_key"], {"value": secrets.token_hex(32)})
     if not inspect(connection).has_table("study_cells"):
