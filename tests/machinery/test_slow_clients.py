@@ -96,12 +96,21 @@ def test_unfinished_bodies_take_little_memory_and_give_it_back(server, attacker,
 def test_who_has_waited_longest_is_closed_and_a_body_without_an_answer(server, attacker):
     """An answer to it, such as 400, would be the study's word that the save was wrong."""
     with ExitStack() as stack:
-        bodies = [stack.enter_context(closing(connect(server))) for _ in range(800)]
-        for body in bodies:
-            body.sendall(unfinished(attacker, 20))
-        first, last = bodies[0], bodies[-1]
-        first.settimeout(10)  # before its time is over
-        assert receive(first) == b""
+
+        def begin_bodies(number: int) -> list[socket.socket]:
+            clients = [stack.enter_context(closing(connect(server))) for _ in range(number)]
+            for client in clients:
+                client.sendall(unfinished(attacker, 20))
+                client.setblocking(False)
+            return clients
+
+        bodies = begin_bodies(700)
+        wait_for(lambda: sum(map(has_hung_up, bodies)) >= 300, 10)  # each worker bears 200
+        later = begin_bodies(100)
+        wait_for(lambda: sum(map(has_hung_up, bodies)) >= 400, 10)
+        assert not any(map(has_hung_up, later))
+        last = later[-1]
+        last.setblocking(True)
         last.sendall((LARGE - 20) * b"a")
         assert receive(last).startswith(b"HTTP/1.1 400")  # all of it has come, and is no record
 

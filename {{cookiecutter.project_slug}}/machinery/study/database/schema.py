@@ -132,22 +132,30 @@ def create_tables_at_start() -> None:
 
 
 def _create_own_tables(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
+    is_postgres = connection.dialect.name == "postgresql"
+    if is_postgres:
         connection.execute(LOCK, {"silence": "0"})  # nobody may hold half of what is locked here
     existing = {column["name"] for column in inspect(connection).get_columns(NAME)}
     for column, kind in ADDED_COLUMNS.items():
         if column not in existing:
             connection.exec_driver_sql(f"ALTER TABLE {TABLE} ADD COLUMN {column} {kind}")
-    indexes = len(inspect(connection).get_indexes(NAME))
+    had_indexes = is_postgres and _count_indexes(connection)
     for statement in read_sql("tables.sql").split(";"):
         connection.exec_driver_sql(statement)
-    is_new = len(inspect(connection).get_indexes(NAME)) > indexes
-    if is_new and connection.exec_driver_sql(f"SELECT 1 FROM {TABLE} LIMIT 1").first():
+    if is_postgres and _count_indexes(connection) > had_indexes and _has_rows(connection):
         # Without it, PostgreSQL reads all of a large table for what the index would find.
         connection.exec_driver_sql(f"ANALYZE {TABLE}")
     connection.execute(SQL["make_key"], {"value": secrets.token_hex(32)})
     if not inspect(connection).has_table("study_cells"):
         _create_counts(connection)
+
+
+def _count_indexes(connection: Connection) -> int:
+    return len(inspect(connection).get_indexes(NAME))
+
+
+def _has_rows(connection: Connection) -> bool:
+    return bool(connection.exec_driver_sql(f"SELECT 1 FROM {TABLE} LIMIT 1").first())
 
 
 def _create_counts(connection: Connection) -> None:
