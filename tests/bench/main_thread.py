@@ -46,6 +46,16 @@ XMLHttpRequest.prototype.send = function (body) {
   performance.mark("request");
   send.call(this, body);
 };
+window.Worker = class extends Worker {
+  constructor(...args) {
+    super(...args);
+    this.addEventListener("message", () => performance.mark("request")); // and what an answer takes
+  }
+  postMessage(...args) {
+    performance.mark("request");
+    super.postMessage(...args);
+  }
+};
 """
 RECORD = """
 window.record = (number) => {
@@ -138,7 +148,7 @@ def measure(name: str, address: str) -> list[tuple[str, ...]]:
 def trace(devtools: CDPSession, page: Page, script: str) -> tuple[list[float], list[float]]:
     """The milliseconds of each task of the main thread while a script runs, and of the saves.
 
-    It sets marks, as does the beginning of a request.
+    It sets marks, as does the beginning of a request, and the answer to one that a worker makes.
     """
     events: list[dict] = []
     collected: list[bool] = []

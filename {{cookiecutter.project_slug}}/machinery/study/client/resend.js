@@ -6,7 +6,7 @@
  *     <script type="module" src="/static/js/resend.js"></script>
  */
 import { acknowledge, listUnsent, removeOld, unlessInUse } from "./journal.js";
-import { isSuperseded, sendLeft } from "./sync.js";
+import { isSetAside, sendLeft } from "./sync.js";
 import { offerFile, showLine } from "./notice.js";
 import { retry } from "./server.js";
 
@@ -27,7 +27,7 @@ async function resend({ id, window, left }) {
     line?.remove();
   } catch (error) {
     line?.remove();
-    if (!isStored(error)) {
+    if (!isSetAside(error)) {
       console.warn(error);
       line = showLine("Some of your answers could not be sent. They are kept in this browser.");
       offerFile(line, () => `{"id":${JSON.stringify(id)},"left":${JSON.stringify(left)}}`);
@@ -38,9 +38,6 @@ async function resend({ id, window, left }) {
     clearTimeout(slow);
   }
 }
-
-/** Whether the server has set the entries aside, or had them before the participant reached the end. */
-const isStored = (error) => isSuperseded(error) || (error.status === 409 && error.reason === "ended");
 
 try {
   for (const journal of await listUnsent()) await unlessInUse(journal.id, () => resend(journal));

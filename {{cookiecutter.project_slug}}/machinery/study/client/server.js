@@ -4,6 +4,9 @@ const TIMEOUT = 20000; // ms, plus the time that the body takes on a slow connec
 const SLOWEST = 10; // bytes per ms
 const LONGEST_PAUSE = 30000; // ms between attempts while the server is unreachable
 
+/** How long to wait for an answer, in ms, given the length of the body. */
+export const patienceFor = (length = 0) => TIMEOUT + length / SLOWEST;
+
 /** A failed request, with the fields of an XMLHttpRequest that error callbacks read. */
 export class ServerError extends Error {
   constructor(message, response, responseText = "") {
@@ -34,10 +37,8 @@ export class ServerError extends Error {
 
 /** Fetch a text. @returns {Promise<string>} rejects with a ServerError */
 export async function fetchText(url, options = {}) {
-  const request = new AbortController(); // browsers of 2023 lack AbortSignal.any
-  const abort = () => request.abort();
-  options.signal?.addEventListener("abort", abort);
-  const timeout = setTimeout(abort, TIMEOUT + (options.body?.length ?? 0) / SLOWEST);
+  const request = new AbortController();
+  const timeout = setTimeout(() => request.abort(), patienceFor(options.body?.length));
   let response;
   let text = "";
   try {
@@ -47,7 +48,6 @@ export async function fetchText(url, options = {}) {
     throw new ServerError(`${url} could not be reached: ${cause.message}`);
   } finally {
     clearTimeout(timeout);
-    options.signal?.removeEventListener("abort", abort);
   }
   if (!response.ok) throw new ServerError(`${url} answered ${response.status}`, response, text);
   return text;
@@ -62,6 +62,14 @@ export async function fetchJSON(url, options = {}) {
     throw new ServerError(`${url} answered with something that is not JSON`, undefined, text);
   }
 }
+
+/** POST entries, which are JSON texts. @returns {Promise<Object>} */
+export const postEntries = (url, entries, options) => fetchJSON(url, {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: `[${entries.join(",")}]`,
+  ...options,
+});
 
 /** POST these fields as a form. @returns {Promise<Object>} */
 export const post = (url, fields) => fetchJSON(url, { method: "POST", body: new URLSearchParams(fields) });

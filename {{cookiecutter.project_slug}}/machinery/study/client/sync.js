@@ -6,7 +6,8 @@
  * how many of this window's entries the server has, and that alone counts: after an answer that was
  * lost, or a database that forgot its last seconds, sending goes on from there.
  */
-import { ServerError, fetchJSON, pauseAfter } from "./server.js";
+import { postInBackground, startWorker } from "./background.js";
+import { ServerError, fetchJSON, pauseAfter, postEntries } from "./server.js";
 
 const PAUSE = 5000; // ms from the start of a background save to the start of the next
 const PAUSE_UNKEPT = 1000; // where a crash would lose what was not sent
@@ -42,13 +43,12 @@ export async function loadRecord(id) {
  * @param {number} window  the number of the window that sends them
  * @param {{window: number, first: number, entries: Entry[]}} what
  *     of the window that recorded them, where another one has left them
+ * @param {function(string, string[]): Promise<Object>} post
  * @returns {Promise<number>} how many entries of that window the server has
  */
-async function sendEntries(id, window, { window: of, first, entries }, options) {
+async function sendEntries(id, window, { window: of, first, entries }, post = postEntries) {
   const query = new URLSearchParams({ window, first, ...(of !== window && { of }) });
-  const headers = { "Content-Type": "application/json" };
-  const body = `[${entries.join(",")}]`;
-  const answer = await fetchJSON(`${syncURL(id)}/entries?${query}`, { method: "POST", headers, body, ...options });
+  const answer = await post(`${syncURL(id)}/entries?${query}`, entries);
   if (answer?.window === of && Number.isInteger(answer.held)) return answer.held;
   throw new ServerError("The answer is not the study's", undefined, JSON.stringify(answer));
 }
@@ -57,10 +57,11 @@ async function sendEntries(id, window, { window: of, first, entries }, options) 
  * Send what earlier windows have left.
  * @param {Left} left
  * @param {function(number): void} acknowledge  is told how many entries of their window the server has
+ * @throws {ServerError} after all is sent, if the server has set it aside
  */
 export async function sendLeft(id, window, left, acknowledge) {
-  // In one request if a proxy lets it: of a window that is over, the server sets aside what came at once.
-  let size = Infinity;
+  let size = LARGEST;
+  let refusal;
   for (let sent = 0; sent < left.entries.length;) {
     const entries = takeWithin(size, left.entries, sent);
     const first = left.first + sent;
@@ -70,10 +71,15 @@ export async function sendLeft(id, window, left, acknowledge) {
       if (held < first) throw new ServerError("Entries before these are missing");
       sent = held - left.first + 1;
     } catch (error) {
-      if (!isTooLargeForProxy(error) || entries.length === 1) throw error;
-      size = entries.join("").length / 2;
+      if (isSetAside(error)) {
+        refusal = error;
+        sent += entries.length;
+      } else if (isTooLargeForProxy(error) && entries.length > 1) {
+        size = entries.join("").length / 2;
+      } else throw error;
     }
   }
+  if (refusal) throw refusal;
 }
 
 /** The entries from `start` on that fit into one request: at least one. */
@@ -85,8 +91,17 @@ function takeWithin(size, entries, start) {
   return entries.slice(start, end);
 }
 
+/** The page is closed before the answer arrives, and its worker with it. */
+function postWhileLeaving(url, entries) {
+  const keepalive = new Blob(entries).size + entries.length < KEEPALIVE_LIMIT;
+  return postEntries(url, entries, { keepalive });
+}
+
 /** Whether the server refused because a later window has the study open. */
 export const isSuperseded = (error) => error.status === 409 && error.reason === "newer-window";
+
+/** Whether the server keeps what came apart from the record, or had it before the participation ended. */
+export const isSetAside = (error) => isSuperseded(error) || (error.status === 409 && error.reason === "ended");
 
 /** Whether the server has forgotten that it gave this window its number. */
 const isForgotten = (error) => error.status === 409 && error.reason === "unknown-window";
@@ -101,7 +116,7 @@ export class Saver extends EventTarget {
   #acknowledged = []; // what it had at earlier times: {at, held}
   #largest = LARGEST;
   #sent = []; // entries of the last request
-  #request = null; // the current save: {controller, last, isLast}
+  #request = null; // the current save: {last, isLast}
   #begun = -Infinity; // start of the last save
   #failures = 0;
   #waiting = []; // {resolve, reject, last}
@@ -119,6 +134,7 @@ export class Saver extends EventTarget {
     super();
     this.#taskdata = taskdata;
     this.#journal = journal;
+    startWorker();
     window.addEventListener("online", () => this.#failures && this.#plan(0));
     window.addEventListener("pagehide", () => this.#leave());
     window.addEventListener("beforeunload", () => this.#leave()); // before the next page reads the record
@@ -192,21 +208,20 @@ export class Saver extends EventTarget {
     this.#timer = setTimeout(() => this.#attempt(), delay);
   }
 
-  /** Send the newest entries in place of the current request: the page may be about to close. */
+  /** Send the newest entries, whatever becomes of the current request: the page may be about to close. */
   #leave() {
     const isBeingSent = this.#request?.isLast && this.#request.last === this.#recorded;
     if (this.isOver || this.refusal || !this.isDirty || isBeingSent) return;
-    this.#request?.controller.abort();
     this.#attempt({ isLast: true });
   }
 
   async #attempt({ isLast = false } = {}) {
     clearTimeout(this.#timer);
     this.#due = Infinity;
-    const request = (this.#request = { controller: new AbortController(), last: this.#recorded, isLast });
+    const request = (this.#request = { last: this.#recorded, isLast });
     const begun = (this.#begun = performance.now());
     try {
-      await this.#send({ isLast, signal: request.controller.signal });
+      await this.#send({ isLast });
       this.#failures = 0;
       this.failingSince = this.refusal = null;
       this.#settle();
@@ -264,14 +279,14 @@ export class Saver extends EventTarget {
     else if (this.isDirty) this.changed();
   }
 
-  async #send({ isLast = false, signal } = {}) {
+  async #send({ isLast = false } = {}) {
     if (!this.isDirty) return;
     const { id, entries: all } = this.#taskdata;
     const { window } = this.#journal;
     const first = this.#held + 1;
     const entries = (this.#sent = takeWithin(this.#largest, all, this.#held));
-    const keepalive = isLast && new Blob(entries).size + entries.length < KEEPALIVE_LIMIT;
-    const held = Math.min(all.length, await sendEntries(id, window, { window, first, entries }, { keepalive, signal }));
+    const post = isLast ? postWhileLeaving : postInBackground;
+    const held = Math.min(all.length, await sendEntries(id, window, { window, first, entries }, post));
     if (held === first - 1) throw new ServerError("The server has not stored what was sent");
     this.#held = held;
     this.#forget();
