@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,9 +59,14 @@ class Site:
         sql = f"SELECT datastring FROM assignments WHERE uniqueid = '{unique_id}'"
         rows = json.loads(self.query(sql).strip() or "{}").get("data", [])
         sql = f"SELECT entries FROM study_entries WHERE uniqueid = '{unique_id}' ORDER BY 1"
-        entries = [entry for line in self.query(sql).splitlines() for entry in json.loads(line)]
+        entries = [entry for row in self.query(sql).splitlines() for entry in unpack(row)]
         trials = [{"trialdata": entry[2]} for entry in entries if entry[0] == "trial"]
         return {"data": rows + trials}
+
+
+def unpack(row: str) -> list[list]:
+    """The entries of a row of study_entries, as psql prints it."""
+    return json.loads(zlib.decompress(bytes.fromhex(row.removeprefix("\\x")), -zlib.MAX_WBITS))
 
 
 class Participation:

@@ -89,14 +89,16 @@ def in_the_database(cluster, server: Server, uniqueid: str) -> tuple[dict, int]:
     """What psiTurk's column holds of a participant, and how many saves are not in it."""
     saves = f"SELECT count(*) FROM study_entries WHERE uniqueid = '{uniqueid}'"
     query = f"SELECT ({saves}), coalesce(datastring, '{{}}') FROM assignments "
-    query += f"WHERE uniqueid = '{uniqueid}'"
+    number, record = read_row(cluster, server, f"{query} WHERE uniqueid = '{uniqueid}'")
+    return json.loads(record), int(number)
+
+
+def read_row(cluster, server: Server, query: str) -> list:
     if url := server.settings.get("DATABASE_URL"):
-        row = cluster.run(query, database=urlsplit(url).path[1:]).strip().split("|", 1)
-    else:
-        path = server.settings["PSITURK_DATABASE_URL"].removeprefix("sqlite:///")
-        with closing(sqlite3.connect(path)) as database:
-            row = database.execute(query).fetchone()
-    return json.loads(row[1]), int(row[0])
+        return cluster.run(query, database=urlsplit(url).path[1:]).strip().split("|", 1)
+    path = server.settings["PSITURK_DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(query).fetchone()
 
 
 def test_the_column_is_whole_when_somebody_ends_leaves_or_closes_the_window(server, cluster):
@@ -242,14 +244,20 @@ def test_a_save_with_an_impossible_number_is_refused(participant, query):
     assert (answer.status, answer.json["reason"]) == (400, "malformed")
 
 
-def test_an_older_window_cannot_add_to_what_a_newer_one_has_opened(participant, server):
+def test_what_an_older_window_sends_is_set_aside_once(participant, server, cluster):
     assert add(participant, 1, numbered(1, 2)).json["held"] == 2
     older = participant.window
     opened = open_window(participant).json
     assert opened["window"] == older + 1
     assert [trial["trialdata"] for trial in opened["record"]["data"]] == [1, 2]
-    late = add(participant, 3, numbered(3, 4), window=older)
-    assert (late.status, late.json["reason"]) == (409, "newer-window")
+    for _ in range(2):
+        for first in (3, 5):
+            late = add(participant, first, numbered(first, first + 1), window=older)
+            assert (late.status, late.json["reason"]) == (409, "newer-window")
+    query = "SELECT writer, datastring FROM study_superseded_records WHERE uniqueid = "
+    writer, aside = read_row(cluster, server, f"{query}'{participant.uniqueid}'")
+    assert int(writer) == older
+    assert [*map(json.loads, aside.split("\n"))] == [numbered(3, 4), numbered(5, 6)]
     participant.window = opened["window"]
     assert add(participant, 1, numbered(11, 11)).json["held"] == 1
     assert trials(participant) == [1, 2, 11]
@@ -287,6 +295,15 @@ def test_a_record_has_a_budget_and_keeps_what_it_has(participant):
     assert len(trials(participant)) == 2
     assert add(participant, 3, large).status == 413
     assert add(participant, 3, [["trial", 1, "small"]]).json["held"] == 3
+
+
+def test_what_is_set_aside_has_a_budget(participant):
+    older, large = participant.window, [["trial", 1, "x" * 3_000_000]]
+    open_window(participant)
+    answers = [add(participant, first, large, window=older).status for first in (1, 1)]
+    assert answers == [409, 409]
+    different = [add(participant, 2, [["trial", n, "x" * 3_000_000]], window=older) for n in (2, 3)]
+    assert [answer.status for answer in different] == [409, 413]
 
 
 def test_nothing_is_stored_after_the_end(participant):

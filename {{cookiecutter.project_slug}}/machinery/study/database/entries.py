@@ -12,6 +12,7 @@ however often it comes. All are handled as JSON texts: a record of megabytes nev
 """
 
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +41,16 @@ class Save:
     window: int
     first: int
     text: str
+
+    @classmethod
+    def unpack(cls, window: int, first: int, packed: bytes) -> "Save":
+        """Return the save in a row of study_entries."""
+        return cls(window, first, zlib.decompress(packed, -zlib.MAX_WBITS).decode())
+
+    @property
+    def packed(self) -> bytes:
+        """The entries as the table holds them, which halves what PostgreSQL writes to its log."""
+        return zlib.compress(self.text.encode(), 1, -zlib.MAX_WBITS)
 
     @cached_property
     def entries(self) -> list[list[str]]:

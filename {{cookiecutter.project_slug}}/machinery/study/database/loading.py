@@ -32,7 +32,7 @@ def _complete(participant: Any, context: QueryContext, *_: Any) -> None:
     if participant.status in FINISHED or not _has_entries(connection.engine):
         return  # who has finished has a whole record
     found = connection.execute(ENTRIES, {"uid": participant.uniqueid})
-    if saves := [Save(*row) for row in found]:
+    if saves := [Save.unpack(*row) for row in found]:
         record = participant.datastring or initial_record(participant)
         whole, _ = merge(participant.uniqueid, record, saves)
         set_committed_value(participant, "datastring", whole)

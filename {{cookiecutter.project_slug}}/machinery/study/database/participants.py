@@ -4,11 +4,13 @@ A row is created once, entries are stored once, and a status never goes back. Ea
 transaction, most are one statement, and what is reported as saved is committed.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
 from sqlalchemy import Row
+from sqlalchemy.exc import IntegrityError
 
 from study.database.engine import Database, Query
 from study.database.entries import Save, initial_record, merge
@@ -84,7 +86,7 @@ class Records:
 
         def decide(rows: list[Row], held: list[Row]) -> list[Query]:
             nonlocal merged
-            [row], saves = rows, [*left, *(Save(*save) for save in held)]
+            [row], saves = rows, [*left, *(Save.unpack(*save) for save in held)]
             merged = merge(uniqueid, row.datastring or initial_record(row), saves)
             window = row.record_version // ENTRIES_PER_WINDOW
             version = window * ENTRIES_PER_WINDOW + merged[1].get(str(window), 0)
@@ -115,11 +117,12 @@ class Records:
         if save.first == 1:
             self._database.run(SQL["note_first_save"], **about)
         while True:
-            sent = {"first": save.first, "last": save.last, "entries": save.text}
+            sent = {"first": save.first, "last": save.last, "entries": save.packed}
             sent |= {"size": len(save.text.encode()), "limit": self._limit}
-            if self._database.run(SQL["add_entries"], **about, **sent):
-                self._idle.note(uniqueid)
-                return Saved.STORED, save.last
+            with suppress(IntegrityError):
+                if self._database.run(SQL["add_entries"], **about, **sent):
+                    self._idle.note(uniqueid)
+                    return Saved.STORED, save.last
             outcome, held = self._explain(uniqueid, owner, window, save)
             if outcome is not Saved.STORED or not save.first <= held < save.last:
                 return outcome, held
@@ -150,8 +153,9 @@ class Records:
         if (window < current or row.has_ended) and not is_known:
             outcome = Saved.SUPERSEDED if window < current else Saved.ENDED
             values = {"uid": uniqueid, "window": save.window, "now": utc_now(), "data": save.text}
-            self._database.run(SQL["set_aside"], limit=self._limit, reason=outcome.value, **values)
-            return outcome, 0
+            values |= {"reason": outcome.value, "limit": self._limit}
+            has_room = self._database.run(SQL["set_aside"], **values)
+            return outcome if has_room else Saved.TOO_LARGE, 0
         is_full = held.size + len(save.text.encode()) > self._limit
         return Saved.TOO_LARGE if is_full and not is_known else Saved.STORED, held.number
 

@@ -67,7 +67,7 @@ class Participants:
         found = defaultdict(list)
         query = sa.select(table.c["uniqueid", "writer", "first", "entries"])
         for uniqueid, *save in connection.execute(query.order_by(table.c.writer, table.c.first)):
-            found[uniqueid].append(Save(*save))
+            found[uniqueid].append(Save.unpack(*save))
         return found
 
     @property

@@ -66,8 +66,18 @@ DIALECTS = {
         "for_share": f"FOR SHARE OF {TABLE}",
         "for_update": "FOR UPDATE",
         "octet_length": "octet_length",
+        "position": "strpos",
+        "newline": "chr(10)",
+        "bytes": "BYTEA",
     },
-    "sqlite": {"for_share": "", "for_update": "", "octet_length": "length"},
+    "sqlite": {
+        "for_share": "",
+        "for_update": "",
+        "octet_length": "length",
+        "position": "instr",
+        "newline": "char(10)",
+        "bytes": "BLOB",
+    },
 }
 
 

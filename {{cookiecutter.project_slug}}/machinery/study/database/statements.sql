@@ -60,7 +60,8 @@ WHERE uniqueid = :uid AND first_saved IS NULL AND {MAY_SAVE}
 
 -- name: add_entries
 -- Those that follow what is held. The lock keeps the window open, and the record unmerged, until
--- the commit.
+-- the commit. Of the same save twice at the same moment, one fails: ON CONFLICT would cost each save
+-- another record of PostgreSQL's log.
 INSERT INTO study_entries (uniqueid, writer, first, last, size, received, entries)
 SELECT uniqueid, :window, :first, :last, coalesce(held.size, 0) + :size, :now, :entries
 FROM {table} LEFT JOIN (
@@ -71,7 +72,6 @@ WHERE uniqueid = :uid AND record_version / 4294967296 = :window AND {MAY_SAVE}
   AND coalesce(held.last, record_version % 4294967296) = :first - 1
   AND {octet_length}(coalesce(datastring, '')) + coalesce(held.size, 0) + :size <= :limit
 {for_share}
-ON CONFLICT DO NOTHING
 RETURNING last
 
 -- name: held
@@ -118,16 +118,21 @@ WHERE uniqueid = :uid AND record_version % 4294967296 <= :size AND {MAY_SAVE}
 RETURNING uniqueid
 
 -- name: set_aside
--- Once, and no more for one participant than a record may have.
+-- Each piece once, a line each, and no more for one participant than a record may have.
 INSERT INTO study_superseded_records (uniqueid, writer, received, reason, datastring)
 SELECT uniqueid, :window, :now, :reason, CAST(:data AS TEXT) FROM {table}
-WHERE uniqueid = :uid AND {octet_length}(CAST(:data AS TEXT)) + (
+WHERE uniqueid = :uid AND ({octet_length}(CAST(:data AS TEXT)) + (
   SELECT coalesce(sum({octet_length}(datastring)), 0) FROM study_superseded_records
-  WHERE uniqueid = :uid AND writer <> :window
-) <= :limit
-ON CONFLICT (uniqueid, writer)
-DO UPDATE SET received = excluded.received, datastring = excluded.datastring
-WHERE length(excluded.datastring) > length(study_superseded_records.datastring)
+  WHERE uniqueid = :uid
+) <= :limit OR EXISTS (
+  SELECT 1 FROM study_superseded_records
+  WHERE uniqueid = :uid AND writer = :window AND {position}(datastring, CAST(:data AS TEXT)) > 0
+))
+ON CONFLICT (uniqueid, writer) DO UPDATE SET received = excluded.received, datastring =
+  CASE WHEN {position}(study_superseded_records.datastring, excluded.datastring) > 0
+    THEN study_superseded_records.datastring
+    ELSE study_superseded_records.datastring || {newline} || excluded.datastring END
+RETURNING uniqueid
 
 -- name: begin
 UPDATE {table} SET status = {STARTED}, beginexp = :now

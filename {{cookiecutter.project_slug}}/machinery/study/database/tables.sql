@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS study_bonuses (
   exported TIMESTAMP NOT NULL
 );
 -- What browsers have sent since the record in psiTurk's column was last complete: a row for each
--- save, with its first and last entry. size is the number of bytes up to there.
+-- save, with its first and last entry. entries is compressed. size is the number of bytes up to
+-- there as they came.
 CREATE TABLE IF NOT EXISTS study_entries (
   uniqueid VARCHAR(128) NOT NULL,
   writer INTEGER NOT NULL,
@@ -25,7 +26,7 @@ CREATE TABLE IF NOT EXISTS study_entries (
   last INTEGER NOT NULL,
   size INTEGER NOT NULL,
   received TIMESTAMP NOT NULL,
-  entries TEXT NOT NULL,
+  entries {bytes} NOT NULL,
   PRIMARY KEY (uniqueid, writer, first)
 );
 -- What a window, with the number writer, sent after a newer one had taken over, or after the end.
