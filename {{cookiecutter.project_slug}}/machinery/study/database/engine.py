@@ -7,8 +7,8 @@ release phase and in psiTurk's shell.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from sqlalchemy import URL, Connection, Dialect, Executable, QueuePool, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 # Heroku's small plans allow 20 connections in all (devcenter.heroku.com/articles/
 # heroku-postgres-plans); 4 are left for the release phase and for downloads. One dyno may use
@@ -75,12 +75,7 @@ class PostgresDialect(PGDialect_psycopg):
         return SmallPool
 
     def do_ping(self, dbapi_connection: psycopg.Connection) -> bool:
-        """Look whether the server has hung up, as it does when Heroku restarts a database.
-
-        It announces that, so nothing is sent to find out, which would take as long as a save.
-        """
-        for _ in range(2):  # the server's last message, and the end
-            dbapi_connection.pgconn.consume_input()
+        ping(dbapi_connection)
         return True
 
     def create_connect_args(self, url: URL):
@@ -94,6 +89,15 @@ class PostgresDialect(PGDialect_psycopg):
         return arguments, {"connect_timeout": SECONDS_TO_WAIT, **TCP, **options}
 
 
+def ping(connection: psycopg.Connection) -> None:
+    """Raise psycopg's OperationalError if the server has hung up, as when Heroku restarts it.
+
+    It announces that, so nothing is sent to find out, which would take as long as a save.
+    """
+    for _ in range(2):  # the server's last message, and the end
+        connection.pgconn.consume_input()
+
+
 class Database:
     """The server's database, with a pool of its own for the requests of participants.
 
@@ -102,20 +106,22 @@ class Database:
     """
 
     def __init__(self, url: URL):
-        self._engine = create_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            pool_size=connections_per_worker() - ENGINE_CONNECTIONS,
-            pool_reset_on_return=None,  # nothing is left open
-            hide_parameters=True,  # they hold ids and records, and errors are logged
-        )
+        # The parameters hold ids and records, and errors are logged.
+        self._engine = create_engine(url, isolation_level="AUTOCOMMIT", hide_parameters=True)
         self._dialect = self._engine.dialect
+        if self._dialect.name != "sqlite":
+            from study.database.cooperation import CooperativeConnection, Pool
+
+            arguments, options = self._dialect.create_connect_args(url)
+            connect = partial(CooperativeConnection.connect, *arguments, autocommit=True, **options)
+            most = connections_per_worker() - ENGINE_CONNECTIONS
+            self._pool = Pool(connect, most, SECONDS_TO_WAIT)
 
     def run(self, statement: Executable, **values: Any) -> list[Any]:
         """Run a statement as a transaction of its own; return its rows, after the commit.
 
         It must be safe to repeat: if the connection turns out to be cut, it is sent again.
-        Raises SQLAlchemy's OperationalError if the database is away.
+        Raises SQLAlchemy's OperationalError if the database is away, and its IntegrityError.
         """
         return self._repeat(lambda execute: execute([(statement, values)])[0])
 
@@ -166,29 +172,27 @@ class Database:
         """Act on a connection, and once more on another one if it turns out to be cut."""
         for is_last in (False, True):
             try:
-                with self._connect() as execute:
-                    return act(execute)
+                return self._act(act)
             except OperationalError as error:
                 if is_last or not error.connection_invalidated:
                     raise
 
-    @contextmanager
-    def _connect(self) -> Iterator[Execute]:
-        """Yield what runs queries on a connection."""
+    def _act(self, act: Callable[[Execute], Result]) -> Result:
+        """Act with what runs queries on a connection."""
         if self._dialect.name == "sqlite":
             with self._engine.connect() as connection:
-                yield partial(_execute, connection)
-            return
+                return act(partial(_execute, connection))
+        connection = self._pool.take()
         try:
-            with closing(self._engine.raw_connection()) as pooled:
-                try:
-                    yield partial(_drive, pooled.dbapi_connection, self._dialect)
-                except REFUSES_WRITES:
-                    pooled.invalidate()  # the next connection may lead to another server
-                    raise
+            return act(partial(_drive, connection, self._dialect))
         # InternalError: of a database that is read-only for now, or that has ended the session.
         except (psycopg.OperationalError, psycopg.InternalError, *REFUSES_WRITES) as error:
+            connection.close()  # the next one may lead to another server
             raise OperationalError("", None, error, connection_invalidated=True) from error
+        except psycopg.IntegrityError as error:
+            raise IntegrityError("", None, error) from error
+        finally:
+            self._pool.give_back(connection)
 
 
 def _execute(connection: Connection, queries: Sequence[Query]) -> list[list[Any]]:

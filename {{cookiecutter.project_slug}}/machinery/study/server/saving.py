@@ -37,6 +37,7 @@ class Saves:
         """Answer an ordinary save that is stored, or pass the request on to the application."""
         path = PATH.fullmatch(environ["PATH_INFO"])
         if path and (answer := self._save(path[1], environ)):
+            environ["study.saved"] = True  # not worth a line of the log (worker.py)
             headers = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
             start_response("200 OK", headers)
             return [answer]

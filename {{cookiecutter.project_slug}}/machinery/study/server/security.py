@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from study.config import StudySettings, is_on_cloud
 from study.server import assets, errors
 from study.server.saving import Saves
+from study.server.turns import Turns
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
 BY_HTTPS = [*ALWAYS, ("Strict-Transport-Security", f"max-age={365 * 24 * 3600}")]
@@ -22,6 +23,7 @@ def install(app: Flask, settings: StudySettings) -> None:
     # Flask would derive the key of its sessions anew for each request.
     sessions = app.session_interface
     sessions.get_signing_serializer = cache(sessions.get_signing_serializer)
+    app.wsgi_app = Turns(app.wsgi_app)
     assets.install(app, versioned=on_cloud)
     app.add_url_rule("/ppid", "no_ppid", lambda: abort(404))
     if on_cloud:  # a preview tells of each request that Flask sees

@@ -15,11 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
+import gevent
 from gunicorn.http.errors import LimitRequestHeaders, ParseException
 
 LONGEST_HEAD = 32_768  # bytes; browsers send up to 4,000, and cookies
 SLOWEST = 2_000  # bytes in a second; the slowest mobile plans have 4,000
 PIECE = 65_536
+SECONDS_TO_LET_GO = 0.001
 MOST_DROPPED = 64_000_000  # bytes of a body that nobody reads
 
 
@@ -71,11 +73,17 @@ class Connections:
             connection.wait = None
 
     def hold(self, connection: "Connection", size: int) -> None:
-        """Count bytes that a connection's request keeps in memory until it ends."""
+        """Count bytes that a connection's request keeps in memory until it ends.
+
+        If there is no room for them, others are closed, and have the time to let go of theirs.
+        """
         connection.held += size
         self._held += size
+        is_full = self._held > self._most_held
         while self._held > self._most_held and self._close_first(self._holders()):
             pass
+        if is_full:
+            gevent.sleep(SECONDS_TO_LET_GO)
 
     def let_go(self, connection: "Connection") -> None:
         self._held -= connection.held
