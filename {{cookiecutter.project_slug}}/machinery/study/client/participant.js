@@ -12,16 +12,20 @@
  *     psiTurk.completePage(name)  shows a page until the participant has completed it
  *     psiTurk.leave(reason)       ends the study early
  *     psiTurk.progress            what was done before, when a task is resumed (progress.js)
+ *     psiTurk.preload(names)      loads images, sounds, films and pages (preload.js, loaded-stimuli.js)
  *     psiTurk.random(name)        seeded random numbers, the same again when a task is resumed
  *
  * @typedef {Object<string, *>} Row  anything that a trial records
  * @typedef {{success?: function(TaskData, Object), error?: function(TaskData, ServerError)}} Callbacks
  */
+import { LoadedStimuli } from "./loaded-stimuli.js";
+import { Preloader, listNames } from "./preload.js";
 import { Progress, randomFrom } from "./progress.js";
 import { fetchText, post, retry } from "./server.js";
 import { openRecord, reportBegun } from "./open-record.js";
 import { page } from "./page.js";
 import { saveWithDialog } from "./connection-ui.js";
+import { showLoading } from "./loading-page.js";
 import { showNotice } from "./notice.js";
 
 // Pages that psiTurk rendered into this one, before a task replaces it: <template data-page="debriefing.html">.
@@ -38,6 +42,10 @@ export class PsiTurk {
   #begun;
   #ending;
   #images = [];
+  #preloader = new Preloader((report) => taskdata.addEvent("preload", report));
+
+  /** What preload() has loaded. */
+  stimuli = new LoadedStimuli(this.#preloader.files);
 
   /** The participant's record. */
   taskdata = taskdata;
@@ -61,7 +69,7 @@ export class PsiTurk {
    * @param {Row} row
    * @returns {Promise<boolean>} true once the row would survive a crash, false if this browser cannot keep it
    */
-  recordTrialData(row) { return this.taskdata.addTrialData(row); }
+  recordTrialData(row) { return this.taskdata.addTrialData(this.stimuli.nameIn(row)); }
 
   /** Keep and send the answer to a question. @returns {Promise<boolean>} as recordTrialData() */
   recordUnstructuredData(field, value) { return this.taskdata.addUnstructuredData(field, value); }
@@ -80,8 +88,34 @@ export class PsiTurk {
   /** A random number generator, seeded with the participant and a name. @returns {function(): number} */
   random(name) { return randomFrom(`${this.taskdata.id} ${name}`); }
 
+  /**
+   * Load images, sounds, films and pages before they are needed, as often as it takes, and show the
+   * participant how far that is. To load while the participant reads, call it once with {show: false} and
+   * do not wait, and again when the files are needed: none is loaded twice.
+   * @param {string[]} names  paths in static/, such as "images/cat.png"; pages in templates/; addresses
+   * @returns {Promise<LoadedStimuli>} rejects with a PreloadError, whose `failed` lists name and reason of
+   *   what the server does not have or this browser cannot show, once all others have been loaded
+   */
+  async preload(names, { show = true } = {}) {
+    const wanted = listNames(names).filter((name) => !(name in this.pages));
+    const loading = this.#preloader.load(wanted);
+    loading.catch(() => {}); // whoever does not wait is told by the second call
+    const options = { preloader: this.#preloader, names: wanted, root: pageRoot(), contact: page.contact };
+    try {
+      await (show ? showLoading(loading, options) : loading);
+    } finally {
+      Object.assign(this.pages, this.#preloader.pages);
+    }
+    return this.stimuli;
+  }
+
+  /** Let the browser load images that the task then names by their addresses. Better: preload(). */
   preloadImages(urls) {
-    for (const src of urls) this.#images.push(Object.assign(new Image(), { src }));
+    const images = urls.map((src) => Object.assign(new Image(), { src }));
+    this.#images.push(...images);
+    const loaded = Promise.all(images.map((image) => image.decode()));
+    loaded.catch((error) => console.warn(error));
+    return loaded;
   }
 
   /** Fetch pages of templates/, e.g. "instructions/1-colours.html", before they are shown. */
