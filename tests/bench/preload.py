@@ -178,8 +178,11 @@ def visit(address: str, port: int, limit: float) -> dict:
     near = number.stdout.split("peer ")[1].split("/")[0]
     arguments = [*chromium.OPTIONS, f"--host-resolver-rules=MAP localhost {near}"]
     arguments += ["--autoplay-policy=no-user-gesture-required"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.program(), args=arguments)
+    # With a profile, as participants have: without one, Chromium keeps its cache in memory.
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        browser = playwright.chromium.launch_persistent_context(
+            profile, executable_path=chromium.program(), args=arguments
+        )
         page = browser.new_page()
         page.on("console", lambda line: print(line.text[:200], file=sys.stderr))
         began = time.monotonic()

@@ -171,6 +171,8 @@ def test_what_is_loaded_is_used_without_a_request_and_named_in_the_data(task, li
     assert row == {"stimulus": ["stimuli/2.png"], "html": '<img src="stimuli/2.png">', "rt": 1}
     assert [url for url in requests if not url.startswith("blob:") and "/sync/" not in url] == []
     assert task.problems == []
+    images = "psiTurk.preloadImages(['/static/stimuli/1.png']).then((images) => images.length)"
+    assert task.evaluate(images) == 1
 
 
 def test_what_could_not_be_loaded_is_named_and_the_rest_is_there(task, line):
@@ -207,10 +209,12 @@ def test_what_could_not_be_loaded_is_named_and_the_rest_is_there(task, line):
 
 def test_the_participant_sees_how_far_it_is_and_what_to_do(task, line):
     task.clock.install()
+    task.evaluate("(names) => { load(...names); return loading; }", EVERYTHING[:-4])
     line.gate.clear()
     task.evaluate("(names) => load(...names)", EVERYTHING)
     bar = task.get_by_role("progressbar")
     expect(bar).to_be_visible()
+    assert 0 < bar.evaluate("(bar) => bar.value") < 1
     inspect(task, "loading")
     task.context.set_offline(True)
     expect(task.get_by_text("You seem to be offline")).to_be_visible()

@@ -9,7 +9,7 @@ const PART = 1 << 20; // bytes that are collected before they become a part
 const GONE = [404, 410]; // other refusals may be a proxy's or a log-in page's, and pass
 
 export class Download {
-  // Blobs, which the browser may move to its disk; joining them copies nothing. So the file is held once.
+  // Blobs, which the browser may move to its disk. Joining them copies nothing.
   #parts = [];
   #version = null;
   #request;

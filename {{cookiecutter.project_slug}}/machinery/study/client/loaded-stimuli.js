@@ -7,17 +7,38 @@
  *     await stimuli.play("films/walk.mp4", "#stage");
  *     const trial = { type: jsPsychImageKeyboardResponse, stimulus: stimuli.url("images/cat.png") };
  */
+import { Preloader, listNames } from "./preload.js";
+import { showLoading } from "./loading-page.js";
 import { decode, isLong, makeImage, playElement, playSound } from "./media.js";
 
 const OBJECT_URL = /blob:[^\s"'`<>()]+/g;
 
 export class LoadedStimuli {
-  #files;
+  #preloader;
+  #pages;
   #urls = new Map();
   #names = new Map();
 
-  /** @param {Map<string, Stimulus>} files  those of a Preloader */
-  constructor(files) { this.#files = files; }
+  /**
+   * @param {Object<string, string>} pages  texts by name; gets those that are loaded
+   * @param {function(Object): void} report  takes what each load() came to
+   */
+  constructor(pages, report) {
+    this.#pages = pages;
+    this.#preloader = new Preloader(report);
+  }
+
+  /** What psiTurk.preload() does. @returns {Promise<LoadedStimuli>} rejects with a PreloadError */
+  async load(names, { show, root, contact }) {
+    const wanted = listNames(names).filter((name) => !(name in this.#pages));
+    const loading = this.#preloader.load(wanted);
+    try {
+      await (show ? showLoading(loading, { preloader: this.#preloader, names: wanted, root, contact }) : loading);
+    } finally {
+      Object.assign(this.#pages, this.#preloader.pages);
+    }
+    return this;
+  }
 
   /** A new image element, decoded, so that it is on the screen with the next frame. @returns {Promise<HTMLImageElement>} */
   image(name) { return makeImage(this.url(name)); }
@@ -58,7 +79,7 @@ export class LoadedStimuli {
   }
 
   #get(name) {
-    const file = this.#files.get(name);
+    const file = this.#preloader.files.get(name);
     if (!file?.blob) throw new Error(`"${name}" is not loaded: add it to psiTurk.preload([…]), with the same name`);
     return file;
   }

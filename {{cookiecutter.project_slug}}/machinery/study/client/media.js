@@ -101,30 +101,35 @@ export async function playElement(url, kind, place) {
 
 async function readText(url, blob) { return { text: await blob.text() }; }
 
-async function readImage(url) { await makeImage(url); }
-
-async function readFilm(url) {
-  const film = await openElement(url, "film");
-  film.removeAttribute("src"); // browsers have few players at once
-  film.load();
+/** Decode an image and let go of it: of an element, browsers keep the decoded image for long. */
+async function readImage(url, blob) {
+  if (blob.type.includes("svg")) await makeImage(url);
+  else (await createImageBitmap(blob)).close();
 }
 
+/** Read the beginning of a film or sound, and no more: the browser would keep all of it in memory. */
+async function readBeginning(url, kind) {
+  const element = await openElement(url, kind, "metadata", "loadedmetadata");
+  element.removeAttribute("src"); // browsers have few players at once
+  element.load();
+}
+
+async function readFilm(url) { await readBeginning(url, "film"); }
+
 async function readSound(url, blob) {
-  if (isLong(blob)) return void await openElement(url, "sound");
+  if (isLong(blob) || decoded > MOST_DECODED) return readBeginning(url, "sound");
   const buffer = await decode(blob);
-  const size = buffer.length * buffer.numberOfChannels * 4;
-  if (decoded + size > MOST_DECODED) return undefined;
-  decoded += size;
+  decoded += buffer.length * buffer.numberOfChannels * 4;
   return { buffer };
 }
 
-/** A film or sound of which this browser has read enough to play it. */
-function openElement(url, kind) {
+/** A film or sound of which this browser has read so much that it fires the event. */
+function openElement(url, kind, preload = "auto", event = "canplaythrough") {
   const element = document.createElement(kind === "film" ? "video" : "audio");
   return new Promise((resolve, reject) => {
-    element.addEventListener("canplaythrough", () => resolve(element), { once: true });
+    element.addEventListener(event, () => resolve(element), { once: true });
     element.addEventListener("error", () => reject(element.error), { once: true });
-    Object.assign(element, { preload: "auto", playsInline: true, src: url });
+    Object.assign(element, { preload, playsInline: true, src: url });
     setTimeout(resolve, SLOW_TO_ANSWER, element);
   });
 }

@@ -18,19 +18,18 @@
  * @typedef {Object<string, *>} Row  anything that a trial records
  * @typedef {{success?: function(TaskData, Object), error?: function(TaskData, ServerError)}} Callbacks
  */
-import { LoadedStimuli } from "./loaded-stimuli.js";
-import { Preloader, listNames } from "./preload.js";
 import { Progress, randomFrom } from "./progress.js";
 import { fetchText, post, retry } from "./server.js";
 import { openRecord, reportBegun } from "./open-record.js";
 import { page } from "./page.js";
 import { saveWithDialog } from "./connection-ui.js";
-import { showLoading } from "./loading-page.js";
 import { showNotice } from "./notice.js";
 
 // Pages that psiTurk rendered into this one, before a task replaces it: <template data-page="debriefing.html">.
 const RENDERED_PAGES = [...document.querySelectorAll("template[data-page]")]
   .map((template) => [template.dataset.page, template.innerHTML]);
+// What preload() needs. Studies without stimuli do not load it.
+const FOR_STIMULI = ["loaded-stimuli.js", "loading-page.js", "preload.js", "download.js", "media.js"];
 const REASONS_TO_LEAVE = ["screened-out", "left-early"];
 
 // A task that imports this module starts when the record is open.
@@ -42,10 +41,10 @@ export class PsiTurk {
   #begun;
   #ending;
   #images = [];
-  #preloader = new Preloader((report) => taskdata.addEvent("preload", report));
+  #stimuli;
 
-  /** What preload() has loaded. */
-  stimuli = new LoadedStimuli(this.#preloader.files);
+  /** What preload() has loaded, once it was called. @type {LoadedStimuli|undefined} */
+  stimuli;
 
   /** The participant's record. */
   taskdata = taskdata;
@@ -69,7 +68,7 @@ export class PsiTurk {
    * @param {Row} row
    * @returns {Promise<boolean>} true once the row would survive a crash, false if this browser cannot keep it
    */
-  recordTrialData(row) { return this.taskdata.addTrialData(this.stimuli.nameIn(row)); }
+  recordTrialData(row) { return this.taskdata.addTrialData(this.stimuli ? this.stimuli.nameIn(row) : row); }
 
   /** Keep and send the answer to a question. @returns {Promise<boolean>} as recordTrialData() */
   recordUnstructuredData(field, value) { return this.taskdata.addUnstructuredData(field, value); }
@@ -97,16 +96,10 @@ export class PsiTurk {
    *   what the server does not have or this browser cannot show, once all others have been loaded
    */
   async preload(names, { show = true } = {}) {
-    const wanted = listNames(names).filter((name) => !(name in this.pages));
-    const loading = this.#preloader.load(wanted);
-    loading.catch(() => {}); // whoever does not wait is told by the second call
-    const options = { preloader: this.#preloader, names: wanted, root: pageRoot(), contact: page.contact };
-    try {
-      await (show ? showLoading(loading, options) : loading);
-    } finally {
-      Object.assign(this.pages, this.#preloader.pages);
-    }
-    return this.stimuli;
+    const report = (value) => this.taskdata.addEvent("preload", value);
+    this.#stimuli ??= openStimuli(this.pages, report);
+    this.stimuli = await this.#stimuli;
+    return this.stimuli.load(names, { show, root: pageRoot(), contact: page.contact });
   }
 
   /** Let the browser load images that the task then names by their addresses. Better: preload(). */
@@ -325,3 +318,11 @@ export default PsiTurk;
 
 /** The element that shows pages: the body on pages made for psiturk.js, which mark no other. */
 function pageRoot() { return document.querySelector("[data-page-root]") ?? document.body; }
+
+/** Some browsers never repeat an import that has failed, so these modules are fetched first, however often. */
+async function openStimuli(pages, report) {
+  const addresses = FOR_STIMULI.map((name) => new URL(name, import.meta.url));
+  await Promise.all(addresses.map((address) => retry(() => fetchText(address))));
+  const { LoadedStimuli } = await import(addresses[0]);
+  return new LoadedStimuli(pages, report);
+}

@@ -160,9 +160,9 @@ export class Preloader {
  */
 export function listNames(names) {
   const list = [...new Set([names].flat(Infinity))];
-  const wrong = list.find((name) => typeof name !== "string" || !name);
-  if (list.some((name) => name === wrong)) {
-    throw new TypeError(`psiTurk.preload() takes the names of files, such as "images/cat.png", not ${wrong}`);
+  for (const name of list) {
+    if (name && typeof name === "string") continue;
+    throw new TypeError(`psiTurk.preload() takes the names of files, such as "images/cat.png", not ${name}`);
   }
   return list;
 }
