@@ -2,12 +2,14 @@
 
 import re
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from server import cloud_server
+from server import cloud_server, wait_for
 from wire import ask
 
 GZIP = {"Accept_Encoding": "gzip, deflate, br"}
@@ -30,6 +32,7 @@ def folder(study, tmp_path_factory) -> Path:
     shutil.copytree(study.path, folder, ignore=ignored)
     static = folder / "static"
     (static / "film.mp4").write_bytes(bytes(range(256)) * 40)
+    (static / "long.mp4").write_bytes(bytes(8_000_000))
     (static / "stimuli.json").write_text('["' + "word " * 500 + '"]')
     (static / "small.css").write_text("p { margin: 0 }")
     (static / "drawing.svg").write_text("<svg>" + " " * 600 + "</svg>")
@@ -104,6 +107,22 @@ def test_a_film_is_sent_in_parts(server, folder, current):
     assert part.body == (folder / "static" / "film.mp4").read_bytes()[100:200]
     assert part.headers["Content-Type"] == "video/mp4"
     assert part.headers["Cache-Control"] == FOREVER
+
+
+def test_a_film_that_nobody_reads_takes_little_of_the_systems_memory(server, current):
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        client.sendall(f"GET {current}/long.mp4 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        wait_for(lambda: unsent(server.port) > 100_000)
+        time.sleep(0.5)
+        assert unsent(server.port) < 1_000_000
+
+
+def unsent(port: int) -> int:
+    """Bytes that Linux keeps for those who have connected to this port (proc(5))."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    rows = [line.split() for line in lines]
+    return sum(int(row[4][:8], 16) for row in rows if row[1].endswith(f":{port:04X}"))
 
 
 @pytest.mark.parametrize("prefix", [OLD, "/static"])

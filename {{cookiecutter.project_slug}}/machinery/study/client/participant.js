@@ -12,6 +12,7 @@
  *     psiTurk.completePage(name)  shows a page until the participant has completed it
  *     psiTurk.leave(reason)       ends the study early
  *     psiTurk.progress            what was done before, when a task is resumed (progress.js)
+ *     psiTurk.preload(names)      loads images, sounds, films and pages (preload.js, loaded-stimuli.js)
  *     psiTurk.random(name)        seeded random numbers, the same again when a task is resumed
  *
  * @typedef {Object<string, *>} Row  anything that a trial records
@@ -27,6 +28,8 @@ import { showNotice } from "./notice.js";
 // Pages that psiTurk rendered into this one, before a task replaces it: <template data-page="debriefing.html">.
 const RENDERED_PAGES = [...document.querySelectorAll("template[data-page]")]
   .map((template) => [template.dataset.page, template.innerHTML]);
+// What preload() needs. Studies without stimuli do not load it.
+const FOR_STIMULI = ["loaded-stimuli.js", "loading-page.js", "preload.js", "download.js", "media.js"];
 const REASONS_TO_LEAVE = ["screened-out", "left-early"];
 
 // A task that imports this module starts when the record is open.
@@ -38,6 +41,10 @@ export class PsiTurk {
   #begun;
   #ending;
   #images = [];
+  #stimuli;
+
+  /** What preload() has loaded, once it was called. @type {LoadedStimuli|undefined} */
+  stimuli;
 
   /** The participant's record. */
   taskdata = taskdata;
@@ -61,7 +68,7 @@ export class PsiTurk {
    * @param {Row} row
    * @returns {Promise<boolean>} true once the row would survive a crash, false if this browser cannot keep it
    */
-  recordTrialData(row) { return this.taskdata.addTrialData(row); }
+  recordTrialData(row) { return this.taskdata.addTrialData(this.stimuli ? this.stimuli.nameIn(row) : row); }
 
   /** Keep and send the answer to a question. @returns {Promise<boolean>} as recordTrialData() */
   recordUnstructuredData(field, value) { return this.taskdata.addUnstructuredData(field, value); }
@@ -80,8 +87,28 @@ export class PsiTurk {
   /** A random number generator, seeded with the participant and a name. @returns {function(): number} */
   random(name) { return randomFrom(`${this.taskdata.id} ${name}`); }
 
+  /**
+   * Load images, sounds, films and pages before they are needed, as often as it takes, and show the
+   * participant how far that is. To load while the participant reads, call it once with {show: false} and
+   * do not wait, and again when the files are needed: none is loaded twice.
+   * @param {string[]} names  paths in static/, such as "images/cat.png"; pages in templates/; addresses
+   * @returns {Promise<LoadedStimuli>} rejects with a PreloadError, whose `failed` lists name and reason of
+   *   what the server does not have or this browser cannot show, once all others have been loaded
+   */
+  async preload(names, { show = true } = {}) {
+    const report = (value) => this.taskdata.addEvent("preload", value);
+    this.#stimuli ??= openStimuli(this.pages, report);
+    this.stimuli = await this.#stimuli;
+    return this.stimuli.load(names, { show, root: pageRoot(), contact: page.contact });
+  }
+
+  /** Let the browser load images that the task then names by their addresses. Better: preload(). */
   preloadImages(urls) {
-    for (const src of urls) this.#images.push(Object.assign(new Image(), { src }));
+    const images = urls.map((src) => Object.assign(new Image(), { src }));
+    this.#images.push(...images);
+    const loaded = Promise.all(images.map((image) => image.decode()));
+    loaded.catch((error) => console.warn(error));
+    return loaded;
   }
 
   /** Fetch pages of templates/, e.g. "instructions/1-colours.html", before they are shown. */
@@ -291,3 +318,11 @@ export default PsiTurk;
 
 /** The element that shows pages: the body on pages made for psiturk.js, which mark no other. */
 function pageRoot() { return document.querySelector("[data-page-root]") ?? document.body; }
+
+/** Some browsers never repeat an import that has failed, so these modules are fetched first, however often. */
+async function openStimuli(pages, report) {
+  const addresses = FOR_STIMULI.map((name) => new URL(name, import.meta.url));
+  await Promise.all(addresses.map((address) => retry(() => fetchText(address))));
+  const { LoadedStimuli } = await import(addresses[0]);
+  return new LoadedStimuli(pages, report);
+}
