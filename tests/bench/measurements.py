@@ -91,7 +91,8 @@ def _ratio(figure: str, columns: list[dict[str, float]]) -> str:
 def flatness(cluster: Cluster, installations: list[Installation], cores: Cores) -> str:
     """What a trial costs at the beginning of a record and at its end, one trial a second.
 
-    psiturk.js has no pace of its own: here it saves every five seconds, as ours do.
+    psiturk.js has no pace of its own: here it saves every five seconds, as ours do. What the end
+    adds to the log belongs to all trials of the record.
     """
     head = (
         "one trial",
@@ -117,7 +118,7 @@ def flatness(cluster: Cluster, installations: list[Installation], cores: Cores) 
                 trials = visitors * number
                 cpu = (spent[name] / trials * 1000 for name in ("server", "database"))
                 figures = (f"{spent['sent'] / trials:,.0f}", *(f"{ms:.3f}" for ms in cpu))
-                wal = (spent["wal"] + ended["wal"]) / trials
+                wal = spent["wal"] / trials + ended["wal"] / (visitors * (ready + number))
                 end = ended["seconds"] / visitors * 1000
                 rows.append((site.name, what, *figures, f"{wal:,.0f}", f"{end:.1f}"))
     return table(head, *rows)
