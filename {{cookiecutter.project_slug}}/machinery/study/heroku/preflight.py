@@ -12,6 +12,7 @@ from pathlib import Path
 
 from study.excluded import FILE, find_wrong_lines
 from study.heroku.git import Repository, reason_of, run
+from study.libraries import INSTALL, find_missing
 from study.recruiters import RECRUITERS
 
 PYTHONS = ("3.13", "3.12", "3.11")  # those that Heroku builds and studies were tried on
@@ -114,6 +115,8 @@ CHECKS = (
     ("a branch is checked out",
      lambda folder: "" if Repository(folder).branch else NO_BRANCH,
      "Go back to your branch: git switch main"),
+    ("every library is in static/libraries", find_missing,
+     f"Fetch it: {INSTALL}, then commit static/"),
     ("uv.lock fits pyproject.toml",  # Heroku refuses one that is missing or older
      lambda folder: reason_of(run(UV, "lock", "--check", cwd=folder)),
      'Lock and commit: uv lock, then git commit -m "Lock" uv.lock'),

@@ -1,0 +1,86 @@
+"""Adds JavaScript libraries to the study, from npm: `study library`."""
+
+import shutil
+from pathlib import Path
+
+import click
+
+from study.libraries import FOLDER, Library, hash_of, install, npm, read_libraries, write
+from study.messages import StudyError
+
+COMMIT = 'Commit it: git add --all, then git commit -m "Libraries"'
+
+
+@click.group()
+def library() -> None:
+    """Add JavaScript libraries from npm, served by the study itself."""
+
+
+@library.command("add")
+@click.argument("name")
+@click.option("--file", "files", multiple=True, help="Load this file instead. Can be repeated.")
+def add(name: str, files: tuple[str, ...]) -> None:
+    """Fetch a package, for example @jspsych/plugin-survey-likert, and have pages load it.
+
+    NAME@VERSION takes another version than the newest. Pages load the script that the package
+    names for them or, of a library that is there already, the files they loaded before.
+    """
+    name, _, version = name.rpartition("@") if "@" in name[1:] else (name, "", "latest")
+    package = npm.fetch(name, version, again=f"uv run study library add {name}@{version}")
+    known = {each.name: each for each in read_libraries(Path.cwd())}
+    paths = files or (known[name].files if name in known else [package.find_script()])
+    added = Library(name, package.version, {path: hash_of(package.read(path)) for path in paths})
+    write(added, package, Path.cwd())
+    change_table(name, {"version": added.version, "files": dict(added.files)})
+    licence = package.about.get("license", "an unknown licence")
+    print(f"{name} {added.version} ({licence}) is in static/{FOLDER / name}:")
+    print("\n".join(f"  {path}" for path in added.files))
+    print("Every page of the task loads it (templates/libraries.html).")
+    for other in package.about.get("peerDependencies", {}).keys() - known.keys():
+        print(f"It needs {other}, which is not there: uv run study library add {other}")
+    print(COMMIT)
+
+
+@library.command("install")
+def install_libraries() -> None:
+    """Fetch again what is missing in static/libraries or differs from its hash."""
+    fetched = install(Path.cwd())
+    for each in fetched:
+        print(f"{each.name} {each.version} is in static/{FOLDER / each.name}")
+    print(COMMIT if fetched else "Nothing is missing in static/libraries.")
+
+
+@library.command("remove")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Take a library away again."""
+    if name not in [each.name for each in read_libraries(Path.cwd())]:
+        raise StudyError(f"There is no library {name}.", "They are listed in pyproject.toml.")
+    change_table(name, None)
+    shutil.rmtree(Path("static") / FOLDER / name, ignore_errors=True)
+    print(f"{name} is removed. {COMMIT}")
+
+
+def change_table(name: str, row: dict | None) -> None:
+    """Write a row of the table in pyproject.toml, or take it out, and leave all else as it is."""
+    import tomlkit
+
+    path = Path("pyproject.toml")
+    document = tomlkit.parse(path.read_bytes().decode("utf-8"))
+    ours = document["tool"]["psiturk-heroku"]
+    libraries = ours.setdefault("libraries", tomlkit.table(is_super_table=True))
+    if row is None:
+        del libraries[name]
+    else:
+        libraries[name] = write_row(row)
+    path.write_bytes(tomlkit.dumps(document).encode("utf-8"))
+
+
+def write_row(row: dict):
+    """Return a table of its own for the row, with its files in one line."""
+    import tomlkit
+
+    table, files = tomlkit.table(), tomlkit.inline_table()
+    files.update(row["files"])
+    table.update({"version": row["version"], "files": files})
+    return table
