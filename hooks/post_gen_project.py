@@ -36,7 +36,7 @@ def make_study() -> list[str]:
         install(STUDY)
     except StudyError as error:
         to_do += [f"{INSTALL}    # could not be done now: {error.cause}"]
-        to_do += ["git add static", "git commit -m Libraries"]
+        to_do += ["git add --force static/libraries", "git commit -m Libraries"]
     project = tomllib.loads((MACHINERY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     message = f"Start the study from psiturk-heroku {project['version']}"
     repository = Repository(STUDY)

@@ -1,8 +1,8 @@
 """Libraries from npm: fetched with their hashes, served by the study, and never another file."""
 
 import os
-import re
 import shutil
+import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 from npm import REAL, REGISTRY, Registry
 
 JSPSYCH = "jspsych/dist/index.browser.min.js"
+CALL = "@jspsych/plugin-call-function/dist/index.browser.min.js"
 LIKERT = "@jspsych/plugin-survey-likert"
 
 
@@ -57,10 +58,8 @@ def study(studies, tmp_path) -> Folder:
 
 def test_a_new_study_has_its_libraries_in_git_with_who_made_them(studies):
     made = studies(experiment="jspsych", heroku_app="later")
-    committed = forks.run(
-        made.python, "-c", "import subprocess; subprocess.run(['git', 'ls-files', 'static'])",
-        cwd=made.path,
-    ).stdout  # fmt: skip
+    listed = subprocess.run(["git", "ls-files", "static"], cwd=made.path, capture_output=True)
+    committed = listed.stdout.decode()
     for name in ("jspsych", "@jspsych/plugin-call-function"):
         assert f"static/libraries/{name}/dist/index.browser.min.js" in committed
         assert f"static/libraries/{name}/package.json" in committed
@@ -93,16 +92,23 @@ def test_a_package_that_names_no_script_for_pages_needs_the_name_of_one(study):
     assert "css/jspsych.css" in said
 
 
-@pytest.mark.parametrize("change", [Path.unlink, lambda file: file.write_text("alert(1)")])
-def test_what_is_missing_or_changed_is_named_and_fetched_again(study, change):
-    file = study.static / JSPSYCH
-    original = file.read_bytes()
-    change(file)
+def test_what_is_missing_or_changed_is_named_and_fetched_again(study):
+    missing, changed = study.static / JSPSYCH, study.static / CALL
+    originals = [file.read_bytes() for file in (missing, changed)]
+    missing.unlink()
+    changed.write_text("alert(1)")
     said = study("check")[1]
-    assert re.search(r"jspsych \(dist/index.browser.min.js (is missing|differs)", said)
+    assert "jspsych (dist/index.browser.min.js is missing)" in said
+    assert "call-function (dist/index.browser.min.js differs from what npm has)" in said
     assert "uv run study library install" in said
     assert "jspsych 8.3.0 is in static/libraries/jspsych" in study("library", "install")[1]
-    assert file.read_bytes() == original
+    assert [file.read_bytes() for file in (missing, changed)] == originals
+
+
+def test_a_library_that_git_ignores_is_named_before_a_deploy(study):
+    ignoring = "git init -q && echo dist/ > .git/info/exclude && git add --all"
+    subprocess.run(ignoring, cwd=study.path, shell=True, check=True)
+    assert f"static/libraries/{JSPSYCH} is not in git" in study("check")[1]
 
 
 def test_a_file_with_another_hash_is_refused(study, registry: Registry):
@@ -134,7 +140,7 @@ def test_without_a_connection_it_says_what_to_type_later(study):
 
 
 def test_names_that_lead_elsewhere_are_refused(study):
-    for name in ("../evil", "@a/../../b", "UPPER", "a b"):
+    for name in ("../evil", "@a/../../b"):
         code, said = study("library", "add", name)
         assert code == 1
         assert "is not the name of a package" in said

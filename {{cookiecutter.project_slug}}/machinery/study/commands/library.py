@@ -8,7 +8,9 @@ import click
 from study.libraries import FOLDER, Library, hash_of, install, npm, read_libraries, write
 from study.messages import StudyError
 
-COMMIT = 'Commit it: git add --all, then git commit -m "Libraries"'
+# By force, as many people's git ignores every folder named dist.
+ADD = "git add --force static/libraries pyproject.toml"
+COMMIT = f'Commit it: {ADD}, then git commit -m "Libraries"'
 
 
 @click.group()

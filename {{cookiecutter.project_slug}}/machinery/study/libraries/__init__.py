@@ -1,4 +1,4 @@
-"""JavaScript libraries from npm, which the study serves itself: nobody else learns of a participant.
+"""JavaScript libraries from npm, served by the study itself: nobody else learns who takes part.
 
 pyproject.toml names each with its exact version and the files that pages load, each with its hash
 in the form of Subresource Integrity. The files are in static/libraries/ and belong into git, as a

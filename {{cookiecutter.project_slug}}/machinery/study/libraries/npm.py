@@ -83,15 +83,28 @@ def fetch(name: str, version: str, again: str) -> Package:
     require_name(name)
     if not VERSION.fullmatch(version):
         raise StudyError(f"{version!r} is not an exact version.", "Write it as npm does: 8.3.0")
-    registry = (os.environ.get("npm_config_registry") or PUBLIC).rstrip("/")
-    what = f"{name} {version}"
-    about = json.loads(get(f"{registry}/{quote(name, safe='@')}/{version}", what, again))
-    content = get(about["dist"]["tarball"], what, again)
-    digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
-    if f"sha512-{digest}" not in about["dist"].get("integrity", "").split():
+    what, registry = f"{name} {version}", find_registry()
+    about = get(f"{registry}/{quote(name, safe='@')}/{version}", what, again)
+    try:
+        answer = json.loads(about)
+        exact, address = answer["version"], answer["dist"]["tarball"]
+        hashes = answer["dist"]["integrity"].split()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        cause = (
+            f"{what} could not be fetched: {registry} does not answer as a registry of npm does."
+        )
+        raise StudyError(cause, f"Try again, perhaps on another network: {again}") from error
+    content = get(address, what, again)
+    if f"sha512-{base64.b64encode(hashlib.sha512(content).digest()).decode()}" not in hashes:
         cause = f"What arrived for {what} has another hash than npm says, so it was not used."
         raise StudyError(cause, f"Try again, perhaps on another network: {again}")
-    return Package(name, about["version"], unpack(content))
+    return Package(name, exact, unpack(content))
+
+
+def find_registry() -> str:
+    """Return the address of the registry. npm, too, takes its variable in small letters or not."""
+    named = {name.lower(): value for name, value in os.environ.items()}
+    return (named.get("npm_config_registry") or PUBLIC).rstrip("/")
 
 
 def get(address: str, what: str, again: str) -> bytes:
@@ -106,7 +119,7 @@ def get(address: str, what: str, again: str) -> bytes:
             raise StudyError(cause, f"Try again later: {again}") from error
         remedy = "Look at its name. Those of jsPsych's plugins begin with @jspsych/plugin-"
         raise StudyError(f"npm has no {what}.", remedy) from error
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # the last of a malformed address
         reason = getattr(error, "reason", error)
         cause = f"{what} could not be fetched: {host} cannot be reached ({reason})."
         raise StudyError(cause, f"When there is a connection: {again}") from error
