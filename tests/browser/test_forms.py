@@ -73,7 +73,7 @@ EMPTY = {
 }  # fmt: skip
 PROBLEMS = [
     "Please answer this question.", "Please choose one.", "Please tick at least one.",
-    "Please choose one.", "Please click or tap on the line.", "Please say that you have read it.",
+    "Please choose one.", "Please click or tap the line.", "Please say that you have read it.",
 ]  # fmt: skip
 FULL = {
     "age": 33, "country": "nz", "devices": ["laptop"], "glasses": "no", "mood": 51, "sleep": 5,

@@ -22,8 +22,8 @@ export const WORDS = {
   noneTicked: "Please tick at least one.",
   notTicked: "Please tick this box.",
   noChoice: "Please choose one.",
-  slider: "Click or tap on the line.", // below one that has no answer yet
-  noPlace: "Please click or tap on the line.",
+  slider: "Click or tap the line.", // below one that has no answer yet
+  noPlace: "Please click or tap the line.",
   unanswered: "no answer yet",
   notNumber: "Please enter a number.",
   notWhole: "Please enter a whole number.",
