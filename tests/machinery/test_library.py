@@ -65,18 +65,35 @@ def test_a_new_study_has_its_libraries_in_git_with_who_made_them(studies):
         assert f"static/libraries/{name}/package.json" in committed
 
 
-def test_a_library_is_added_by_its_name_and_removed(study):
-    before = (study.path / "pyproject.toml").read_text("utf-8")
+def test_libraries_are_added_by_their_names_to_a_study_without_any_and_removed(study):
+    project = study.path / "pyproject.toml"
+    without = project.read_text("utf-8").partition("\n[tool.psiturk-heroku.libraries.")[0]
+    project.write_text(without, "utf-8")
     code, said = study("library", "add", f"{LIKERT}@2.2.0")
     assert code == 0
     assert f"{LIKERT} 2.2.0 (MIT) is in static/libraries/{LIKERT}" in said
-    assert list(study.table)[-1] == LIKERT, "plugins are loaded after jsPsych"
-    assert study.table[LIKERT]["version"] == "2.2.0"
+    assert "It needs jspsych, which is not there: uv run study library add jspsych" in said
+    assert study("library", "add", "jspsych@8.3.0")[0] == 0
+    assert {name: row["version"] for name, row in study.table.items()} == {
+        LIKERT: "2.2.0", "jspsych": "8.3.0"
+    }  # fmt: skip
     assert f"{LIKERT}/dist/index.browser.min.js" in study.files
     assert study("library", "install") == (0, "Nothing is missing in static/libraries.\n")
-    assert study("library", "remove", LIKERT)[0] == 0
-    assert (study.path / "pyproject.toml").read_text("utf-8").strip() == before.strip()
+    assert study("library", "remove", "jspsych")[0] == study("library", "remove", LIKERT)[0] == 0
+    assert project.read_text("utf-8").strip() == without.strip()
     assert not any(file.startswith(LIKERT) for file in study.files)
+
+
+def test_a_row_written_by_hand_is_written_anew_as_the_error_says(study):
+    project = study.path / "pyproject.toml"
+    without = project.read_text("utf-8").partition("\n[tool.psiturk-heroku.libraries.")[0]
+    row = '\n[tool.psiturk-heroku.libraries]\njspsych = "8.3.0"\n'
+    project.write_text(without + row, "utf-8")
+    code, said = study("library", "install")
+    assert code == 1
+    assert "jspsych needs a version and files.\nWrite it anew: uv run study library add" in said
+    assert study("library", "add", "jspsych@8.3.0")[0] == 0
+    assert list(study.table["jspsych"]["files"]) == ["dist/index.browser.min.js"]
 
 
 def test_a_package_that_names_no_script_for_pages_needs_the_name_of_one(study):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from study.libraries import FOLDER, Library, hash_of, install, npm, read_libraries, write
+from study.libraries import FOLDER, Library, hash_of, install, npm, read_table, write
 from study.messages import StudyError
 
 # By force, as many people's git ignores every folder named dist.
@@ -29,8 +29,10 @@ def add(name: str, files: tuple[str, ...]) -> None:
     """
     name, _, version = name.rpartition("@") if "@" in name[1:] else (name, "", "latest")
     package = npm.fetch(name, version, again=f"uv run study library add {name}@{version}")
-    known = {each.name: each for each in read_libraries(Path.cwd())}
-    paths = files or (known[name].files if name in known else [package.find_script()])
+    match (known := read_table(Path.cwd())).get(name):
+        case {"files": {**before}} if not files:
+            files = tuple(before)
+    paths = files or [package.find_script()]
     added = Library(name, package.version, {path: hash_of(package.read(path)) for path in paths})
     write(added, package, Path.cwd())
     change_table(name, {"version": added.version, "files": dict(added.files)})
@@ -56,7 +58,7 @@ def install_libraries() -> None:
 @click.argument("name")
 def remove(name: str) -> None:
     """Take a library away again."""
-    if name not in [each.name for each in read_libraries(Path.cwd())]:
+    if name not in read_table(Path.cwd()):
         raise StudyError(f"There is no library {name}.", "They are listed in pyproject.toml.")
     change_table(name, None)
     shutil.rmtree(Path("static") / FOLDER / name, ignore_errors=True)
@@ -71,9 +73,9 @@ def change_table(name: str, row: dict | None) -> None:
     document = tomlkit.parse(path.read_bytes().decode("utf-8"))
     ours = document["tool"]["psiturk-heroku"]
     libraries = ours.setdefault("libraries", tomlkit.table(is_super_table=True))
-    if row is None:
-        del libraries[name]
-    else:
+    if row is None or not isinstance(libraries.get(name), tomlkit.items.Table):
+        libraries.pop(name, None)  # also a row in one line, in whose place no table can be
+    if row is not None:
         libraries[name] = write_row(row)
     path.write_bytes(tomlkit.dumps(document).encode("utf-8"))
 

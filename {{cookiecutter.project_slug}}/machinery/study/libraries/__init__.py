@@ -46,27 +46,28 @@ class Library:
 
 def read_libraries(folder: Path) -> list[Library]:
     """Read the table of pyproject.toml. Raises StudyError if a row of it cannot be used."""
+    return [read_row(name, row) for name, row in read_table(folder).items()]
+
+
+def read_table(folder: Path) -> dict[str, object]:
+    """Return the rows as they are written, by the names of the packages."""
     project = folder / "pyproject.toml"
     text = project.read_text(encoding="utf-8") if project.exists() else ""
-    table = tomllib.loads(text).get("tool", {}).get("psiturk-heroku", {}).get("libraries", {})
-    return [read_row(name, row) for name, row in table.items()]
+    return tomllib.loads(text).get("tool", {}).get("psiturk-heroku", {}).get("libraries", {})
 
 
 def read_row(name: str, row: object) -> Library:
     """Read a row of the table. Raises StudyError."""
     npm.require_name(name)
     match row:
-        case {"version": str(version), "files": {**files}} if files and all(map(is_safe, files)):
+        case {"version": str(version), "files": {**files}} if files and all(
+            map(npm.is_inside, files)
+        ):
             return Library(name, version, files)
     raise StudyError(
         f"pyproject.toml, [tool.psiturk-heroku.libraries]: {name} needs a version and files.",
         f"Write it anew: uv run study library add {name}",
     )
-
-
-def is_safe(path: str) -> bool:
-    """Return whether a path stays inside the package."""
-    return path == str(PurePosixPath(path)) and not {"..", "/"} & set(PurePosixPath(path).parts)
 
 
 def find_problem(file: Path, expected: str) -> str:

@@ -126,7 +126,13 @@ def get(address: str, what: str, again: str) -> bytes:
 
 
 def unpack(content: bytes) -> dict[str, bytes]:
-    """Return the files of a package, in which all are in one folder."""
+    """Return the files of a package, which are all in one folder of it."""
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-        files = [member for member in archive if member.isfile()]
-        return {m.name.partition("/")[2]: archive.extractfile(m).read() for m in files}
+        files = {each.name.partition("/")[2]: each for each in archive if each.isfile()}
+        inside = filter(is_inside, files)
+        return {path: archive.extractfile(files[path]).read() for path in inside}
+
+
+def is_inside(path: str) -> bool:
+    """Return whether a path leads nowhere but into its package, on any system."""
+    return path == posixpath.normpath(path) and not re.search(r"^\.\.|^/|[\\:]", path)
