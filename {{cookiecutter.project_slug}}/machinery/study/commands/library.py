@@ -1,6 +1,7 @@
 """Adds JavaScript libraries to the study, from npm: `study library`."""
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -29,7 +30,9 @@ def add(name: str, files: tuple[str, ...]) -> None:
     """
     name, _, version = name.rpartition("@") if "@" in name[1:] else (name, "", "latest")
     package = npm.fetch(name, version, again=f"uv run study library add {name}@{version}")
-    match (known := read_table(Path.cwd())).get(name):
+    known = read_table(Path.cwd())
+    require_others(package, known)
+    match known.get(name):
         case {"files": {**before}} if not files:
             files = tuple(before)
     paths = files or [package.find_script()]
@@ -40,9 +43,18 @@ def add(name: str, files: tuple[str, ...]) -> None:
     print(f"{name} {added.version} ({licence}) is in static/{FOLDER / name}:")
     print("\n".join(f"  {path}" for path in added.files))
     print("Every page of the task loads it (templates/libraries.html).")
-    for other in package.about.get("peerDependencies", {}).keys() - known.keys():
-        print(f"It needs {other}, which is not there: uv run study library add {other}")
     print(COMMIT)
+
+
+def require_others(package: npm.Package, known: Collection[str]) -> None:
+    """Raise StudyError if pages must load another library before this one, and it is not there."""
+    optional = package.about.get("peerDependenciesMeta", {})
+    for other in package.about.get("peerDependencies", {}):
+        if other not in known and not optional.get(other, {}).get("optional"):
+            raise StudyError(
+                f"{package.name} needs {other}, which pages must load before it.",
+                f"Add it first: uv run study library add {other}",
+            )
 
 
 @library.command("install")
