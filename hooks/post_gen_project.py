@@ -20,9 +20,11 @@ sys.dont_write_bytecode = True
 
 
 def make_study() -> list[str]:
-    """Choose a Python, lock the packages, commit; returns the commands left to do."""
+    """Choose a Python, lock the packages, fetch libraries, commit; returns what is left to do."""
     from study.heroku import preflight
     from study.heroku.git import Repository
+    from study.libraries import INSTALL, install
+    from study.messages import StudyError
 
     to_do = []
     if note := preflight.choose_python(STUDY):
@@ -30,6 +32,11 @@ def make_study() -> list[str]:
     if reason := preflight.lock(STUDY):
         to_do += [f"uv lock    # could not be done now: {reason}", "git add uv.lock"]
         to_do += ["git commit -m Lock"]
+    try:
+        install(STUDY)
+    except StudyError as error:
+        to_do += [f"{INSTALL}    # could not be done now: {error.cause}"]
+        to_do += ["git add --force static/libraries", "git commit -m Libraries"]
     project = tomllib.loads((MACHINERY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     message = f"Start the study from psiturk-heroku {project['version']}"
     repository = Repository(STUDY)

@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.programs import get_missing
 
 # Heroku's double and PostgreSQL; studies: live, new, with local data, old, for each recruiter.
-pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab", "old_lab", "sites"]
+pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab", "old_lab", "sites", "npm"]
 # Settings of a developer's machine that must not reach a study under test.
 PRIVATE = (
     *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),
@@ -80,7 +80,7 @@ def is_slow(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def home(tmp_path_factory) -> Path:
+def home(tmp_path_factory, registry) -> Path:
     """A home folder of the tests' own: no one's git settings, psiTurk file or replay file.
 
     Nor anybody's Heroku: there is no login here, its command is off the PATH, and its API
@@ -102,6 +102,7 @@ def home(tmp_path_factory) -> Path:
         patch.delenv("VIRTUAL_ENV", raising=False)
         patch.delenv("UV_PROJECT_ENVIRONMENT", raising=False)
         patch.setenv("HOME", str(home))
+        patch.setenv("npm_config_registry", registry.url)
         patch.setenv("HEROKU_HOST", f"http://127.0.0.1:{closed.getsockname()[1]}")
         # pyenv's shims take long to say that they have no other Python.
         path = [folder for folder in os.environ["PATH"].split(os.pathsep) if "/shims" not in folder]

@@ -2,7 +2,6 @@
 
 import contextlib
 import html
-import mimetypes
 import os
 import re
 import signal
@@ -14,7 +13,6 @@ from pathlib import Path
 import chromium
 import pytest
 from generated import Study
-from packages import package
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 from server import Server, free_port, wait_for
 
@@ -36,9 +34,8 @@ def browser() -> Iterator[Browser]:
 def new_page(browser):
     """Opens a window for a new visitor, with no cookies and no cache.
 
-    Requests to other hosts than the study's are kept in ``page.foreign``; those for
-    jsPsych are answered from its npm packages. Errors of scripts, and what the study's own
-    Content-Security-Policy forbade, are in ``page.problems``.
+    Requests to other hosts than the study's are kept in ``page.foreign`` and fail. Errors of
+    scripts, and what the study's own Content-Security-Policy forbade, are in ``page.problems``.
     """
     contexts = []
 
@@ -120,15 +117,5 @@ def _note_violation(page: Page, line: str) -> None:
 
 
 def _foreign(page: Page, route: Route) -> None:
-    """Answer a request to another host: unpkg's files from npm, nothing else."""
     page.foreign.append(route.request.url)
-    found = re.match(r"https://unpkg\.com/((?:@[^/]+/)?[^/@]+@[^/]+)/(.+)", route.request.url)
-    if not found:
-        route.abort()
-        return
-    file = package(found[1]) / found[2]
-    route.fulfill(
-        body=file.read_bytes(),
-        content_type=mimetypes.guess_type(file)[0],
-        headers={"Access-Control-Allow-Origin": "*"},
-    )
+    route.abort()

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from packages import package
+from npm import package
 from playwright.sync_api import Page
 
 AXE = "axe-core@4.14.1"

@@ -61,13 +61,6 @@ OLD_PAGE_WITH_MODULE = re.sub(
     '</head><body><div id="task"></div><script type="module" src="/static/js/task.js"></script>',
     re.sub(r"<script src=.*?lib/.*\n", "", OLD_PAGE),
 )
-SURVEY = """<form><h1>Survey</h1>
-<label><input type="checkbox" name="devices" value="phone">Phone</label>
-<label><input type="checkbox" name="devices" value="tablet">Tablet</label>
-<label><input type="checkbox" name="devices" value="laptop">Laptop</label>
-<label>Age <input name="age" required></label>
-<button class="button continue">Continue</button></form>
-"""
 SYNC = re.compile("/sync/")
 WITHOUT = "Object.defineProperty({where}, '{what}', {{ value: undefined }})"
 
@@ -230,25 +223,6 @@ def test_only_in_a_test_run_one_may_leave_the_task_unasked(
     assert page.evaluate(is_asked) == asks
     page.evaluate("psiTurk.teardownTask()")
     assert page.problems == []
-
-
-def test_a_page_is_complete_when_its_form_is_and_keeps_every_answer(preview, counting, files, page):
-    files("templates/survey.html", SURVEY)
-    open_task(page, preview.address, "answers")
-    page.evaluate(
-        """async () => {
-            await psiTurk.preloadPages(["survey.html"]);
-            psiTurk.completePage("survey.html").then((answers) => { window.answers = answers; });
-        }"""
-    )
-    page.get_by_label("Phone").check()
-    page.get_by_label("Laptop").check()
-    page.get_by_role("button", name="Continue").click()
-    assert page.evaluate("window.answers") is None
-    page.get_by_label("Age").fill("33")
-    page.get_by_role("button", name="Continue").click()
-    page.wait_for_function("() => window.answers")
-    assert page.evaluate("answers") == {"devices": "phone, laptop", "age": "33"}
 
 
 def test_a_page_that_nobody_could_complete_is_an_error(preview, counting, page):

@@ -16,14 +16,6 @@ from arrival import find_link, open_experiment
 from inspection import inspect
 from person import Person
 
-# Of unpkg.com: whether a page of a jsPsych study loads it.
-PACKAGES = {
-    "jspsych@8.3.0/dist/index.browser.min.js": True,
-    "@jspsych/plugin-call-function@2.1.0/dist/index.browser.min.js": True,
-    "evil@1.0.0/index.js": False,
-    "@jspsych-evil/plugin@1.0.0/index.js": False,
-    "@jspsych/../evil@1.0.0/index.js": False,
-}
 WRONG, LATE = (1, 12, 34), (3, 16)  # which of the 48 trials were answered wrongly, or not at all
 
 
@@ -190,9 +182,8 @@ def test_the_person_is_marked_as_having_completed(participation):
     assert participation.record["useragent"].startswith("Mozilla/")
 
 
-def test_no_other_host_is_asked_for_anything_but_jspsych(participation):
-    hosts = {address.split("/")[2] for address in participation.page.foreign}
-    assert hosts == ({"unpkg.com"} if participation.experiment == "jspsych" else set())
+def test_no_other_host_is_asked_for_anything(participation):
+    assert participation.page.foreign == []
 
 
 def test_the_browser_reports_no_error(participation):
@@ -200,27 +191,10 @@ def test_the_browser_reports_no_error(participation):
 
 
 def test_without_jspsych_people_are_told_that_the_study_cannot_go_on(resumable, page):
-    page.context.route("https://unpkg.com/**", lambda route: route.abort())
+    page.context.route("**/static/libraries/**", lambda route: route.abort())
     address = resumable("jspsych").address
     open_experiment(page, address, "without-jspsych")
     page.get_by_role("heading", name="Sorry, something went wrong").wait_for()
-
-
-def test_another_package_of_the_same_host_is_not_loaded(resumable, page):
-    """Whoever gets a mark-up into a page could publish a package there."""
-    page.goto(f"{resumable('jspsych').address}/exp?hitId=H&assignmentId=A&workerId=evil&mode=lab")
-    page.get_by_role("main").wait_for()
-    outcomes = page.evaluate(
-        """(addresses) => Promise.all(addresses.map((src) => new Promise((done) => {
-             const script = Object.assign(document.createElement("script"), { src });
-             script.onload = () => done(true);
-             script.onerror = () => done(false);
-             document.head.append(script);
-           })))""",
-        [f"https://unpkg.com/{path}" for path in PACKAGES],
-    )
-    assert dict(zip(PACKAGES, outcomes, strict=True)) == PACKAGES
-    assert not [address for address in page.foreign if "evil" in address]
 
 
 def test_both_experiments_show_the_same_pages(participations):

@@ -16,13 +16,14 @@ MAY_IMPORT = {
     "config": {"recruiters"},
     "recruiters": set(),
     "database": {"config", "recruiters"},
-    "server": {"config", "recruiters", "database"},
-    "heroku": {"config", "recruiters"},
+    "server": {"config", "recruiters", "database", "libraries"},
+    "heroku": {"config", "recruiters", "libraries"},
+    "libraries": set(),
     "export": {"config", "recruiters", "database"},
     "bonuses": {"config", "recruiters", "database"},
     "adopt": {"config", "recruiters", "heroku"},
 }
-BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "messages.py", "statuses.py")
+BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "libraries", "messages.py", "statuses.py")
 
 
 def modules(*parts: str) -> list[Path]:

@@ -173,12 +173,21 @@ def test_the_experiments_page_names_all_that_its_script_will_need(server, folder
     assert scripts[0] == f"{current}/js/task.js"
     assert f"{current}/js/participant.js" in scripts
     named = re.findall(r'rel="preload" href="([^"]+)" as="fetch"', page)
-    assert {"/instructions/1-colours.html", "/stage.html"} <= set(named)
-    assert "/debriefing.html" not in named, "that one is rendered into the page"
+    assert {"/instructions/1-colours.html", "/stage.html", "/debriefing.html"} <= set(named)
     for address in scripts + named:
         assert ask(server, address).status == 200
     consent = ask(server, f"/consent?{ids}").text
     assert re.findall(r'rel="prefetch" href="([^"]+)"', consent) == scripts
+
+
+@pytest.mark.parametrize("path", [
+    "exp.html", "EXP.HTML", "layout.html", "./exp.html", "instructions/../exp.html",
+    "instructions/%2e%2e/exp.html", "../config.txt", "%2e%2e/custom.py", "instructions/",
+    "../templates/stage.html", "instructions/../stage.html",
+])  # fmt: skip
+def test_a_page_is_fetched_by_its_own_path_and_if_it_needs_no_route(server, path):
+    assert ask(server, f"/{path}").status == 404
+    assert "My University" in ask(server, "/debriefing.html").text, "rendered"
 
 
 def test_the_version_follows_the_content(study, folder, current):

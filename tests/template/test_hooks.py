@@ -113,6 +113,15 @@ def test_making_it_again_over_a_study_commits_nothing(bake, tmp_path):
     assert git(study, "rev-list", "--count", "HEAD") == "1"
 
 
+def test_without_a_connection_the_study_is_made_and_its_libraries_are_left_to_do(bake, tmp_path):
+    made = bake("experiment=jspsych", npm_config_registry=os.environ["HEROKU_HOST"])
+    assert made.returncode == 0
+    left = made.stdout.partition("Next:")[2].splitlines()[2:5]
+    assert left[0].startswith("  uv run study library install    # could not be done now: jspsych")
+    assert left[1:] == ["  git add --force static/libraries", "  git commit -m Libraries"]
+    assert git(tmp_path / "stroop-task", "status", "--porcelain") == ""
+
+
 def test_without_uv_the_files_are_made_and_the_rest_is_explained(bake, tmp_path):
     made = bake(PATH=path_with(tmp_path, "git"), UV="")
     assert made.returncode == 0

@@ -15,7 +15,6 @@ from generated import REPOSITORY
 QUESTIONS = json.loads((REPOSITORY / "cookiecutter.json").read_text(encoding="utf-8"))
 TEMPLATE = next(REPOSITORY.glob("{{*}}"))
 JINJA = re.compile(rb"\{\{|\{%|\{#")
-RENDERED = {"templates/libraries.html"}  # its Jinja is cookiecutter's
 
 
 def is_copied(path: Path) -> bool:
@@ -37,17 +36,11 @@ def study(request, new_folder) -> Path:
 
 
 def test_every_page_with_psiturks_jinja_is_copied_as_it_is(study):
-    psiturks = [page for page in pages() if page.as_posix() not in RENDERED]
+    psiturks = pages()
     assert {"templates/exp.html", "machinery/study/pages/error.html"} <= set(map(str, psiturks))
     for page in psiturks:
         assert is_copied(page), f"name {page} in _copy_without_render of cookiecutter.json"
         assert (study / page).read_bytes() == (TEMPLATE / page).read_bytes(), page
-
-
-def test_what_cookiecutter_renders_keeps_no_jinja(study):
-    for name in RENDERED:
-        assert not is_copied(Path(name))
-        assert not JINJA.search((study / name).read_bytes()), name
 
 
 def test_every_pattern_names_something_in_the_template():

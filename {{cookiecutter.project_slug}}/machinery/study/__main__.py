@@ -16,6 +16,7 @@ from study.messages import StudyError
 COMMANDS = {
     "adopt": "Bring over the experiment of an older psiTurk study.",
     "preview": "Try the study on this computer.",
+    "library": "Add JavaScript libraries from npm, served by the study itself.",
     "up": "Create the app on Heroku, or complete it.",
     "deploy": "Put the committed study online and print its links.",
     "dashboard": "Run psiTurk's dashboard for MTurk.",

@@ -10,6 +10,7 @@
  * has everything. The additions are
  *
  *     psiTurk.completePage(name)  shows a page until the participant has completed it
+ *     psiTurk.readForm(form)      the answers to a form, with their types (forms.js)
  *     psiTurk.leave(reason)       ends the study early
  *     psiTurk.progress            what was done before, when a task is resumed (progress.js)
  *     psiTurk.preload(names)      loads images, sounds, films and pages (preload.js, loaded-stimuli.js)
@@ -21,13 +22,11 @@
 import { Progress, randomFrom } from "./progress.js";
 import { fetchText, post, retry } from "./server.js";
 import { openRecord, reportBegun } from "./open-record.js";
+import { readForm, untilSubmitted } from "./forms.js";
 import { page } from "./page.js";
 import { saveWithDialog } from "./connection-ui.js";
 import { showNotice } from "./notice.js";
 
-// Pages that psiTurk rendered into this one, before a task replaces it: <template data-page="debriefing.html">.
-const RENDERED_PAGES = [...document.querySelectorAll("template[data-page]")]
-  .map((template) => [template.dataset.page, template.innerHTML]);
 // What preload() needs. Studies without stimuli do not load it.
 const FOR_STIMULI = ["loaded-stimuli.js", "loading-page.js", "preload.js", "download.js", "media.js"];
 const REASONS_TO_LEAVE = ["screened-out", "left-early"];
@@ -57,7 +56,7 @@ export class PsiTurk {
     if (uniqueId !== page.uniqueId) {
       throw new Error(`This page belongs to participant ${page.uniqueId}, not to ${uniqueId}`);
     }
-    this.pages = Object.fromEntries(RENDERED_PAGES);
+    this.pages = {};
     Object.assign(taskdata, { adServerLoc, mode });
     if (taskdata.get("mode") !== mode) taskdata.set({ mode });
     this.#watchWindow();
@@ -140,8 +139,7 @@ export class PsiTurk {
   /**
    * Show a page until the participant has filled in its form or, if it has none, pressed its button
    * of the class "continue". A button of the class "leave" ends the study early.
-   * @returns {Promise<Object<string, string>>} the answers to the form, by the names of its fields;
-   *   several answers under one name, as from checkboxes, are joined by ", "
+   * @returns {Promise<Object>} the answers to the form, as readForm() reads them; {} without a form
    */
   completePage(name) {
     this.showPage(name);
@@ -150,15 +148,19 @@ export class PsiTurk {
     const button = root.querySelector(".continue");
     if (!form && !button) throw new Error(`${name} has neither a form nor a button of the class "continue"`);
     root.querySelector(".leave")?.addEventListener("click", () => this.leave("left-early"));
-    return new Promise((resolve) => {
-      button?.addEventListener("click", () => (form ? form.requestSubmit() : resolve({})));
-      form?.addEventListener("submit", (event) => {
-        event.preventDefault();
-        const answers = new FormData(form);
-        resolve(Object.fromEntries([...answers.keys()].map((field) => [field, answers.getAll(field).join(", ")])));
-      });
-    });
+    if (form) {
+      if (button?.type !== "submit" || button.form !== form) button?.addEventListener("click", () => form.requestSubmit());
+      return untilSubmitted(form);
+    }
+    return new Promise((resolve) => { button.addEventListener("click", () => resolve({})); });
   }
+
+  /**
+   * The answers to a form by the names of its fields, each with its type; null where there is none.
+   * @param {HTMLFormElement} form  for example one of a jsPsych trial
+   * @returns {Object<string, ?(string|number|boolean|Array)>}
+   */
+  readForm(form) { return readForm(form); }
 
   /** Show the instruction pages. @returns {Promise<void>} resolves after the last one */
   readInstructions(pages) {

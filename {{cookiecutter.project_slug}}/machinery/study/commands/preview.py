@@ -18,6 +18,7 @@ import click
 
 from study import config
 from study.config import Config
+from study.libraries import INSTALL, find_missing
 from study.messages import StudyError, mask_passwords
 
 SECONDS_TO_START = 60
@@ -39,6 +40,8 @@ def preview(port: int | None, browser: bool) -> None:
         print(f'\nThe study:  {address}    (there, choose "Try the study")')
         print("Edits in templates/ and static/ appear when you reload the page. After an edit in")
         print("config.txt or custom.py, press Ctrl-C and start the preview again.\n", flush=True)
+        if missing := find_missing(Path.cwd()):
+            print(f"The task lacks a library: {missing}.\nFetch it: {INSTALL}\n", flush=True)
         if browser and sys.stdout.isatty():
             webbrowser.open(address)
         signal.pause()

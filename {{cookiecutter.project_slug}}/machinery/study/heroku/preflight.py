@@ -12,6 +12,7 @@ from pathlib import Path
 
 from study.excluded import FILE, find_wrong_lines
 from study.heroku.git import Repository, reason_of, run
+from study.libraries import INSTALL, find_missing, read_libraries
 from study.recruiters import RECRUITERS
 
 PYTHONS = ("3.13", "3.12", "3.11")  # those that Heroku builds and studies were tried on
@@ -99,6 +100,15 @@ def find_plain_ids(folder: Path) -> str:
     return f"{FILE} line {', '.join(map(str, wrong[:3]))}" if wrong else ""
 
 
+def find_missing_libraries(folder: Path) -> str:
+    """Libraries that are missing, changed, or left out by git: many ignore folders named dist."""
+    if missing := find_missing(folder):
+        return missing
+    tracked = Repository(folder).git("ls-files", "-z").stdout.split("\0")
+    files = [f"static/{path}" for each in read_libraries(folder) for path in each.static_files]
+    return ", ".join(f"{file} is not in git" for file in files if file not in tracked)
+
+
 def find_todo_spots(folder: Path) -> dict[str, list[str]]:
     """The names of the marked passages that only the researcher can fill in, by page."""
     mark = r'<mark class="todo" data-todo="([^"]*)"'
@@ -114,6 +124,8 @@ CHECKS = (
     ("a branch is checked out",
      lambda folder: "" if Repository(folder).branch else NO_BRANCH,
      "Go back to your branch: git switch main"),
+    ("every library is in static/libraries", find_missing_libraries,
+     f"Fetch it: {INSTALL}, then commit it: git add --force static/libraries"),
     ("uv.lock fits pyproject.toml",  # Heroku refuses one that is missing or older
      lambda folder: reason_of(run(UV, "lock", "--check", cwd=folder)),
      'Lock and commit: uv lock, then git commit -m "Lock" uv.lock'),

@@ -24,6 +24,8 @@ from jinja2 import FileSystemLoader
 from werkzeug.security import safe_join
 from whitenoise import WhiteNoise
 
+from study.libraries import read_libraries
+
 CLIENT, PAGES = (Path(__file__).parent.parent / name for name in ("client", "pages"))
 TEMPLATES = Path("templates")
 # Each folder with its place in /static/; a later one wins.
@@ -81,14 +83,19 @@ def install(app: Flask, versioned: bool) -> None:
     ``static("css/study.css")`` is the address of a file. ``modules("js/task.js")`` and
     ``pages("js/task.js")`` are everything that the script will need: named in the head of a
     page, the browser fetches all of it at once, not each piece after it has read another.
+    ``libraries()`` are the scripts and styles of pyproject.toml's libraries.
     """
     app.wsgi_app = files = StaticFiles(app.wsgi_app, versioned)
 
     def modules(path: str) -> list[str]:
         return [files.root + name for name in read_modules(path)]
 
+    def libraries() -> list[str]:
+        found = [path for each in read_libraries(Path()) for path in each.static_files]
+        return [files.root + path for path in found]
+
     app.add_template_global(lambda path: files.root + path, "static")
-    for function, name in ((modules, "modules"), (find_pages, "pages")):
+    for function, name in (modules, "modules"), (find_pages, "pages"), (libraries, "libraries"):
         app.add_template_global(functools.cache(function) if versioned else function, name)
     app.add_url_rule("/<path:path>", "page", send_page)
     app.after_request(compress_answer)
@@ -106,8 +113,9 @@ def add_pages_to_flask() -> None:
 def send_page(path: str) -> Response:
     """Send a page that a task fetches, such as instructions/1-colours.html.
 
-    psiTurk 3 sends any file in templates/, the source of its own pages included. psiTurk 2
-    rendered them, so a page with Jinja in it is rendered.
+    Like every other page, it may use Jinja: includes, conditions, ``study``, ``static(…)`` and all
+    that ``install`` defines. Who takes part is known only to the pages that have routes of their
+    own. (psiTurk 3 sends any file in templates/ unrendered, the source of its own pages included.)
     """
     if (page := read_page(path)) is None:
         abort(404)
@@ -119,18 +127,21 @@ def send_page(path: str) -> Response:
 
 
 def read_page(path: str) -> bytes | None:
-    """A page of templates/; None if there is none, or if it is shown by a route of its own."""
+    """A page of templates/; None if there is none, or if it needs the variables of a route.
+
+    By its plain path only: ``x/../exp.html`` is no other page than ``exp.html``.
+    """
     file = safe_join(str(TEMPLATES), path)
-    if file is None or not file.endswith(".html") or not os.path.isfile(file):
+    is_plain = path == posixpath.normpath(path) and path.endswith(".html")
+    if file is None or not is_plain or not os.path.isfile(file):
         return None
-    return None if path in ROUTED or (PAGES / path).exists() else Path(file).read_bytes()
+    return None if path.lower() in ROUTED or (PAGES / path).exists() else Path(file).read_bytes()
 
 
 def find_pages(path: str) -> list[str]:
-    """The addresses of the pages, without Jinja, that a script and its modules name."""
-    named = PAGE.findall("\n".join(read_modules(path).values()))
-    pages = {name: read_page(name) for name in named}
-    return [f"/{name}" for name, page in pages.items() if page and not JINJA.search(page)]
+    """The addresses of the pages that a script and its modules name."""
+    named = dict.fromkeys(PAGE.findall("\n".join(read_modules(path).values())))
+    return [f"/{name}" for name in named if read_page(name)]
 
 
 def read_modules(path: str) -> dict[str, str]:
