@@ -107,7 +107,8 @@ def show_ad() -> Response | str:
         )
     if row and row.status >= STARTED and not (is_test or services.options.allow_resume):
         raise errors.ParticipantError(errors.BEGUN_BEFORE)
-    return render_page("ad.html", ids)
+    has_begun = row and row.status >= STARTED and services.options.allow_resume
+    return render_page("ad.html", ids, has_begun=has_begun, query=write_query())
 
 
 @blueprint.get("/consent")
@@ -260,8 +261,8 @@ def describe_browser() -> dict[str, str]:
     }
 
 
-def render_page(name: str, ids: Ids) -> str:
-    """ad.html or consent.html with psiTurk's variables."""
+def render_page(name: str, ids: Ids, **variables: object) -> str:
+    """ad.html or consent.html with psiTurk's variables, and others."""
     return render_template(
         name,
         mode=LinkMode(request.args["mode"]),
@@ -269,4 +270,5 @@ def render_page(name: str, ids: Ids) -> str:
         assignmentid=ids.assignment,
         workerid=ids.worker or None,
         recruiter=recruiter_of(ids.mode),
+        **variables,
     )
