@@ -364,18 +364,17 @@ def test_a_colour_that_cannot_be_used_is_named(recolour, page, line, problem):
 
 
 def test_saved_is_said_when_the_server_has_said_so(preview_of, page):
-    preview, hold = preview_of("stroop"), []
-    page.route("**/entries?*", lambda route: hold.append(route))
-    come_back(preview, page, "saved", done=(8, 20, 20), answers={"engagement": "6"})
-    page.get_by_role("heading", name="What this was about").wait_for()
-    page.wait_for_timeout(2500)  # longer than until the request
+    refused = []
+    page.route("**/entries?*", lambda route: refused.append(route) or route.abort())
+    come_back(preview_of("stroop"), page, "saved", done=(8, 20, 20), answers={"engagement": "6"})
     saving, saved = (page.get_by_text(f"Your answers are {word}") for word in ("being", "saved"))
+    saving.wait_for()
+    page.wait_for_timeout(2500)  # longer than until the next request
+    assert refused
     expect(saving).to_be_visible()
-    assert hold
     expect(saved).to_be_hidden()
-    for route in hold:
-        route.continue_()
-    expect(saved).to_be_visible()
+    page.unroute("**/entries?*")
+    expect(saved).to_be_visible(timeout=20_000)
     expect(saving).to_be_hidden()
 
 
@@ -384,7 +383,6 @@ def test_a_phone_answers_by_touch(preview_of, new_page, experiment):
     agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Mobile Safari"
     size = {"width": 375, "height": 667}
     page = new_page(user_agent=agent, viewport=size, has_touch=True, is_mobile=True)
-    page.on("dialog", lambda dialog: dialog.accept())  # whether to leave the page
     worker = f"phone-{experiment}"
     come_back(preview_of(experiment), page, worker, done=(7, 0, 0))
     person = Person(page, lambda page, name: inspect(page, f"{experiment}-phone-{name}"))
@@ -392,19 +390,18 @@ def test_a_phone_answers_by_touch(preview_of, new_page, experiment):
     person.respond(1, is_practice=True)
     assert person.feedback == ["✓ Right"]
     page.get_by_role("button", name="Start").tap()
-    buttons = page.locator(".answer")
-    buttons.first.wait_for()
+    person.respond(2)
+    page.wait_for_function(
+        """async () => {
+            const { data } = await (await fetch(`/sync/${uniqueId}`)).json();
+            return data.filter(({ trialdata }) => trialdata.device === "touch").length === 3;
+        }"""
+    )
     person.look(page, "trial")
-    for box in (button.bounding_box() for button in buttons.all()):
+    for button in page.locator(".answer").all():
+        box = button.bounding_box()
         assert min(box["width"], box["height"]) >= 44
         assert box["y"] + box["height"] <= size["height"]
-    page.reload()  # the inspection may have taken longer than a trial
-    page.get_by_role("button", name="Go on").tap()
-    person.respond(2)
-    page.wait_for_function("""async () => {
-        const { data } = await (await fetch(`/sync/${uniqueId}`)).json();
-        return data.filter(({ trialdata }) => trialdata.device === "touch").length === 3;
-    }""")
 
 
 def reach_the_break(preview, page, worker: str) -> str:

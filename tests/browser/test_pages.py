@@ -74,7 +74,7 @@ def test_a_hit_ends_with_the_form_that_mturk_wants(previews, page):
         ("wrong-link", "/pub", "This link does not work"),
         ("hostile-link", "/pub?errornum=1&study=x&contact_address=y", "This link does not work"),
         ("changed-link", "/exp?{changed}", "Please open the study by its own link"),
-        ("started", "/exp?{started}", "You have already started this study"),
+        ("elsewhere", "/exp?{started}", "This page belongs to another browser"),
         ("took-part", "/exp?{again}", "You have already taken part"),
     ],
 )

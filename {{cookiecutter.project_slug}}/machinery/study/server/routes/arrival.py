@@ -203,9 +203,12 @@ def require_right_to_reopen(row: Row) -> None:
 
     A test run may be reloaded at any time.
     """
-    may_resume = row.mode in TEST_MODES or (is_owner(row) and services.options.allow_resume)
-    if row.status >= STARTED and not may_resume:
+    if row.status < STARTED or row.mode in TEST_MODES:
+        return
+    if not services.options.allow_resume:
         raise errors.ParticipantError(errors.TASK_BEGUN)
+    if not is_owner(row):
+        raise errors.ParticipantError(errors.NOT_YOURS)
 
 
 def find_visit(ids: Ids) -> Row | None:
