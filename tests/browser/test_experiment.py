@@ -81,8 +81,8 @@ def participation(request, participations):
 
 # Without the word of a trial, which is not the same for two participants.
 LAYOUT = """
-() => [...document.querySelectorAll("body > :not(.line) :is(h1, p, li, kbd, legend, label, input,"
-    + "textarea, button, summary, span, progress):not(#stimulus)")].map((element) => {
+() => [...document.querySelectorAll(".experiment > :not(.line) :is(h1, p, li, kbd, legend, label,"
+    + "input, textarea, button, summary, span, progress):not(#stimulus)")].map((element) => {
     const { x, y, width, height } = element.getBoundingClientRect();
     const place = [x, y + scrollY, width, height].map((number) => Math.round(number));
     const { color, backgroundColor, font, textAlign } = getComputedStyle(element);
