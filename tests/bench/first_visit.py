@@ -49,7 +49,7 @@ def repeat(browser: Browser, address: str, line: Line | None, reading: float) ->
     """Several visits by different people, each with a browser of their own."""
     visits = []
     for _ in range(REPEATS):
-        ids = urlencode(Participant(address, mode="debug").ids)
+        ids = urlencode(Participant(address, f"visitor{len(visits)}", mode="prolific").ids)
         context = browser.new_context()
         visits.append(visit(context.new_page(), f"{address}/pub?{ids}", line, reading))
         context.close()

@@ -1,4 +1,4 @@
-"""Somebody who takes part in the experiment, by keyboard only, and remembers what they did."""
+"""Somebody who takes part in the experiment, by keyboard or touch, and remembers what they did."""
 
 import re
 
@@ -19,8 +19,10 @@ LOOK_AT_THE_WORD = """() => {
     return watch(find).then(async () => {
         const listening = new AbortController();
         let inTime = null;
-        addEventListener('keydown', ({ key }) => { inTime ??= find() && key; },
-            { capture: true, signal: listening.signal });
+        const options = { capture: true, signal: listening.signal };
+        addEventListener('keydown', ({ key }) => { inTime ??= find() && key; }, options);
+        const touched = ({ target }) => { inTime ??= find() && target.dataset.key; };
+        addEventListener('pointerdown', touched, options);
         window.keyInTime = watch(() => !find()).then(() => { listening.abort(); return inTime; });
         const word = find().innerText.trim().toLowerCase();
         const colour = find().className.match(/ink-(\\w+)/)[1];
@@ -33,14 +35,18 @@ LOOK_AT_THE_WORD = """() => {
 class Person:
     """Goes through either experiment. ``seen`` holds each word, its colour and the key pressed.
 
-    ``feedback`` holds what the practice said about each answer.
+    ``feedback`` holds what the practice said about each answer, and ``result`` the numbers of the
+    debriefing. ``by_touch`` answers by the buttons.
     """
+
+    by_touch = False
 
     def __init__(self, page: Page, look=lambda page, name: None) -> None:
         self.page = page
         self.look = look  # called on every new page, to inspect it
         self.seen: list[dict] = []
         self.feedback: list[str] = []
+        self.result: dict[str, int] = {}
 
     def activate(self, selector: str) -> None:
         """Reach a link or button with the Tab key and press Enter on it."""
@@ -115,7 +121,9 @@ class Person:
             key = view["colour"][0]
             if trial == wrong_on:
                 key = "g" if key != "g" else "r"
-            if trial != late_on:
+            if trial != late_on and self.by_touch:
+                self.page.locator(f".answer[data-key={key}]").tap()
+            elif trial != late_on:
                 self.page.keyboard.press(key)
             self.seen.append(view | {"key": self.page.evaluate("keyInTime")})
             if is_practice:
@@ -136,8 +144,8 @@ class Person:
         self.respond(7, wrong_on=5)
         if comes_back:
             self.page.reload()
-            self.heading("Now for real")
-            self.button("Start")
+            self.heading("Welcome back")
+            self.button("Go on")
         self.respond(13, late_on=2)
         self.heading("Time for a break")
         self.button("Go on")
@@ -152,6 +160,11 @@ class Person:
 
     def finish(self) -> None:
         self.heading("What this was about")
+        self.page.get_by_text("Your answers are saved.").wait_for()
+        numbers = self.page.locator("[data-number]").all()
+        self.result = {
+            each.get_attribute("data-number"): int(each.inner_text()) for each in numbers
+        }
         self.button("Finish")
         self.page.wait_for_url("**/complete?*", timeout=60_000)
 

@@ -67,11 +67,15 @@ WITHOUT = "Object.defineProperty({where}, '{what}', {{ value: undefined }})"
 
 @pytest.fixture(scope="module")
 def preview(studies, previews):
-    """A study whose task and page the tests replace; old pages have scripts in them."""
+    """A study whose task and page the tests replace by others, which do not go on after a reload.
+
+    Old pages have scripts in them.
+    """
     answers = {"experiment": "stroop", "project_slug": "old-task"}
     config = studies(**answers).path / "config.txt"
     text = config.read_text("utf-8")
     changed = re.sub(r"(?m)^script_sources =.*", "script_sources = 'unsafe-inline'", text)
+    changed = changed.replace("allow_resume = true", "allow_resume = false")
     config.write_text(changed, "utf-8")
     return previews(**answers)
 

@@ -1,6 +1,6 @@
 """A person takes part in each experiment, in a real browser; the data are what they did.
 
-The study lets people come back, and this one does, in the middle of a block. The two experiments
+Whoever comes back goes on, and this one does, in the middle of a block. The two experiments
 are one experiment twice: the same pages, at the same places on the screen, and the same data.
 """
 
@@ -9,51 +9,48 @@ import functools
 import json
 import re
 import sqlite3
+from statistics import fmean
 from types import SimpleNamespace
 
 import pytest
 from arrival import find_link, open_experiment
 from inspection import inspect
-from person import Person
+from person import LOOK_AT_THE_WORD, Person
+from playwright.sync_api import expect
 
 WRONG, LATE = (1, 12, 34), (3, 16)  # which of the 48 trials were answered wrongly, or not at all
 
 
 @pytest.fixture(scope="module")
-def resumable(studies, previews):
-    """The preview of a study that lets people come back."""
-
-    def preview(experiment: str):
-        answers = {"experiment": experiment, "num_conditions": "2", "project_slug": "resumable"}
-        config = studies(**answers).path / "config.txt"
-        text = config.read_text("utf-8")
-        config.write_text(text.replace("allow_resume = false", "allow_resume = true"), "utf-8")
-        return previews(**answers)
-
-    return preview
+def preview_of(previews):
+    """The preview of one of the two experiments."""
+    answers = {"num_conditions": "2", "project_slug": "example"}
+    return lambda experiment: previews(experiment=experiment, **answers)
 
 
 @pytest.fixture(scope="module")
-def participations(resumable, new_page):
+def participations(preview_of, new_page):
     """Somebody took part in an experiment: what they saw, what the server stored, what psiTurk
     downloads."""
 
     @functools.cache
     def participate(experiment: str):
-        preview = resumable(experiment)
+        preview = preview_of(experiment)
         page = new_page()
         layouts = {}
 
         def look(page, name):
             inspect(page, f"{experiment}-{name}")
-            layouts[name] = {width: layout(page, width) for width in (1280, 375)}
+            if name != "what-this-was-about":  # which tells everybody their own numbers
+                layouts[name] = {width: layout(page, width) for width in (1280, 375)}
 
         person = Person(page, look)
         person.take_part(preview.link, comes_back=True)
 
         with sqlite3.connect(preview.database) as database:
             database.row_factory = sqlite3.Row
-            stored = dict(database.execute("select * from assignments").fetchone())
+            query = "select * from assignments where status = 3"
+            stored = dict(database.execute(query).fetchone())
         downloaded = preview.study.run("psiturk", "download_datafiles", env=preview.environment)
         assert downloaded.returncode == 0, downloaded.stderr
         return SimpleNamespace(
@@ -76,8 +73,8 @@ def participation(request, participations):
 
 # Without the word of a trial, which is not the same for two participants.
 LAYOUT = """
-() => [...document.querySelectorAll("#task :is(h1, p, li, kbd, legend, label, input, textarea,"
-    + "button, summary):not(#stimulus)")].map((element) => {
+() => [...document.querySelectorAll(".experiment > :not(.line) :is(h1, p, li, kbd, legend, label,"
+    + "input, textarea, button, summary, span, progress):not(#stimulus)")].map((element) => {
     const { x, y, width, height } = element.getBoundingClientRect();
     const place = [x, y + scrollY, width, height].map((number) => Math.round(number));
     const { color, backgroundColor, font, textAlign } = getComputedStyle(element);
@@ -118,12 +115,12 @@ def test_every_trial_is_in_the_data_as_the_person_saw_it(participation):
 
 def test_the_practice_says_whether_an_answer_was_right(participation):
     remedies = {
-        1: "The colour was {colour}: press {key}.",
-        3: "Too slow. The colour was {colour}: press {key}.",
+        1: "✗ Wrong The colour was {colour}: press {key}.",
+        3: "✗ Too slow The colour was {colour}: press {key}.",
     }
     for number, said in enumerate(participation.person.feedback):
         colour = participation.person.seen[number]["colour"]
-        expected = remedies.get(number, "Correct")
+        expected = remedies.get(number, "✓ Right")
         assert said == expected.format(colour=colour, key=colour[0].upper())
     assert len(participation.person.feedback) == 8
 
@@ -135,6 +132,41 @@ def test_who_comes_back_goes_on_after_the_last_trial(participation):
     assert len(rows(participation, "COMPREHENSION")) == 2
     events = [event["eventtype"] for event in participation.record["eventdata"]]
     assert events.count("initialized") == 2
+
+
+def test_after_a_reload_the_trials_come_in_the_same_order(participation):
+    test = [trial for trial in rows(participation, "TEST") if trial["block"] == 1]
+    seed = f"{participation.stored['uniqueid']} block 1"
+    proportion = [0.75, 0.25][participation.stored["cond"]]
+    before_the_reload = participation.page.evaluate(
+        """async ([seed, proportion]) => {
+            const { makeTrials } = await import("/static/js/stimuli.js");
+            const { randomFrom } = await import("/static/js/progress.js");
+            return makeTrials(20, proportion, randomFrom(seed));
+        }""",
+        [seed, proportion],
+    )
+    assert [
+        {name: trial[name] for name in before_the_reload[0]} for trial in test
+    ] == before_the_reload
+
+
+def test_each_answer_says_by_which_device_it_came(participation):
+    trials = rows(participation, "PRACTICE", "TEST")
+    assert [trial["device"] for trial in trials] == [
+        trial["response"] and "keyboard" for trial in trials
+    ]
+
+
+def test_the_debriefing_says_the_effect_that_the_data_have(participation):
+    test = [trial for trial in rows(participation, "TEST") if trial["correct"]]
+    times = {agree: [t["rt"] for t in test if t["congruent"] is agree] for agree in (True, False)}
+    result = participation.person.result
+    assert result["congruent-answers"] == len(times[True])
+    assert result["incongruent-answers"] == len(times[False])
+    assert abs(result["congruent-ms"] - fmean(times[True])) <= 0.5
+    assert abs(result["incongruent-ms"] - fmean(times[False])) <= 0.5
+    assert result["difference"] == abs(result["incongruent-ms"] - result["congruent-ms"])
 
 
 def test_response_times_are_measured(participation):
@@ -190,9 +222,9 @@ def test_the_browser_reports_no_error(participation):
     assert participation.page.problems == []
 
 
-def test_without_jspsych_people_are_told_that_the_study_cannot_go_on(resumable, page):
+def test_without_jspsych_people_are_told_that_the_study_cannot_go_on(preview_of, page):
     page.context.route("**/static/libraries/**", lambda route: route.abort())
-    address = resumable("jspsych").address
+    address = preview_of("jspsych").address
     open_experiment(page, address, "without-jspsych")
     page.get_by_role("heading", name="Sorry, something went wrong").wait_for()
 
@@ -219,15 +251,15 @@ def test_both_experiments_save_the_same_data(participations):
 
 
 @pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
-def test_who_comes_back_in_the_break_can_go_on(resumable, page, experiment):
-    reach_the_break(resumable(experiment), page, f"goes-on-{experiment}")
+def test_who_comes_back_in_the_break_can_go_on(preview_of, page, experiment):
+    reach_the_break(preview_of(experiment), page, f"goes-on-{experiment}")
     page.get_by_role("button", name="Go on").click()
     page.locator(".stimulus[class*=ink-]").wait_for()
 
 
 @pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
-def test_who_comes_back_in_the_break_can_stop_there(resumable, page, experiment):
-    preview = resumable(experiment)
+def test_who_comes_back_in_the_break_can_stop_there(preview_of, page, experiment):
+    preview = preview_of(experiment)
     unique_id = reach_the_break(preview, page, f"stops-{experiment}")
     page.get_by_text("I would like to stop here").click()
     inspect(page, f"{experiment}-leaving")
@@ -240,20 +272,142 @@ def test_who_comes_back_in_the_break_can_stop_there(resumable, page, experiment)
     assert len(json.loads(record)["data"]) == 28
 
 
+PURPLE = '{ name: "purple", key: "p", ink: "#96219e" }'
+# A change of one line, and what the researcher reads of it.
+MISTAKES = {
+    '{ name: "pink", key: "r", ink: "#b84a00" }': 'the key "r" is the key of red already',
+    '{ name: "pink", key: "k", ink: "#b84a0" }': "its ink must be a colour of CSS",
+    '{ nome: "pink", key: "k", ink: "#b84a00" }': "its name must be one word",
+}
+
+
+@pytest.fixture
+def recolour(studies, previews):
+    """A function that changes the line of one colour; gives the preview."""
+    answers = {"experiment": "stroop", "num_conditions": "2", "project_slug": "recoloured"}
+    script = studies(**answers).path / "static" / "js" / "stimuli.js"
+    before = script.read_text("utf-8")
+    assert before.count(PURPLE) == 1
+
+    def change(line: str):
+        script.write_text(before.replace(PURPLE, line), "utf-8")
+        return previews(**answers)
+
+    yield change
+    script.write_text(before, "utf-8")
+
+
+def test_another_colour_is_a_change_of_one_line(recolour, page):
+    preview = recolour('{ name: "orange", key: "o", ink: "#b84a00" }')
+    person, read = Person(page), []
+    person.heading = lambda name: (
+        Person.heading(person, name),
+        read.append(page.inner_text("main")),
+    )
+    person.arrive(preview.link)
+    person.understand()
+    person.heading("Practice")
+    person.button("Start the practice")
+    for _ in range(8):
+        colour = page.evaluate(LOOK_AT_THE_WORD)["colour"]
+        page.keyboard.press("x" if colour == "orange" else colour[0])
+        if colour == "orange":
+            assert (
+                page.locator(".stimulus").evaluate("e => getComputedStyle(e).color")
+                == "rgb(184, 74, 0)"
+            )
+            page.keyboard.press("r")
+            read.append(page.locator(".wrong").locator("xpath=..").inner_text())
+        page.wait_for_function("() => document.querySelector('#feedback')?.innerText")
+        page.wait_for_function("() => !document.querySelector('#feedback')?.innerText")
+    assert "purple" not in "".join(read).lower()
+    for page_with_colours in (0, 1, 2, -1):
+        assert "orange" in read[page_with_colours].lower() or "O" in read[page_with_colours].split()
+    assert page.locator(".answer[data-key=o]").inner_text() == "O orange"
+
+
+@pytest.mark.parametrize("line,problem", MISTAKES.items())
+def test_a_colour_that_cannot_be_used_is_named(recolour, page, line, problem):
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    open_experiment(page, recolour(line).address, f"mistake-{len(problem)}")
+    page.get_by_role("heading", name="Sorry, something went wrong").wait_for()
+    [error] = [text for text in said if "stimuli.js" in text]
+    assert "COLOURS in static/js/stimuli.js, colour 4," in error and problem in error
+    assert problem not in page.inner_text("body")
+
+
+def test_saved_is_said_when_the_server_has_said_so(preview_of, page):
+    refused = []
+    page.route("**/entries?*", lambda route: refused.append(route) or route.abort())
+    come_back(preview_of("stroop"), page, "saved", done=(8, 20, 20), answers={"engagement": "6"})
+    saving, saved = (page.get_by_text(f"Your answers are {word}") for word in ("being", "saved"))
+    saving.wait_for()
+    page.wait_for_timeout(2500)  # longer than until the next request
+    assert refused
+    expect(saving).to_be_visible()
+    expect(saved).to_be_hidden()
+    page.unroute("**/entries?*")
+    expect(saved).to_be_visible(timeout=20_000)
+    expect(saving).to_be_hidden()
+
+
+@pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
+def test_a_phone_answers_by_touch(preview_of, new_page, experiment):
+    agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Mobile Safari"
+    size = {"width": 375, "height": 667}
+    page = new_page(user_agent=agent, viewport=size, has_touch=True, is_mobile=True)
+    worker = f"phone-{experiment}"
+    come_back(preview_of(experiment), page, worker, done=(7, 0, 0))
+    person = Person(page, lambda page, name: inspect(page, f"{experiment}-phone-{name}"))
+    person.by_touch = True
+    person.respond(1, is_practice=True)
+    assert person.feedback == ["✓ Right"]
+    page.get_by_role("button", name="Start").tap()
+    person.respond(2)
+    page.wait_for_function(
+        """async () => {
+            const { data } = await (await fetch(`/sync/${uniqueId}`)).json();
+            return data.filter(({ trialdata }) => trialdata.device === "touch").length === 3;
+        }"""
+    )
+    person.look(page, "trial")
+    for button in page.locator(".answer").all():
+        box = button.bounding_box()
+        assert min(box["width"], box["height"]) >= 44
+        assert box["y"] + box["height"] <= size["height"]
+
+
 def reach_the_break(preview, page, worker: str) -> str:
     """Bring somebody to the break who has done practice and one block; gives the unique id."""
+    unique_id = come_back(preview, page, worker, done=(8, 20, 0))
+    page.get_by_role("heading", name="Time for a break").wait_for()
+    return unique_id
+
+
+def come_back(
+    preview, page, worker: str, done: tuple[int, ...], answers: dict | None = None
+) -> str:
+    """Open the experiment again as somebody who has done so many trials of practice and blocks.
+
+    Gives the unique id.
+    """
     task = find_link(page, preview.address, "/exp", worker)
     # Without running its scripts, which would record that somebody reads the instructions.
     number = int(re.search(r'data-condition="(\d)"', page.request.get(task).text())[1])
-    condition = ["75% congruent", "25% congruent"][number]
-    practice = {"phase": "PRACTICE", "block": 0, "condition": condition}
-    test = {"phase": "TEST", "block": 1, "condition": condition}
+    trial = {"condition": ["75% congruent", "25% congruent"][number], "correct": False}
+    trials = [
+        trial | {"phase": "TEST" if block else "PRACTICE", "block": block}
+        for block, size in enumerate(done)
+        for _ in range(size)
+    ]
     unique_id = f"{worker}:A"
     sync = f"{preview.address}/sync/{unique_id}"
     record = page.request.get(sync).json()
-    record |= {"data": [{"trialdata": trial} for trial in [practice] * 8 + [test] * 20]}
+    record |= {"data": [{"trialdata": each} for each in trials], "questiondata": answers or {}}
     assert page.request.put(f"{sync}?writer=1&save=1000", data=record).ok
     assert page.request.post(f"{preview.address}/inexp", form={"uniqueId": unique_id}).ok
     page.goto(task)
-    page.get_by_role("heading", name="Time for a break").wait_for()
+    page.get_by_role("heading", name="Welcome back").wait_for()
+    page.get_by_role("button", name="Go on").click()
     return unique_id

@@ -74,7 +74,7 @@ def test_a_hit_ends_with_the_form_that_mturk_wants(previews, page):
         ("wrong-link", "/pub", "This link does not work"),
         ("hostile-link", "/pub?errornum=1&study=x&contact_address=y", "This link does not work"),
         ("changed-link", "/exp?{changed}", "Please open the study by its own link"),
-        ("started", "/exp?{started}", "You have already started this study"),
+        ("elsewhere", "/exp?{started}", "This page belongs to another browser"),
         ("took-part", "/exp?{again}", "You have already taken part"),
     ],
 )
@@ -89,12 +89,28 @@ def test_an_error_page_says_what_to_do_and_whom_to_ask(preview, page, name, path
     page.request.post(f"{preview.address}/inexp", form={"uniqueId": "started:A"})
     page.goto(preview.address + path.format_map(links))
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
-    contact = page.get_by_role("link", name="Write to us")
-    assert contact.get_attribute("href").startswith("mailto:you@example.edu?subject=")
+    # Prolific's messages do not tie an anonymous id to an e-mail address.
+    assert page.locator("#contact").get_attribute("href") == "https://app.prolific.com"
+    assert "with Prolific's messages" in page.locator("footer").inner_text()
+    assert "researcher" not in page.inner_text("body")
     inspect(page, f"error-{name}")
 
 
-def test_a_phone_is_told_to_come_back_on_a_computer(preview, new_page):
+def test_without_messages_an_error_page_leads_to_an_e_mail(previews, page):
+    page.goto(f"{previews(recruitment='mturk', heroku_app='later').address}/pub?")
+    contact = page.get_by_role("link", name="Write to us")
+    assert contact.get_attribute("href").startswith("mailto:you@example.edu?subject=")
+
+
+def test_a_phone_is_told_to_come_back_on_a_computer_if_the_study_says_so(
+    studies, previews, new_page
+):
+    answers = {"experiment": "stroop", "project_slug": "keyboard"}
+    config = studies(**answers).path / "config.txt"
+    text = config.read_text("utf-8")
+    assert "\nbrowser_exclude_rule = MSIE\n" in text
+    config.write_text(text.replace("rule = MSIE\n", "rule = MSIE, mobile, tablet\n"), "utf-8")
+    preview = previews(**answers)
     phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Mobile Safari"
     page = new_page(user_agent=phone)
     page.goto(find_link(page, preview.address, "/pub", "phone"))

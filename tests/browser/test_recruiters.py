@@ -251,13 +251,8 @@ def test_leaving_at_the_break_and_declining(site, window):
     window.wait_for_url("https://app.prolific.com/submissions/complete?cc=D3CLINED")
 
 
-def test_a_phone_is_told_what_to_do(site, new_page):
-    phone = new_page(
-        user_agent="Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Mobile",
-        viewport={"width": 390, "height": 800},
-    )
-    phone.goto(site("stroop", "prolific").address + PROLIFIC_LINK.format("phone"))
-    expect(phone.get_by_role("heading", level=1)).to_have_text(
-        "This study needs another device or browser"
-    )
-    inspect(phone, "phone-prolific")
+def test_the_front_page_of_a_live_study_leads_nobody_into_a_test_run(site, page):
+    page.goto(site("stroop", "prolific").address)
+    expect(page.get_by_text("You were invited to take part?")).to_be_visible()
+    assert page.locator("#try").count() == 0
+    assert "mode=debug" not in page.content()

@@ -86,6 +86,7 @@ def test_values_go_where_psiturk_3_reads_them(adopted):
         "num_conds": "3",
         "num_counters": "2",
         "minimum_trials": "0",
+        "allow_resume": "false",
         "bonus_rate": "0.02",
         "upload_folder": "uploads",
     }.items():

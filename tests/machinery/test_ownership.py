@@ -75,7 +75,7 @@ def test_a_proof_is_void_once_another_browser_opened_it_before_the_first_save(pa
     assert thief.open("/exp").error == thief.open("/pub").error == 1010
 
 
-@pytest.mark.parametrize("mode", ["prolific", "debug", "preview"])
+@pytest.mark.parametrize("mode", ["prolific", "preview"])
 def test_after_the_first_save_nobody_else_opens_it(server, mode):
     owner = Participant(server.address, f"saved-{mode}", "a", mode=mode)
     open_task(owner.enter())

@@ -68,7 +68,7 @@ def test_a_busy_port_is_named_with_a_way_out(preview):
 MISTAKES = [
     ("config.txt", "num_conds = 2", "num_conds = two", "'two' is not a whole number"),
     ("config.txt", "title = Stroop", "title = 100% Stroop", "a percent sign must be written %%"),
-    ("config.txt", "allow_resume = false", "allow_resume = maybe", "'maybe' is neither true nor"),
+    ("config.txt", "allow_resume = true", "allow_resume = maybe", "'maybe' is neither true nor"),
     ("config.txt", "recruitment = prolific", "recruitment = profilic", "'profilic' is none of"),
     ("config.txt", "currency = USD", "currency USD", "a line must be a [section], name = value"),
     ("config.txt", "store_address = false", "allow_resume = true", "is there twice in [Study]"),

@@ -172,7 +172,7 @@ def test_whoever_knows_the_ids_gets_no_proof_for_a_record(participant, server):
     thief = Participant(server.address, participant.worker, "a", mode="prolific")
     assert thief.open("/exp").error == 403
     participant.start()
-    assert thief.open("/exp").error == 1008
+    assert thief.open("/exp").error == 403
     participant.complete()
     assert thief.open("/exp").error == 1010
     assert thief.load().status in (403, 429)

@@ -59,7 +59,7 @@ def with_password(cluster, url: str, password: str) -> str:
 
 
 def test_a_participant_gets_psiturks_answers_from_the_invitation_to_the_end(serve, cluster):
-    with serve(cluster.create_database()) as server:
+    with serve(cluster.create_database(), PSITURK_ALLOW_RESUME="false") as server:
         participant = Participant(server.wait().address)
         assert participant.browser.get("/").status == 200
         assert participant.status() == 0

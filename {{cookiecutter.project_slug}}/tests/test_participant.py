@@ -36,10 +36,11 @@ def test_someone_who_did_too_little_gets_no_code_and_reads_whom_to_ask(participa
     assert config.load().study.contact in html.unescape(page.text)
 
 
-def test_someone_who_took_part_is_turned_away_kindly(participant):
+def test_someone_who_comes_back_goes_on_or_reads_whom_to_ask(participant):
     participant.start()
     participant.send("/inexp")
     page = participant.visit("/exp").text
+    assert ('data-resumed="true"' in page) == config.load().study.allow_resume
     assert config.load().study.contact in html.unescape(page)
 
 

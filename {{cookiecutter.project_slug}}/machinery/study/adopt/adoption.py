@@ -204,12 +204,10 @@ def plan_settings(
     for name, sources in (("script_sources", needs.scripts), ("media_sources", needs.media)):
         text, notes = settings.add_sources(text, name, sources)
         plan.settings += notes
-    if "minimum_trials" not in changed_here:  # the example's, which says nothing of this task
-        text = settings.set_value(text, settings.STUDY, "minimum_trials", "0")
-        plan.settings.append(
-            "minimum_trials = 0: say how many lines of data this task records at least, so that "
-            "nobody gets a code for less"
-        )
+    for name, (section, value, why) in settings.OF_THE_EXAMPLE.items():
+        if name not in changed_here and not any(old.has_option(s, name) for s in old.sections()):
+            text = settings.set_value(text, section, name, value)
+            plan.settings.append(f"{name} = {value}: {why}")
     plan.files["config.txt"] = text.encode()
     if plan.old.config:
         plan.replace(plan.old.config, "its values are in this study's config.txt, see Settings")
@@ -218,9 +216,10 @@ def plan_settings(
 def find_changed_settings(repository: Repository, text: str) -> set[str]:
     """Return the names of the settings that differ from those the study was made with."""
     before = repository.read("show", f"{find_first(repository)}:config.txt")
+    places = settings.PLACES | {name: of[0] for name, of in settings.OF_THE_EXAMPLE.items()}
     return {
         name
-        for name, section in (settings.PLACES | {"minimum_trials": settings.STUDY}).items()
+        for name, section in places.items()
         if value_in(text, section, name) != value_in(before, section, name)
     }
 

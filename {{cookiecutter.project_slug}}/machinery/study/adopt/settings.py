@@ -40,6 +40,14 @@ REASONS = {
     "persistent_history_file": "it belongs to the old folder",
     "launch_in_sandbox_mode": "the shell begins in the sandbox",
 }  # fmt: skip
+# Settings for the example: their section, the value for a task that it knows nothing of, and why.
+OF_THE_EXAMPLE = {
+    "minimum_trials": (STUDY, "0", "say how many lines of data this task records at least, so that "
+                       "nobody gets a code for less"),
+    "allow_resume": (STUDY, "false", "with true, a task must itself go on behind what is stored"),
+    "browser_exclude_rule": (TASK, "MSIE, mobile, tablet", "psiTurk's own; does the task work by "
+                             "touch?"),
+}  # fmt: skip
 PSITURKS = (HIT, TASK, SERVER, SHELL, DATABASE, STUDY)  # sections whose names are psiTurk's
 EXAMPLES = ("youremail@gmail.com", "your@email.com", "you@example.edu")
 UNREAD = "nothing reads it any more"

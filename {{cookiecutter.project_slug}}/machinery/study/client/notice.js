@@ -2,8 +2,8 @@
 
 /**
  * Show a dialog over the page, which the participant cannot dismiss.
- * @param {{name: string, heading: string, text: string, button?: string, contact?: string}} notice
- *     contact: the e-mail address for when nothing else helps
+ * @param {{name: string, heading: string, text: string, button?: string,
+ *     contact?: {address: string, messages?: string}}} notice  contact: for when nothing else helps (page.js)
  * @returns {HTMLDialogElement}
  */
 export function showNotice({ name, heading, text, button, contact }) {
@@ -20,11 +20,12 @@ export function showNotice({ name, heading, text, button, contact }) {
   };
   add("h2", heading).id = `notice-${name}`;
   add("p", text);
-  if (contact) {
+  if (contact?.address) {
     const link = document.createElement("a");
-    link.href = `mailto:${contact}`;
-    link.textContent = contact;
-    add("p", ["We can help: write to ", link, "."]);
+    link.href = `mailto:${contact.address}`;
+    link.textContent = contact.address;
+    const messages = contact.messages ? `us ${contact.messages}, or to ` : "";
+    add("p", [`We can help: write to ${messages}`, link, "."]);
   }
   if (button) addButton(dialog, button).autofocus = true;
   document.body.append(dialog);

@@ -15,11 +15,13 @@ if (document.body.dataset.uniqueId !== undefined) {
   });
 }
 
-const { uniqueId, adServerLoc, mode, contact_address: contact } = globalThis;
+const { uniqueId, adServerLoc, mode, contact_address: address } = globalThis;
 if (!uniqueId) throw new Error("participant.js found no uniqueId on this page: see templates/exp.html");
 
 export const page = {
-  uniqueId, adServerLoc, mode, contact,
+  uniqueId, adServerLoc, mode,
+  /** How a participant reaches the researcher: an address and, for those who should not tell theirs, another way. */
+  contact: { address, messages: dataset.contactMessages },
   /** A test run may be left and repeated freely. psiturk.js treats debug mode in this way. */
   isTestRun: dataset.testRun === undefined ? mode === "debug" : dataset.testRun === "true",
   /** Whether the task had begun before, if the page says it. @type {boolean|undefined} */

@@ -12,6 +12,7 @@
  *     psiTurk.completePage(name)  shows a page until the participant has completed it
  *     psiTurk.readForm(form)      the answers to a form, with their types (forms.js)
  *     psiTurk.leave(reason)       ends the study early
+ *     psiTurk.whenSaved()         waits until everything recorded so far is saved
  *     psiTurk.progress            what was done before, when a task is resumed (progress.js)
  *     psiTurk.preload(names)      loads images, sounds, films and pages (preload.js, loaded-stimuli.js)
  *     psiTurk.random(name)        seeded random numbers, the same again when a task is resumed
@@ -82,6 +83,9 @@ export class PsiTurk {
    * @returns {Promise<Object>} rejects after three attempts; background saves go on
    */
   saveData(callbacks) { return this.taskdata.save(null, callbacks); }
+
+  /** Wait until the server has everything that is recorded by now, however long that takes. @returns {Promise<void>} */
+  whenSaved() { return this.taskdata.saver.whenSaved(); }
 
   /** A random number generator, seeded with the participant and a name. @returns {function(): number} */
   random(name) { return randomFrom(`${this.taskdata.id} ${name}`); }

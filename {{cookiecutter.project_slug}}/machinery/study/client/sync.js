@@ -182,6 +182,12 @@ export class Saver extends EventTarget {
     });
   }
 
+  /** Wait until the server has what is recorded by now. Background saves go on as they would. @returns {Promise<void>} */
+  async whenSaved() {
+    const last = this.#recorded;
+    while (this.#held < last) await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
+  }
+
   /** Stop, because another window has taken over; unsaved entries are sent, for the server to set aside. */
   supersede() {
     if (this.isOver) return;

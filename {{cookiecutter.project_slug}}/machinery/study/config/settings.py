@@ -54,6 +54,7 @@ class StudySettings:
     recruiter: Recruiter = described(STUDY, "recruitment")
     preview_ids: Words = described(STUDY, default="")
     allow_resume: bool = described(STUDY, default="false")
+    minutes: int = described(STUDY, default="0")
     minimum_trials: int = described(STUDY, default="0")
     store_address: bool = described(STUDY, default="false")
     script_sources: Words = described(STUDY, default="")

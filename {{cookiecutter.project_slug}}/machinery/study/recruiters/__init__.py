@@ -140,6 +140,8 @@ class Recruiter:
     secret_pattern = ""  # finds a code in a file, apart from the name of its config var
     withdraw = ""  # how participants give their place back, as in "please …"
     withdraw_note = ""
+    messages = ""  # how they write without an address of their own, as in "write to us …"
+    home = ""  # where
 
     # Its file's columns: fields of Bonus, the currency and, of anonymous people, the code.
     bonus_columns: Mapping[str, str] = {"worker": "worker"} | MONEY

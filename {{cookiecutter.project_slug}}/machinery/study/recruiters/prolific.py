@@ -34,6 +34,8 @@ code; to see the app's: heroku config:get {code_var} --app {app}"""
     }
     secret_pattern = r"submissions/complete\?cc=\w{4,}"
     withdraw = "return your submission on Prolific"
+    messages = "with Prolific's messages"
+    home = "https://app.prolific.com"
     to_pay = """\
 To pay: on Prolific, open the study whose ID the file's name ends with. Above its submissions
 choose More, then Bulk bonus payment, and paste the lines of the file. They count in the

@@ -41,6 +41,8 @@ def init_app(app: Flask) -> None:
         "stores_address": options.store_address,
         "test_modes": TEST_MODES,
         "needs_computer": "mobile" in options.browser_exclude_rule,
+        "minutes": options.minutes,
+        "is_local": not config.is_on_cloud(),
     }
     app.context_processor(lambda: {"study": about, "debug_link": lambda: debug_link(services.key)})
     app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + REQUEST_MARGIN

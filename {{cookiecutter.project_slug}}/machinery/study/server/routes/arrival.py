@@ -107,7 +107,8 @@ def show_ad() -> Response | str:
         )
     if row and row.status >= STARTED and not (is_test or services.options.allow_resume):
         raise errors.ParticipantError(errors.BEGUN_BEFORE)
-    return render_page("ad.html", ids)
+    has_begun = row and row.status >= STARTED and services.options.allow_resume
+    return render_page("ad.html", ids, has_begun=has_begun, query=write_query())
 
 
 @blueprint.get("/consent")
@@ -202,9 +203,12 @@ def require_right_to_reopen(row: Row) -> None:
 
     A test run may be reloaded at any time.
     """
-    may_resume = row.mode in TEST_MODES or (is_owner(row) and services.options.allow_resume)
-    if row.status >= STARTED and not may_resume:
+    if row.status < STARTED or row.mode in TEST_MODES:
+        return
+    if not services.options.allow_resume:
         raise errors.ParticipantError(errors.TASK_BEGUN)
+    if not is_owner(row):
+        raise errors.ParticipantError(errors.NOT_YOURS)
 
 
 def find_visit(ids: Ids) -> Row | None:
@@ -260,8 +264,8 @@ def describe_browser() -> dict[str, str]:
     }
 
 
-def render_page(name: str, ids: Ids) -> str:
-    """ad.html or consent.html with psiTurk's variables."""
+def render_page(name: str, ids: Ids, **variables: object) -> str:
+    """ad.html or consent.html with psiTurk's variables, and others."""
     return render_template(
         name,
         mode=LinkMode(request.args["mode"]),
@@ -269,4 +273,5 @@ def render_page(name: str, ids: Ids) -> str:
         assignmentid=ids.assignment,
         workerid=ids.worker or None,
         recruiter=recruiter_of(ids.mode),
+        **variables,
     )
