@@ -99,14 +99,6 @@ def find_plain_ids(folder: Path) -> str:
     return f"{FILE} line {', '.join(map(str, wrong[:3]))}" if wrong else ""
 
 
-def find_todo_spots(folder: Path) -> dict[str, list[str]]:
-    """The names of the marked passages that only the researcher can fill in, by page."""
-    mark = r'<mark class="todo" data-todo="([^"]*)"'
-    pages = sorted((folder / "templates").rglob("*.html"))
-    names = {page: re.findall(mark, page.read_text(encoding="utf-8")) for page in pages}
-    return {page.relative_to(folder).as_posix(): found for page, found in names.items() if found}
-
-
 # What must be true, what finds where it is not, and the remedy.
 CHECKS = (
     ("everything is committed", find_uncommitted,
