@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "export": {"config", "recruiters", "database"},
     "bonuses": {"config", "recruiters", "database"},
     "adopt": {"config", "recruiters", "heroku"},
+    "checks": {"config", "recruiters", "server"},
 }
 BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "messages.py", "statuses.py")
 

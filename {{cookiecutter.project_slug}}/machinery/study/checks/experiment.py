@@ -60,6 +60,12 @@ class Experiment:
             self._add_page(name)
 
     @cached_property
+    def is_older(self) -> bool:
+        """Whether it was written for psiturk.js, and brought over."""
+        addresses = (tag.get("src") for page in self.pages.values() for tag in page.tags)
+        return any(address.endswith("/drop-in.js") for address in addresses)
+
+    @cached_property
     def static(self) -> dict[str, Path]:
         """Every file of /static/ by its name there, as it is spelled: hosts tell capitals apart."""
         found = {}

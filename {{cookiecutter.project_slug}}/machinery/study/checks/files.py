@@ -23,8 +23,9 @@ def find_missing_files(experiment: Experiment) -> Iterator[Finding]:
             yield from check_tag(experiment, page, tag)
     for code in experiment.codes:
         yield from check_script(experiment, code)
-    for name in sorted(experiment.static):
-        if name.endswith(".css") and experiment.is_own(name):
+    links = [t for page in experiment.pages.values() for t in page.tags if t.name == "link"]
+    for name in {experiment.find_static(tag.get("href")) for tag in links if tag.get("href")}:
+        if name and name.endswith(".css") and experiment.is_own(name):
             yield from check_style(experiment, name)
 
 
@@ -35,15 +36,23 @@ def check_tag(experiment: Experiment, page: Page, tag: Tag) -> Iterator[Finding]
     if not address or "{" in address:
         return
     static = experiment.find_static(address)
-    relation = tag.get("rel").lower().split()
-    is_needed = tag.name != "link" or "stylesheet" in relation
-    colour = "red" if is_needed else "yellow"
+    colour = "red" if is_needed(experiment, tag) else "yellow"
     words = (address, address.partition("static/")[2])
     if static is not None and static not in experiment.static:
         place = experiment.place_in_page(page, tag.line, *words)
         yield make_finding(experiment, place, static, colour)
     elif static is None and tag.name in LOADS and tag.name != "link":
         yield from check_place(experiment, page, tag, address)
+
+
+def is_needed(experiment: Experiment, tag: Tag) -> bool:
+    """Whether participants miss what a tag loads.
+
+    Older studies often name files that they never had, and run without them.
+    """
+    if tag.name == "link" and "stylesheet" not in tag.get("rel").lower().split():
+        return False
+    return not experiment.is_older
 
 
 def check_place(experiment: Experiment, page: Page, tag: Tag, address: str) -> Iterator[Finding]:
@@ -67,6 +76,7 @@ def check_script(experiment: Experiment, code: Code) -> Iterator[Finding]:
             static = experiment.find_static(value.text) if FILE.fullmatch(value.text) else None
             if static is not None and static not in experiment.static:
                 is_loaded = value in loaded or is_stimulus(above)
+                is_loaded &= not experiment.is_older
                 place = experiment.place(code, value.line)
                 yield make_finding(experiment, place, static, "red" if is_loaded else "yellow")
 

@@ -6,6 +6,7 @@ A page that custom.py renders is only parsed: its values are custom.py's own.
 import re
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -49,6 +50,7 @@ GIVEN = {
 FLASKS = ("url_for", "get_flashed_messages", "config", "request", "session", "g")
 # What custom.py says if it gives pages more names, filters or tests.
 EXTENDS_JINJA = re.compile(r"jinja|context_processor|template_(filter|global|test)")
+STATIC = re.compile(r"""\{\{\s*static\((["'])([^"'{}]+)\1\)\s*\}\}""")
 REFERENCES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 REMEDY = "Correct it there."
 
@@ -116,13 +118,10 @@ class Templates:
 
     def render(self, name: str) -> str:
         """Return a page as participants get it, or its text if it cannot be rendered here."""
-        text = self.text(name)
-        if not self.is_rendered(name) or self.is_customs(name):
-            return text
-        try:
-            return self._environment.get_template(name).render(self._given(name))
-        except Exception:  # which `find_mistakes` tells
-            return text
+        if self.is_rendered(name) and not self.is_customs(name):
+            with suppress(Exception):  # which `find_mistakes` tells
+                return self._environment.get_template(name).render(self._given(name))
+        return STATIC.sub(r"/static/\2", self.text(name))
 
     def _given(self, name: str) -> dict:
         """The names that a page has, also as a part of those that routes show."""
