@@ -56,7 +56,7 @@ class Fault:
 
 FAULTS = (
     # Scripts: modules and the names that they import
-    Fault("one", TASK, '"./stimuli.js"', '"./stimulus.js"', "there is no file static/js/stimulus.js",
+    Fault("one", TASK, '"./stimuli.js"', '"./stimulus.js"', "no file static/js/stimulus.js",
           "Did you mean stimuli.js?"),
     Fault("one", TASK, "{ conditionFor }", "{ conditionOf }", "imports conditionOf, which "
           "./conditions.js does not export", "Did you mean conditionFor?"),
@@ -101,15 +101,15 @@ FAULTS = (
           "nothing gives institution a value", "Take it out", "yellow"),
     Fault("two", CONSENT, "{{ study.description }}", "{{ study.description | uper }}",
           "No filter named 'uper'", "Correct it"),
-    Fault("two", AD, "workerId={{ workerid }}", "workerId={{workerid}}", "lacks workerId={{ workerid"
-          " }}", "Put it back", line="{#- The invitation"),
+    Fault("two", AD, "workerId={{ workerid }}", "workerId={{workerid}}", "the page lacks workerId=",
+          "Put it back", line="{#- The invitation"),
     Fault("three", EXP, 'include "debriefing.html"', 'include "debrief.html"',
           "no page debrief.html", "Did you mean debriefing.html?"),
     Fault("three", CONSENT, "{{ study.description }}", "{{ studi.description }}",
           "'studi' is undefined", "Correct it"),
     # The Content-Security-Policy
     Fault("one", "templates/libraries.html", "<!--", '<script src="https://cdn.example/d3.js">'
-          "</script><!--", "refuse to load https://cdn.example/d3.js", "write https://cdn.example "),
+          "</script><!--", "refuse to load https://cdn.example/d3.js", "write https://cdn.example"),
     Fault("one", "templates/break.html", "<h1>", '<h1 onclick="next()">', "JavaScript in onclick",
           'addEventListener("click", …)'),
     Fault("one", "templates/questionnaire.html", "<form>", "<script>\nnext();\n</script><form>",
@@ -119,7 +119,7 @@ FAULTS = (
           "Correct it", line="rate = 1 / 0"),
     Fault("two", "custom.py", "__all__", "import reqeusts\n__all__", "No module named 'reqeusts'",
           "uv add reqeusts", line="import reqeusts"),
-    Fault("three", "custom.py", "__all__ =", "__all__ = =", "SyntaxError: invalid syntax", "Correct"),
+    Fault("three", "custom.py", "__all__ =", "__all__ = =", "SyntaxError: invalid", "Correct"),
     Fault("four", "custom.py", "from study.server import init_app\n", "", "init_app is missing",
           "from study.server import init_app", line="-"),
     Fault("five", "custom.py", "# A route", "def init_app(app):\n    pass\n\n# A route",
@@ -226,7 +226,7 @@ def test_javascript_that_browsers_run_is_never_refused(fresh):
         "class A { #x = 1; static #y; get #z() { return this.#x } static { this.#y = 2 } }",
         "class B { static async *[Symbol.iterator]() {} has(o) { return #p in o } #p; 'q' = 1 }",
         "await fetch('x'); for await (const a of b) {}",
-        r"x = /(?<year>\d{4})[\p{L}--[a-z]]/v.test(`a${`b${c}`}d`); y = 1_000n ** 2n; z = a / b / c",
+        r"x = /(?<year>\d{4})[\p{L}--[a-z]]/v.test(`a${`b${c}`}d`); y = 1_000n ** 2n; z = a/b/c",
         r"String.raw`\u{`; if (a) /[/]\/(?<=b)/.test(c)",
         "import data from './x.json' with { type: 'json' }; export * as n from './y.js'",
         "try {} catch {} export default async function* () {}",

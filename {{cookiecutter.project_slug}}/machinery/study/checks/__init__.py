@@ -10,6 +10,7 @@ computes, and whatever no page uses, is left alone.
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from study import config
 from study.checks.conditions import find_wrong_number
@@ -49,18 +50,23 @@ def run(folder: Path, settings: Config | None = None) -> list[Finding]:
     except StudyError as error:
         return [describe(error)]
     importing = start_import(settings)  # meanwhile, the rest
-    experiment = Experiment(settings)
-    found = {finding for find in CHECKS for finding in attempt(find, experiment)}
-    found |= {*find_lost_start(folder)}
+    found = {*attempt(find_in_experiment, settings), *find_lost_start(folder)}
     known = {(finding.file, finding.line) for finding in found}
     errors = find_import_errors(importing)
     return sorted(found | {error for error in errors if (error.file, error.line) not in known})
 
 
-def attempt(find: Callable[[Experiment], Iterator[Finding]], experiment: Experiment) -> list:
+def find_in_experiment(settings: Config) -> Iterator[Finding]:
+    """Yield what is wrong in the pages, and in what these load and run."""
+    experiment = Experiment(settings)
+    for find in CHECKS:
+        yield from attempt(find, experiment)
+
+
+def attempt(find: Callable[[Any], Iterator[Finding]], subject: Any) -> list[Finding]:
     """Return what a check finds. Its own failure must not hide the others, nor stop a deploy."""
     try:
-        return list(find(experiment))
+        return list(find(subject))
     except Exception as error:
         what = f"{find.__name__} could not be made ({type(error).__name__}: {error})"
         return [Finding("machinery", 0, what, "Please report this.", "yellow")]

@@ -37,5 +37,5 @@ def compare(experiment: Experiment, code: Code, number: int, line: int) -> Itera
     if number > assigned:
         then = "nobody is assigned to the others"
     what = f"{LIST} lists {counted}, but num_conds is {assigned} ({source}): {then}"
-    remedy = f"Set num_conds = {number} in config.txt, or correct the list."
+    remedy = f"Set num_conds = {number}, or correct the list."
     yield Finding(*experiment.place(code, line), what, remedy)

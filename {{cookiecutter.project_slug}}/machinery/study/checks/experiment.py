@@ -26,7 +26,7 @@ LARGEST_SCRIPT = 100_000  # bytes; larger ones are libraries too
 
 @dataclass(frozen=True)
 class Page:
-    """A page, its tags, and whether its lines are those of its file."""
+    """A page as participants get it, and its tags."""
 
     name: str
     html: str

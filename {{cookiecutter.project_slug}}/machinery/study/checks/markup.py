@@ -1,10 +1,19 @@
 """What a page as its browser gets it loads, runs and handles."""
 
+import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
 # The types of a <script> that a browser runs; others hold data or templates.
 SCRIPT_TYPES = ("", "module", "text/javascript", "application/javascript", "text/ecmascript")
+HANDLER = re.compile(
+    r"on((dbl|aux)?click|change|input|submit|reset|invalid|load|unload|beforeunload|error|abort|message"
+    r"|blur|focus(in|out)?|resize|scroll|select|toggle|wheel|contextmenu|copy|cut|paste|play|pause"
+    r"|ended|canplay|timeupdate|page(hide|show)|hashchange|popstate|storage|online|offline"
+    r"|(key|mouse|pointer|touch|drag|animation|transition)[a-z]*|drop)"
+)
+# A link that does nothing by itself, and goes on doing nothing.
+NOTHING = re.compile(r"javascript:\s*(void\s*\(?\s*0\s*\)?|//|)\s*;*\s*", re.IGNORECASE)
 # What each tag loads, by which directive of the Content-Security-Policy, and from which attribute.
 LOADS = {
     "script": ("script-src", "src"),
@@ -44,7 +53,7 @@ class Tag:
     @property
     def handlers(self) -> list[str]:
         """Attributes that hold JavaScript."""
-        found = [name for name in self.attributes if name.startswith("on")]
+        found = [name for name in self.attributes if HANDLER.fullmatch(name)]
         links = [name for name in ("href", "src", "action") if is_script_address(self.get(name))]
         return found + links
 
@@ -69,4 +78,4 @@ class Markup(HTMLParser):
 
 
 def is_script_address(address: str) -> bool:
-    return address.lower().startswith("javascript:")
+    return address.lower().startswith("javascript:") and not NOTHING.fullmatch(address)

@@ -20,7 +20,7 @@ def list_gaps(folder: Path) -> Iterator[tuple[str, int, str]]:
 
 
 def find_gaps(folder: Path) -> Iterator[Finding]:
-    """Yield the same as findings."""
+    """Yield a finding for each of them."""
     for name, line, todo in list_gaps(folder):
         what = f"{todo} is still to be filled in"
         yield Finding(name, line, what, "Replace the whole <mark> by your words.")
