@@ -45,7 +45,7 @@ def test_a_study_from_its_first_question_to_its_end(
     with step("study up --yes"):
         run("uv", "run", "study", "up", "--yes")
     with step("study deploy"):
-        printed = run("uv", "run", "study", "deploy")
+        printed = run("uv", "run", "study", "deploy", "--pilot")
     debug_link = re.search(r"https://\S+mode=debug\S+", printed)[0]
     recruiters_link = re.search(r"https://\S+(/start\?\S+)", printed)[1]
     assert debug_link.startswith(app.web_url)
@@ -61,6 +61,8 @@ def test_a_study_from_its_first_question_to_its_end(
         person = Person(page)
         person.take_part(debug_link)
         assert page.url.startswith(f"{app.web_url}complete?")
+        mark = page.evaluate("getComputedStyle(document.documentElement, '::before').content")
+        assert "Pilot" in mark
         assert problems == []
         window.close()
     with step("a participant from Prolific"):

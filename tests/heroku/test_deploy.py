@@ -17,6 +17,8 @@ from heroku.machine import Machine
 from heroku.test_release import assert_same_app
 
 APP = "deploy-me-abcde"
+TASK, MARK = "static/js/task.js", ":root::before"
+START = "\n\ndef init_app(app, start=init_app):\n    start(app)\n    app.nonsense()\n"
 SECRET, CODE = "correct-horse-battery", "C1A2B3D4"
 
 
@@ -97,6 +99,7 @@ def test_every_problem_is_told_at_once_with_its_remedy_and_nothing_is_pushed(sce
         f"https://app.prolific.com/submissions/complete?cc={CODE}\nCOMPLETION_CODE={CODE}\n",
         excluded__txt="60ffe5c8371090c7041d43f8\n",
         pyproject__toml=scene.text("pyproject.toml").replace("pytest==", "pytest>"),
+        **{TASK: scene.text(TASK) + 'psiTurk.showPage("nowhere.html");\n'},
     )
     scene.run("git", "checkout", "--detach")
     scene.run("git", "remote", "set-url", "heroku", "https://git.heroku.com/another.git")
@@ -106,6 +109,7 @@ def test_every_problem_is_told_at_once_with_its_remedy_and_nothing_is_pushed(sce
     scene.run("git", "remote", "set-url", "heroku", scene.app.git_url)
     scene.run("git", "switch", "main")
     line = config.splitlines().index("port = 5000") + 1
+    in_task = f"{TASK}, line {len(scene.text(TASK).splitlines())}"
     for cause in (
         "everything is committed: new.txt",
         "a branch is checked out: an old commit",
@@ -118,9 +122,13 @@ def test_every_problem_is_told_at_once_with_its_remedy_and_nothing_is_pushed(sce
         "a recruiter's code in notes.md line 4",
         "no participant's id is in git: excluded.txt line 1",
         "the git remote `heroku` leads to https://git.heroku.com/another.git",
+        f"NO   {in_task}: it shows nowhere.html, and there is no page",
+        ": principal investigator is still to be filled in",
+        "participants write to you@example.edu, an example",
     ):
         assert cause in refused.out
-    for remedy in ("git add --all", "git switch main", "uv lock", ".env", "git remote remove"):
+    remedies = ("git add --all", "git switch main", "uv lock", ".env", "git remote remove")
+    for remedy in (*remedies, f"{in_task}: Make it", "Set contact_email", "deploy --pilot"):
         assert remedy in refused.out.partition("What to do:")[2]
     assert refused.code == 1
     assert SECRET not in refused.out and CODE not in refused.out
@@ -128,8 +136,11 @@ def test_every_problem_is_told_at_once_with_its_remedy_and_nothing_is_pushed(sce
     scene.forget(1)
 
 
-def test_a_deploy_brings_the_study_online_and_prints_the_links(scene):
-    done = scene.study("deploy")
+def test_with_passages_to_fill_in_it_goes_online_as_a_pilot_alone(scene):
+    refused = scene.study("deploy")
+    assert refused.code == 1 and "uv run study deploy --pilot" in refused.out
+    assert scene.deploys == [] and "STUDY_PILOT" not in scene.app.config
+    done = scene.study("deploy", "--pilot")
     assert done.code == 0, done.out
     assert len(scene.deploys) == 1
     assert "Tables and indexes are ready" in scene.deploys[0].output
@@ -138,7 +149,8 @@ def test_a_deploy_brings_the_study_online_and_prints_the_links(scene):
     asked = json.loads(scene.text("app.json"))
     assert_same_app(asked, scene.app)
     assert asked["formation"]["web"] == {"quantity": web.quantity, "size": web.size.lower()}
-    assert re.search(r"note left to fill in: .*consent.html: principal investigator", done.out)
+    assert re.search(r"note templates/consent.html, line \d+: principal investigator", done.out)
+    assert "The study is online, as a pilot: every page says so." in done.out
     address = re.escape(scene.app.web_url)
     link = rf"{address}pub\?hitId=debug\w+&assignmentId=debug\w+&workerId=debug\w+&mode=debug\.\w+"
     assert re.search(rf"(?m)^  {link}$", done.out)
@@ -151,6 +163,30 @@ def test_a_deploy_brings_the_study_online_and_prints_the_links(scene):
     for secret in scene.app.config.values():
         assert len(secret) < 8 or secret not in done.out
     print(done.out)
+
+
+def test_every_page_of_a_pilot_says_so_and_so_do_check_and_status(scene):
+    for path in ("", "start?PROLIFIC_PID=a&STUDY_ID=b&SESSION_ID=c"):
+        assert MARK in scene.machine.open(scene.app.web_url + path).stdout, path
+    assert MARK not in scene.machine.open(f"{scene.app.web_url}practice.html").stdout
+    for command in ("check", "status"):
+        said = scene.study(command).out
+        assert "every page says so. To go live: uv run study deploy" in said
+
+
+def test_once_everything_is_filled_in_it_goes_live_and_the_mark_is_gone(scene):
+    pages = {name: scene.text(name) for name in ("templates/ad.html", "templates/consent.html")}
+    scene.commit(
+        config__txt=scene.text("config.txt").replace("you@example.edu", "lab@psychology.uni.edu"),
+        **{name: re.sub("<mark[^>]*>|</mark>", "", text) for name, text in pages.items()},
+    )
+    done = scene.study("deploy")
+    assert done.code == 0, done.out
+    assert "ok   nothing in the experiment is broken" in done.out
+    assert "STUDY_PILOT" not in scene.app.config
+    page = scene.machine.open(scene.app.web_url).stdout
+    assert "Stroop" in page and MARK not in page
+    assert "says so" not in scene.study("status").out
 
 
 def test_somebody_takes_part_through_the_recruiters_link(scene, monkeypatch):
@@ -198,7 +234,7 @@ def test_deploying_the_same_again_changes_nothing(scene):
     again = scene.study("deploy")
     assert again.code == 0, again.out
     assert "Everything up-to-date" in again.out
-    assert len(scene.deploys) == 1
+    assert len(scene.deploys) == 2
 
 
 def test_deploying_what_was_rolled_back_is_told(scene):
@@ -221,20 +257,27 @@ def test_a_failed_release_phase_is_told_and_the_old_version_goes_on(scene):
     scene.app.set_config({"PSITURK_DATABASE_URL": None}, scene.platform.account)
 
 
-def test_a_mistake_in_custom_py_fails_the_release_phase(scene):
+def test_a_mistake_in_custom_py_is_refused_or_fails_the_release_phase(scene):
     text = scene.text("custom.py") + "\nimport reqeusts\n"
+    line = len(text.splitlines())
+    scene.commit(custom__py=text)
+    refused = scene.study("deploy")
+    told = f"NO   custom.py, line {line}: ModuleNotFoundError: No module named 'reqeusts'\n"
+    assert refused.code == 1 and told in refused.out
+    scene.forget(1)
+    text = scene.text("custom.py") + "\nimport os\nx = os.environ.get('ON_CLOUD') and 1 / 0\n"
     line = len(text.splitlines())
     scene.commit(custom__py=text)
     failed = scene.study("deploy")
     assert failed.code == 1
     assert f"The release phase of v{scene.app.releases[-1].version} failed" in failed.out
-    found = f"  custom.py, line {line}: ModuleNotFoundError: No module named 'reqeusts'\n"
+    found = f"  custom.py, line {line}: ZeroDivisionError: division by zero\n"
     assert found in failed.out
     scene.run("git", "revert", "--no-edit", "HEAD")
 
 
 def test_a_server_that_does_not_start_is_told_with_the_end_of_its_log(scene):
-    text = scene.text("custom.py") + "\n\ndef init_app(app):\n    app.nonsense()\n"
+    text = scene.text("custom.py") + START
     line = len(text.splitlines())
     scene.commit(custom__py=text)
     failed = scene.study("deploy")

@@ -41,8 +41,8 @@ def test_up_asks_for_the_code_of_that_recruiter(scene):
 
 
 def test_deploy_prints_the_links_for_it(scene):
-    done = scene.run("deploy")
-    assert "The study is online." in done
+    done = scene.run("deploy", "--pilot")
+    assert "The study is online, as a pilot" in done
     assert "For SONA" in done and f"{scene.app.web_url}start?survey_code=%SURVEY_CODE%" in done
     assert "PROLIFIC_PID" not in done
 

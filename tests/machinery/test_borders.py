@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "export": {"config", "recruiters", "database"},
     "bonuses": {"config", "recruiters", "database"},
     "adopt": {"config", "recruiters", "heroku"},
+    "checks": {"config", "recruiters", "server"},
 }
 BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "libraries", "messages.py", "statuses.py")
 

@@ -1,8 +1,6 @@
 """What holds for the example that the study was made with."""
 
 import html
-import re
-from pathlib import Path
 
 from study import config
 
@@ -18,11 +16,3 @@ def test_every_page_names_the_study(participant):
 def test_the_invitation_leads_to_the_consent_page_and_that_to_the_experiment(participant):
     assert "/consent?" in participant.visit("/pub").text
     assert "/exp?" in participant.visit("/consent").text
-
-
-def test_every_condition_is_described():
-    script = Path("static/js/conditions.js").read_text(encoding="utf-8")
-    described = len(re.findall(r"\bname:", script))
-    assert described == config.load().study.num_conds, (
-        "static/js/conditions.js and num_conds in config.txt differ"
-    )

@@ -5,7 +5,6 @@ right first, yellow is worth knowing, green is fine. Changes nothing.
 """
 
 import json
-import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,20 +15,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from study import config
+from study import checks, config
 from study.config import Config
 from study.excluded import FILE, fingerprint, read_excluded
 from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
 from study.heroku.cli import Heroku
 from study.heroku.git import Repository
-from study.heroku.preflight import CHECKS, find_todo_spots, find_uncommitted
+from study.heroku.preflight import CHECKS, find_uncommitted
 from study.messages import StudyError, pluralize
 from study.recruiters import RECRUITERS, Recruiter, find_recruiter
 
 if TYPE_CHECKING:
     from study.database.reader import Participants
 
-EXAMPLE = re.compile(r"youremail@gmail\.com|.*@example\.\w+", re.IGNORECASE)
 QUERIES = {
     "releases": ("releases", "--json", "--num", "100"),
     "schedules": ("pg:backups:schedules",),
@@ -52,6 +50,10 @@ class CheckContext:
     def recruiter(self) -> Recruiter:
         """The recruiter that the server works with; one without a name if it knows none."""
         return find_recruiter(self.settings.value("Study", "recruitment"))
+
+    @property
+    def has_usable_settings(self) -> bool:
+        return all(about != "settings" for about, _, _ in self.lines)
 
     def heroku(self, command: str) -> str:
         return f"heroku {command} --app {self.spec.app}"
@@ -106,14 +108,14 @@ def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator
     """Return the checks that can be made, in the order of their lines."""
     from study.commands import check_app as app
 
-    checks = [machinery, files, pages]
+    found = [machinery, files, experiment, pages]
     if context.settings:
-        checks += [contact, recruiter, work, excluded]
+        found += [contact, recruiter, work, excluded]
     if context.app:
-        checks += [app.version, app.mode, app.dynos, app.connected, app.backups]
+        found += [app.version, app.mode, app.dynos, app.connected, app.backups]
     if context.app and context.settings:
-        checks += [app.address, app.ad, app.key, app.codes, app.database, app.happened]
-    return checks
+        found += [app.address, app.ad, app.key, app.codes, app.database, app.happened]
+    return found
 
 
 def machinery(context: CheckContext) -> Iterator[Finding]:
@@ -148,19 +150,28 @@ def files(context: CheckContext) -> Iterator[Finding]:
             yield "green", what
 
 
+def experiment(context: CheckContext) -> Iterator[Finding]:
+    """Find what cannot work in the pages, scripts and custom.py."""
+    if not context.has_usable_settings:
+        yield "yellow", "not checked, as the settings cannot be used"
+        return
+    found = checks.run(context.folder, context.settings)
+    yield from [(each.colour, str(each)) for each in found] or [("green", "nothing is broken")]
+
+
 def pages(context: CheckContext) -> Iterator[Finding]:
     """Find the passages that are still to be filled in."""
-    spots = find_todo_spots(context.folder).items()
-    gaps = [("red", f"{page} has passages to fill in: {', '.join(n)}") for page, n in spots]
-    yield from gaps or [("green", "every marked passage is filled in")]
+    by_page = groupby(checks.list_gaps(context.folder), lambda gap: gap[0])
+    named = {page: ", ".join(f"{name} (line {n})" for _, n, name in gaps) for page, gaps in by_page}
+    found = [("red", f"{page} has passages to fill in: {names}") for page, names in named.items()]
+    yield from found or [("green", "every marked passage is filled in")]
 
 
 def contact(context: CheckContext) -> Iterator[Finding]:
     """Participants need an address to write to."""
     email = context.settings.value("Task Parameters", "contact_email_on_error")
-    is_example = not email or EXAMPLE.fullmatch(email)
-    text = f"participants write to {email or 'nobody'}"
-    yield ("red", f"{text}, an example") if is_example else ("green", text)
+    missing = [("red", str(each)) for each in checks.find_missing_contact(context.settings)]
+    yield from missing or [("green", f"participants write to {email}")]
 
 
 def recruiter(context: CheckContext) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from study.commands.check import CheckContext, Finding
 from study.commands.deploy import find_ad_problem
 from study.commands.status import INCIDENTS, count_incidents
-from study.config import is_on_cloud
+from study.config import is_on_cloud, is_pilot
 from study.database.capacity import FULL, find_share
 from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
 from study.database.reader import find_key, open_participants
@@ -30,6 +30,8 @@ def mode(context: CheckContext) -> Iterator[Finding]:
         yield "red", f"participants are kept out: {context.heroku('maintenance:off')}"
     else:
         yield "green", "cloud server, open to participants"
+    if is_pilot(context.app.config):
+        yield "yellow", "a pilot, and every page says so. To go live: uv run study deploy"
 
 
 def key(context: CheckContext) -> Iterator[Finding]:

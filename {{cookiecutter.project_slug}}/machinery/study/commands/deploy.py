@@ -17,11 +17,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 
-from study import config
+from study import checks, config
+from study.config import Config
 from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
-from study.heroku.cli import Heroku
+from study.heroku.cli import Heroku, problem
 from study.heroku.git import Repository
-from study.heroku.preflight import CHECKS, find_todo_spots
+from study.heroku.preflight import CHECKS
 from study.messages import StudyError, mask_passwords
 from study.recruiters import debug_link, describe_links
 
@@ -38,53 +39,99 @@ REFUSED = (
     'Correct that, commit, and run the same command again. If git says "fetch first", somebody '
     "else has deployed: git pull heroku main",
 )
+AS_PILOT = "Or try it with a few people, on pages that say so: uv run study deploy --pilot"
 NOTHING_NEW = ("Heroku has this commit already, but was rolled back to another one.", AGAIN)
 say = partial(print, flush=True)  # at once, to keep the order with git's own lines
 
 
 @click.command()
-def deploy() -> None:
-    """Put the committed study online and print its links."""
+@click.option("--pilot", is_flag=True, help="Let every page say that this is a pilot.")
+def deploy(pilot: bool) -> None:
+    """Put the committed study online and print its links.
+
+    With passages to fill in or without a contact, only as a pilot.
+    """
     from study.database.reader import find_key  # with SQLAlchemy, which takes long to import
 
     folder = Path.cwd()
     spec = read_spec(folder)
     heroku, repository = Heroku(spec.app), Repository(folder)
-    app = check_everything(folder, spec, heroku)
+    app = check_everything(folder, spec, heroku, pilot)
+    if pilot:  # before the push, so that nobody meets an unmarked page
+        mark_pages(heroku, app, pilot)
     address = f"https://{app.domain}"
     say(f"\nPushing to {spec.app} ...")
     commit = repository.head
     version = wait_for_release(heroku, commit, pushed=repository.push())
+    if not pilot and mark_pages(heroku, app, pilot):
+        version = max(release["version"] for release in heroku.read_json("releases"))
     say(f"\nWaiting for {address} ...")
     settings = config.read(folder, app.config)
     key = find_key(settings)
     wait_for_ad(heroku, address + debug_link(key), version)
     links = describe_links(address, settings.value("Study", "recruitment"), spec.app, key)
-    say(f"The study is online.\n\n{links}")
+    say(f"The study is online{', as a pilot: every page says so' * pilot}.\n\n{links}")
     say(f"\nTo watch:\n  heroku logs --tail --app {spec.app}\n  uv run study status")
 
 
-def check_everything(folder: Path, spec: AppSpec, heroku: Heroku) -> AppState:
+def check_everything(folder: Path, spec: AppSpec, heroku: Heroku, pilot: bool) -> AppState:
     """Print a line for each check; return the app. Raises StudyError with all remedies."""
     remedies = []
     for what, find, remedy in CHECKS:
         found = find(folder)
         say(f"  NO   {what}: {found}" if found else f"  ok   {what}")
         remedies += [remedy] if found else []
-    # These do not stop a deploy: a pilot needs no ethics board.
-    todo = "; ".join(f"{page}: {', '.join(n)}" for page, n in find_todo_spots(folder).items())
-    say(f"  note left to fill in: {todo}" if todo else "  ok   nothing left to fill in")
+    app = None
     try:
         app = fetch_ready_app(spec, heroku, Repository(folder).remote)
         say(f"  ok   the app is there: https://{app.domain}")
-        _ = config.read(folder, app.config).study  # raises StudyError
+    except StudyError as error:
+        say(f"  NO   {error.cause}")
+        remedies.append(error.remedy)
+    try:
+        settings = config.read(folder, app.config if app else None)
+        _ = settings.study  # raises StudyError
         say("  ok   the settings can be used")
+        remedies += check_experiment(settings, pilot)
     except StudyError as error:
         say(f"  NO   {error.cause}")
         remedies.append(error.remedy)
     if remedies:
         raise StudyError("Nothing was pushed. What to do:", "\n".join(f"- {r}" for r in remedies))
     return app
+
+
+def check_experiment(settings: Config, pilot: bool) -> list[str]:
+    """Print what is broken, and what is to be filled in; return the remedies."""
+    found = checks.run(settings.folder, settings)
+    broken = [each for each in found if each.colour == "red"]
+    for each in found:
+        say(f"  {'NO  ' if each in broken else 'note'} {each.place}: {each.what}")
+    if not broken:
+        say("  ok   nothing in the experiment is broken")
+    remedies = [f"{each.place}: {each.remedy}" for each in broken]
+    unfinished = checks.find_unfinished(settings)
+    for each in unfinished:
+        say(f"  {'note' if pilot else 'NO  '} {each.place}: {each.what}")
+    if not unfinished:
+        say("  ok   nothing is left to fill in")
+    missing = list(dict.fromkeys(each.remedy for each in unfinished))
+    return remedies + ([*missing, AS_PILOT] if missing and not pilot else [])
+
+
+def mark_pages(heroku: Heroku, app: AppState, pilot: bool) -> bool:
+    """Let every page say that this is a pilot, or no page; return whether that was a change.
+
+    A config var says so, as it outlives restarts and later releases. Raises StudyError.
+    """
+    if config.is_pilot(app.config) == pilot:
+        return False
+    say("\nMarking every page as a pilot ..." if pilot else "\nTaking the pilot's mark away ...")
+    change = ("config:set", f"{config.PILOT}=1") if pilot else ("config:unset", config.PILOT)
+    result = heroku.run(*change)
+    if config.is_pilot(heroku.read_json("config")) != pilot:
+        raise problem(result, f"to change the config var {config.PILOT}")
+    return True
 
 
 def fetch_ready_app(spec: AppSpec, heroku: Heroku, remote: str) -> AppState:

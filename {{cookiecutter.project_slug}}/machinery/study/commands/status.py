@@ -71,6 +71,8 @@ def status(local: bool) -> None:
 def describe_server(app: AppState) -> list[str]:
     dynos = [f"{dyno['name']} {dyno['state']} ({dyno['size']})" for dyno in app.web_dynos]
     lines = [f"Server     {', '.join(dynos) or 'off: nobody can take part'}"]
+    if config.is_pilot(app.config):
+        lines.append("Pilot      every page says so. To go live: uv run study deploy")
     if app.plan:
         full = re.search(r"Data Size:\s*(.+)", app.answers["size"].out)
         lines.append(

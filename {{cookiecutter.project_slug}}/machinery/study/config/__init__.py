@@ -30,6 +30,7 @@ SYNONYMS = [
 # Config vars of the server, with their defaults: how large its database may become (0: there is
 # no limit; `study up` sets it), and how many people a process takes in a minute.
 NUMBERS = {"DATABASE_LIMIT_MB": "0", "ARRIVALS_PER_MINUTE": "1000"}
+PILOT = "STUDY_PILOT"  # a config var: if it is set, every page says that this is a pilot
 DEFAULT = "psiTurk's default"
 # The defaults that `study up` needs before psiTurk, which has the same, is installed.
 KEYS = "[AWS Access]\naws_access_key_id =\naws_secret_access_key =\n"
@@ -135,6 +136,11 @@ def value_in(text: str, section: str, name: str) -> str | None:
 def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether psiTurk takes this for a host: the names decide, whatever their values."""
     return "ON_CLOUD" in environment or "ON_HEROKU" in environment
+
+
+def is_pilot(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether every page says that the study is a pilot."""
+    return bool(environment.get(PILOT))
 
 
 class _Layers(ConfigParser):

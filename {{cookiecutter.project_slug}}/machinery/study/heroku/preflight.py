@@ -109,14 +109,6 @@ def find_missing_libraries(folder: Path) -> str:
     return ", ".join(f"{file} is not in git" for file in files if file not in tracked)
 
 
-def find_todo_spots(folder: Path) -> dict[str, list[str]]:
-    """The names of the marked passages that only the researcher can fill in, by page."""
-    mark = r'<mark class="todo" data-todo="([^"]*)"'
-    pages = sorted((folder / "templates").rglob("*.html"))
-    names = {page: re.findall(mark, page.read_text(encoding="utf-8")) for page in pages}
-    return {page.relative_to(folder).as_posix(): found for page, found in names.items() if found}
-
-
 # What must be true, what finds where it is not, and the remedy.
 CHECKS = (
     ("everything is committed", find_uncommitted,

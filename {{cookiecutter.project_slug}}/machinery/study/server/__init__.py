@@ -16,6 +16,8 @@ from study.statuses import TEST_MODES
 if TYPE_CHECKING:
     from flask import Flask
 
+    from study.config import StudySettings
+
 REQUEST_MARGIN = 64_000  # bytes of a request besides the record
 
 
@@ -27,11 +29,30 @@ def init_app(app: Flask) -> None:
     """
     from study import config
     from study.database.loading import complete_loaded_records
-    from study.server import dashboard, routes, security
+    from study.server import dashboard, pilot, routes, security
     from study.server.services import services
 
     options = config.load().study
-    about = {
+    about = describe_study(options)
+    app.context_processor(lambda: {"study": about, "debug_link": lambda: debug_link(services.key)})
+    app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + REQUEST_MARGIN
+    services.start(options, app.secret_key)
+    complete_loaded_records()
+    routes.register(app)
+    security.install(app, options)
+    if options.enable_dashboard:
+        dashboard.install(app)
+    if config.is_pilot():
+        pilot.install(app)
+    if os.environ.get("STUDY_PREVIEW"):
+        app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0
+        app.jinja_env.cache = None  # edits and new pages of templates/ show at once
+        routes.narrate(app)
+
+
+def describe_study(options: StudySettings) -> dict:
+    """Return what every page knows as ``study``."""
+    return {
         "title": options.title,
         "description": options.description,
         "institution": options.institution,
@@ -44,18 +65,6 @@ def init_app(app: Flask) -> None:
         "minutes": options.minutes,
         "is_local": not config.is_on_cloud(),
     }
-    app.context_processor(lambda: {"study": about, "debug_link": lambda: debug_link(services.key)})
-    app.config["MAX_CONTENT_LENGTH"] = options.max_record_bytes + REQUEST_MARGIN
-    services.start(options, app.secret_key)
-    complete_loaded_records()
-    routes.register(app)
-    security.install(app, options)
-    if options.enable_dashboard:
-        dashboard.install(app)
-    if os.environ.get("STUDY_PREVIEW"):
-        app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 0
-        app.jinja_env.cache = None  # edits and new pages of templates/ show at once
-        routes.narrate(app)
 
 
 def own_record(uniqueid: str) -> dict:

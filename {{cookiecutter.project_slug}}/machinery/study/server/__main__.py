@@ -18,6 +18,12 @@ from study import config
 from study.excluded import read_excluded
 from study.messages import StudyError
 
+# What psiTurk takes from custom.py, and the line that gives it.
+NEEDED = {
+    "custom_code": 'custom_code = Blueprint("custom_code", __name__)',
+    "init_app": "from study.server import init_app",
+}
+
 
 def main() -> None:
     """Do what the command line says, or print why not and exit with 1."""
@@ -95,12 +101,31 @@ def read_study() -> config.Config:
     """
     settings = config.load()
     read_excluded(Path())
+    import_custom()
+    return settings
+
+
+def import_custom() -> None:
+    """Import custom.py. Raises StudyError with the researcher's line that failed.
+
+    psiTurk itself would run without its `init_app`, and so without the machinery.
+    """
     sys.path.insert(0, "")  # the study's folder, with custom.py and its modules
     try:
-        importlib.import_module("custom")
+        custom = importlib.import_module("custom")
     except Exception as error:
         raise explain(error) or error from error
-    return settings
+    for name, line in NEEDED.items():
+        if not hasattr(custom, name):
+            raise StudyError(f"custom.py: {name} is missing.", f"Bring it back: {line}")
+
+
+def try_custom() -> None:
+    """Import custom.py, or print why not and exit with 1: for the checks."""
+    try:
+        import_custom()
+    except StudyError as error:
+        sys.exit(str(error))
 
 
 def explain(error: Exception) -> StudyError | None:

@@ -18,26 +18,16 @@ import re
 import tempfile
 from pathlib import Path
 
-import psiturk
 from flask import Flask, Request, Response, abort, render_template, request
 from jinja2 import FileSystemLoader
 from werkzeug.security import safe_join
 from whitenoise import WhiteNoise
 
 from study.libraries import read_libraries
+from study.server.files import FOLDERS, JINJA, PAGES, ROUTED, TEMPLATES
 
-CLIENT, PAGES = (Path(__file__).parent.parent / name for name in ("client", "pages"))
-TEMPLATES = Path("templates")
-# Each folder with its place in /static/; a later one wins.
-FOLDERS = (
-    (CLIENT, "js/"),
-    (Path("static"), ""),
-    (Path(psiturk.__file__).parent / "psiturk_js", "js/"),
-)
 IMPORT = re.compile(r"""\b(?:import|from)\s*["'](\.{1,2}/[^"']+)["']""")
 PAGE = re.compile(r"""["'`]([\w./-]+\.html)["'`]""")
-JINJA = re.compile(rb"\{[{%#]")
-ROUTED = ("ad.html", "consent.html", "exp.html")
 
 TEXTS = {".css", ".csv", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm", ".xml"}
 LARGEST_TEXT = 8_000_000  # bytes that are compressed when the server starts

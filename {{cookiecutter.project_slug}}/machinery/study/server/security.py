@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from study.config import StudySettings, is_on_cloud
 from study.server import assets, errors
+from study.server.policy import make_policy
 from study.server.saving import Saves
 from study.server.turns import Turns
 
@@ -66,32 +67,13 @@ class SecureHeaders:
 
 
 def page_headers(settings: StudySettings) -> list[tuple[str, str]]:
-    """The headers of pages, with what a page may load, and who may show it in a frame.
-
-    Inline styles are allowed: jsPsych's plugins and many tasks write them, and they cannot
-    send anything away where images and requests may go nowhere else.
-    """
-    origin = settings.recruiter.frame_origin
+    """The headers of pages, with what a page may load, and who may show it in a frame."""
     headers = [("Permissions-Policy", "geolocation=(), payment=()")]
     headers.append(("Referrer-Policy", "same-origin"))  # a participant's ids are in the address
-    if not origin:  # a page with the ad in a frame must stay in reach of the window that it opened
+    # A page with the ad in a frame must stay in reach of the window that it opened.
+    if not settings.recruiter.frame_origin:
         headers.append(("Cross-Origin-Opener-Policy", "same-origin"))
-    scripts, media = settings.script_sources, settings.media_sources
-    hosts = [source for source in scripts if not source.startswith("'")]
-    files = ["'self'", "data:", "blob:", *media]
-    directives = {
-        "default-src": ["'self'"],
-        "script-src": ["'self'", *scripts],
-        "style-src": ["'self'", "'unsafe-inline'", *hosts],
-        "font-src": ["'self'", "data:", *hosts, *media],
-        **dict.fromkeys(("img-src", "media-src", "connect-src"), files),
-        "worker-src": ["'self'", "blob:"],
-        "frame-src": ["'self'", *media],
-        "frame-ancestors": ["'self'", *filter(None, [origin])],
-        "form-action": ["'self'", *filter(None, [origin])],
-        "object-src": ["'self'", *media],  # a consent form as PDF
-        "base-uri": ["'none'"],
-    }
+    directives = make_policy(settings)
     if "STUDY_DASHBOARD" in os.environ:  # psiTurk's pages for researchers have scripts in them
         directives = {"frame-ancestors": ["'none'"]}
     policy = "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())
