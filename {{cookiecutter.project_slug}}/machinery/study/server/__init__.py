@@ -27,7 +27,7 @@ def init_app(app: Flask) -> None:
     """
     from study import config
     from study.database.loading import complete_loaded_records
-    from study.server import dashboard, routes, security
+    from study.server import dashboard, routes, security, workshop
     from study.server.services import services
 
     options = config.load().study
@@ -48,6 +48,7 @@ def init_app(app: Flask) -> None:
     complete_loaded_records()
     routes.register(app)
     security.install(app, options)
+    workshop.install(app)
     if options.enable_dashboard:
         dashboard.install(app)
     if os.environ.get("STUDY_PREVIEW"):
