@@ -24,7 +24,10 @@ READ_AT_START = ("config.txt", "conditions.json", "excluded.txt", ".env", "*.py"
 
 
 class LocalServer:
-    """``python -m study.server``, started with an environment."""
+    """``python -m study.server``, started with an environment.
+
+    ``known`` are the files that it has read, as ``look`` returns them.
+    """
 
     def __init__(self, settings: Config, environment: Mapping[str, str]) -> None:
         self._place, self._environment = (settings.study.host, settings.study.port), environment
@@ -32,6 +35,7 @@ class LocalServer:
 
     def start(self) -> None:
         """Return once the server answers. Raises StudyError if it does not start."""
+        self.known = look()  # before it reads them
         # Out of reach of Ctrl-C, which it would get beside SIGTERM and print a traceback.
         command = [sys.executable, "-m", "study.server"]
         self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)
@@ -105,13 +109,12 @@ def restart_on_changes(server: LocalServer, find_mistake: Callable[[], str], not
     A mistake there is printed and written to ``notice``, for the pages to show; the server goes on
     as it is until the mistake is mended. Runs until interrupted.
     """
-    known = look()
     while True:
         time.sleep(SECONDS_BETWEEN_LOOKS)
-        if (now := look()) == known:
+        if (now := look()) == server.known:
             continue
-        names = " and ".join(sorted({path.name for path, _ in known ^ now}))
-        known, mistake = now, find_mistake()
+        names = " and ".join(sorted({path.name for path, _ in server.known ^ now}))
+        server.known, mistake = now, find_mistake()
         notice.write_text(mistake, encoding="utf-8")
         if mistake:
             print_line(f"MISTAKE  {mistake}\nThe server goes on as it was until that is mended.")
