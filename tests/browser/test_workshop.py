@@ -15,20 +15,40 @@ from playwright.sync_api import Page, expect
 from server import Server, free_port, wait_for
 
 TASK, CONFIG, CUSTOM = "static/js/task.js", "config.txt", "custom.py"
-# What is changed in a file of the study, the line to be named, and what is to be told of it.
+DEBRIEFING = "templates/debriefing.html"
+LIBRARIES, INSTRUCTIONS = "templates/libraries.html", "templates/instructions/1-colours.html"
+ELSEWHERE = "<script src='https://cdn.example.org/a.js'></script>"
+# What is changed in a file of the study, whose line is to be named, and what is to be told of it.
 MISTAKES = {
-    "syntax": (TASK, "PRACTICE_TRIALS = 8", "PRACTICE_TRIALS = = 8", TASK, "SyntaxError: Unexpected"),
-    "thrown": (TASK, "  show(", "  psiTurk.nosuch.word();\n  show(", TASK, "(reading 'word')"),
-    "rejected": (TASK, "const psiTurk", "Promise.reject(new Error('lost'));\nconst psiTurk", TASK, "lost"),
-    "module": (TASK, "./stimuli.js", "./stimulus.js", TASK, "static/js/stimulus.js could not be"),
-    "page": (TASK, '"explanation.html"', '"explanaton.html"', TASK, "There is no page explanaton.html"),
-    "refused": ("templates/libraries.html", "<!--", "<script src='https://cdn.example.org/a.js'></script>"
-                "<!--", "templates/libraries.html", "refused https://cdn.example.org/a.js"),
-    "image": ("templates/instructions/1-colours.html", "<h1>", "<img src='/static/cat.png'><h1>",
-              "templates/instructions/1-colours.html", "static/cat.png could not be loaded"),
-    "template": ("templates/debriefing.html", "<h1>", "{{ study.title.no.more }}<h1>",
-                 "templates/debriefing.html", "'str object' has no attribute 'no'"),
-}  # fmt: skip
+    "syntax": (
+        TASK,
+        "PRACTICE_TRIALS = 8",
+        "PRACTICE_TRIALS = = 8",
+        "SyntaxError: Unexpected token",
+    ),
+    "thrown": (TASK, "  show(", "  psiTurk.nosuch.word();\n  show(", "(reading 'word')"),
+    "rejected": (
+        TASK,
+        "const psiT",
+        "Promise.reject(new Error('lost'));\nconst psiT",
+        "Error: lost",
+    ),
+    "module": (TASK, "./stimuli.js", "./stimulus.js", "static/js/stimulus.js could not be loaded"),
+    "page": (TASK, '"explanation.html"', '"explaining.html"', "There is no page explaining.html"),
+    "refused": (LIBRARIES, "<!--", f"{ELSEWHERE}<!--", "refused https://cdn.example.org/a.js"),
+    "image": (
+        INSTRUCTIONS,
+        "<h1>",
+        "<img src='/static/cat.png'><h1>",
+        "static/cat.png could not be",
+    ),
+    "template": (
+        DEBRIEFING,
+        "<h1>",
+        "{{ study.title.no.more }}<h1>",
+        "object' has no attribute 'no'",
+    ),
+}
 SCRIPTS = re.compile(r"<script [^>]*/js/workshop/[^>]*></script>")
 
 
@@ -90,7 +110,7 @@ def told(page: Page):
 
 @pytest.mark.parametrize("kind", MISTAKES)
 def test_a_mistake_is_told_at_its_line_and_gone_when_it_is_mended(preview, page, change, kind):
-    file, right, wrong, place, words = MISTAKES[kind]
+    file, right, wrong, words = MISTAKES[kind]
     with change(file, right, wrong) as line:
         open_run(page, preview)
         if kind == "thrown":
@@ -136,7 +156,7 @@ def test_a_mistake_is_told_as_soon_as_it_is_saved_and_the_task_goes_on(preview, 
     page.evaluate("window.isSame = true")
     saved = [
         MISTAKES["syntax"][:3],
-        ("templates/debriefing.html", "<h1>", "{% if %}<h1>"),
+        (DEBRIEFING, "<h1>", "{% if %}<h1>"),
         (CONFIG, "num_conds = 2", "num_conds = two"),
         (CUSTOM, "custom_code = B", "custom_code == B"),
     ]
@@ -177,7 +197,7 @@ def test_the_bar_leads_through_the_study_in_the_chosen_condition(preview, page):
     skip_until(page, "Time for a break")
     bar = page.get_by_role("region", name="Workshop")
     recorded = 3 + 1 + 8 + 20  # instructions, check, practice, a block
-    expect(bar).to_contain_text(f"{recorded} recorded, {recorded} stored")
+    expect(bar).to_contain_text(f"{recorded} of {recorded} stored")
     with page.expect_popup() as opened:
         page.get_by_role("link", name="Data so far").click()
     data = opened.value
@@ -243,4 +263,4 @@ def test_a_participant_reads_no_message_of_the_researchers(preview, new_page, ch
             ids = find_ids(page, preview.address, f"unlucky-{kind}")
             page.goto(f"{preview.address}/exp?{urlencode(ids)}")
             expect(page.get_by_text("Sorry, something went wrong")).to_be_visible()
-            assert not re.search("UndefinedError|explanaton|templates/", page.content())
+            assert not re.search("UndefinedError|explaining|templates/", page.content())

@@ -8,6 +8,7 @@ this server. Nobody else gets a byte of it.
 import json
 import os
 import re
+import time
 from contextlib import suppress
 
 from flask import Flask, Response, current_app, make_response, render_template, request
@@ -90,6 +91,7 @@ def write_scripts(uniqueid: str) -> str:
         "counterbalances": options.num_counters,
         "isPreview": is_preview(),
         "seen": len(board),
+        "made": time.time(),
         "machinery": [file.name for file in assets.CLIENT.glob("*.js")],
     }
     folder = static("js/workshop")

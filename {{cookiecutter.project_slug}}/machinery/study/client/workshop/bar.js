@@ -26,7 +26,7 @@ export class Bar {
     this.#fold.addEventListener("click", () => this.#setFolded(!this.#isFolded));
     const inside = element("div", { className: "inside" },
       element("strong", { textContent: "Debug run" }), this.#picker(), this.#skipButton(),
-      this.#counters, element("a", { href: address("data"), target: "_blank", rel: "noopener", textContent: "Data so far" }));
+      this.#counters, this.#dataLink());
     this.#bar.append(this.#note, inside, this.#problems, this.#fold);
     root.append(this.#bar);
     this.#setFolded(localStorage.getItem(FOLDED) === "true");
@@ -72,8 +72,8 @@ export class Bar {
 
   #count() {
     const recorded = this.#workshop.client?.taskdata.getTrialData().length ?? this.#stored;
-    this.#counters.textContent = `${recorded} recorded, ${this.#stored} stored`;
-    this.#counters.title = "Lines of data that the task has recorded, and that the server has stored";
+    this.#counters.textContent = `${this.#stored} of ${recorded} stored`;
+    this.#counters.title = `Lines of data: ${recorded} recorded by the task, ${this.#stored} stored by the server`;
   }
 
   /** A form that begins another run in the condition of one's choice. */
@@ -83,7 +83,7 @@ export class Bar {
     const choose = (name, label, number, chosen) => {
       const options = Array.from({ length: number }, (_, value) => new Option(value, value, false, value === chosen));
       const select = element("select", { name }, ...options);
-      form.append(element("label", {}, `${label} `, select));
+      form.append(element("label", {}, element("span", { textContent: `${label} ` }), select));
       return select;
     };
     const select = choose("condition", "Condition", conditions, condition);
@@ -91,6 +91,11 @@ export class Bar {
     form.append(element("button", { type: "submit", textContent: "New run", title: "Take part anew in this condition" }));
     nameConditions(select);
     return form;
+  }
+
+  #dataLink() {
+    const link = { href: address("data"), target: "_blank", rel: "noopener" };
+    return element("a", link, "Data", element("span", { textContent: " so far" }));
   }
 
   #skipButton() {

@@ -1,24 +1,22 @@
 /** What the researcher changes while a page is open, and whether the browser could read it. */
 
-/** The files of the study, with the times of their last change. */
+/** The times at which the files of the study were last changed. */
 export class Changes {
-  #first;
-  #last;
+  #made; // when the page was made
+  #times = {};
 
-  /** @returns {string[]} the files that changed since this was called last */
+  constructor({ made }) { this.#made = made; }
+
+  /** @returns {string[]} the files that changed since this was called last, or since the page was made */
   note(times) {
-    this.#first ??= times;
-    const changed = differing(this.#last ?? times, times);
-    this.#last = times;
-    return changed;
+    const before = this.#times;
+    this.#times = times;
+    return Object.keys(times).filter((file) => times[file] !== before[file] && times[file] > this.#made);
   }
 
-  /** The files that are not as they were when the page was loaded. */
-  get all() { return differing(this.#first, this.#last); }
+  /** The files that changed since the page was made. */
+  get all() { return Object.keys(this.#times).filter((file) => this.#times[file] > this.#made); }
 }
-
-const differing = (before, now) =>
-  [...new Set([...Object.keys(before), ...Object.keys(now)])].filter((file) => before[file] !== now[file]);
 
 /** Whether the page runs this file as a module, which can be read without being run. */
 export const isScript = (file) =>

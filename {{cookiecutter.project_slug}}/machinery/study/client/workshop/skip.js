@@ -148,7 +148,7 @@ function fillIn(form) {
   if (!answers && guessed.has(name)) return false; // it came back: anything was not good enough
   guessed.add(name);
   const valuesOf = (name) => (answers ?? []).filter(([field]) => field === name).map(([, value]) => value);
-  for (const field of [...form.elements].filter((each) => each.name)) {
+  for (const field of [...form.elements].filter((each) => each.name && each.type !== "file")) {
     const values = valuesOf(field.name);
     if (field.type === "radio" || field.type === "checkbox") fillChoice(form, field, values, answers);
     else if (!field.value) field.value = values[0] ?? (field.required ? sampleFor(field) : "");

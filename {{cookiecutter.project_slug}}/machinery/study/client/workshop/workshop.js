@@ -8,7 +8,7 @@ import { describeError, describeLoaded, describeRefused } from "./problems.js";
 import { Changes, checkScript, isScript } from "./changes.js";
 import { request, sleep } from "./server.js";
 
-const PAUSE = 1000; // ms between questions about the state, on the researcher's machine
+const PAUSE = 500; // ms between questions about the state, on the researcher's machine
 const PAUSE_ONLINE = 5000;
 
 const workshop = globalThis.studyWorkshop;
@@ -17,7 +17,7 @@ const root = openRoot();
 const overlay = new Overlay(root, (number) => bar.countProblems(number));
 const bar = new Bar(root, workshop, () => overlay.toggle());
 const mistakePage = document.querySelector("[data-mistake]");
-const changes = new Changes();
+const changes = new Changes(facts);
 const unparsed = new Map(); // of changed scripts, the mistake that keeps the browser from reading it, or null
 
 if (mistakePage) overlay.add(JSON.parse(mistakePage.dataset.mistake));
@@ -60,11 +60,8 @@ async function report(problem) {
 /** Ask again and again what is stored, what changed and what is wrong. */
 async function watch() {
   for (;;) {
-    if (!document.hidden) {
-      try {
-        await follow(await request(`state?seen=${facts.seen}`));
-      } catch { /* the server is starting again */ }
-    }
+    const state = document.hidden ? null : await request(`state?seen=${facts.seen}`).catch(() => null);
+    if (state) await follow(state); // otherwise the server is starting again
     await sleep(facts.isPreview ? PAUSE : PAUSE_ONLINE);
   }
 }

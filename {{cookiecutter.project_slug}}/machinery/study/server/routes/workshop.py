@@ -2,8 +2,10 @@
 
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request
@@ -32,6 +34,7 @@ blueprint = Blueprint("workshop", __name__)
 blueprint.after_request(keep_browser)
 
 NOTICE = "STUDY_PREVIEW_NOTICE"  # names the file in which the preview tells a mistake in config.txt
+STARTED = time.time()
 LONGEST = 2000  # characters of what a page reports
 # Before a module that is only to be parsed: its imports are run first, and this one fails.
 STOP = 'import "{}";'
@@ -96,12 +99,13 @@ def find_mistakes() -> list[Problem]:
     return [*([from_text(told)] if told else []), *in_templates]
 
 
-def read_times() -> Iterator[tuple[str, int]]:
-    """Yield the time of the last change of each file that a page shows or runs."""
+def read_times() -> Iterator[tuple[str, float]]:
+    """Yield the time of the last change, in seconds, of each file that a page shows or runs."""
     for folder in ("static", "templates"):
         for file in files_in(Path(folder)):
-            yield file.as_posix(), file.stat().st_mtime_ns
-    yield "config.txt or custom.py", os.getppid()  # a change of these two starts another server
+            with suppress(OSError):  # an editor may be replacing it
+                yield file.as_posix(), file.stat().st_mtime
+    yield "config.txt or custom.py", STARTED  # a change of these two starts another server
 
 
 @blueprint.post(f"{PATH}problems")
