@@ -69,7 +69,7 @@ export class Skipper {
   }
 
   #setTimer(callback, delay, values) {
-    if (!this.#isCalledByTask()) return native.setTimeout(callback, delay, ...values);
+    if (typeof callback === "string" || !this.#isCalledByTask()) return native.setTimeout(callback, delay, ...values);
     let known = 0;
     const run = () => {
       this.#timers.delete(known);
