@@ -25,7 +25,7 @@ def page(new_page, server):
 
 
 def test_a_first_visit_is_small_and_nothing_is_fetched_twice(server, page):
-    steps = visit(page, find_link(page, f"http://localhost:{server.port}", "/pub", "first"))
+    steps = visit(page, find_link(page, f"http://localhost:{server.port}", "/pub", "visitor"))
     assert sum(step.size for step in steps) < MOST_BYTES
     fetched = [address for step in steps for address, size in step.transferred.items() if size]
     assert len(fetched) == len(set(fetched))
@@ -39,7 +39,7 @@ def test_a_first_visit_is_small_and_nothing_is_fetched_twice(server, page):
 def test_a_script_from_elsewhere_is_not_run_and_the_console_says_which_rule_forbids_it(
     server, page
 ):
-    page.goto(find_link(page, f"http://localhost:{server.port}", "/pub", "first"))
+    page.goto(find_link(page, f"http://localhost:{server.port}", "/pub", "visitor"))
     page.evaluate(
         """() => {
             const inline = document.createElement("script");

@@ -16,6 +16,24 @@ def study(studies):
 
 
 @pytest.fixture
+def running(study, tmp_path):
+    """A running `study preview`."""
+    port = free_port()
+    database = f"sqlite:///{tmp_path}/participants.db"
+    settings = {"PSITURK_PORT": str(port), "PSITURK_DATABASE_URL": database}
+    command = (study.python, "-m", "study", "preview", "--no-browser")
+    with Server(study.path, *command, port=port, **settings) as server:
+        yield server.wait()
+
+
+def press_ctrl_c(server: Server) -> str:
+    """Stop a preview as people do; gives all that it has printed."""
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(20) == 0
+    return server.output
+
+
+@pytest.fixture
 def preview(study):
     """Run `study preview` with extra settings in the environment; it is expected to refuse."""
 
@@ -130,25 +148,16 @@ def test_a_mistake_in_the_study_s_own_init_app_is_told_without_gunicorns_words(p
     assert "Traceback" not in shown.stderr
 
 
-def test_the_terminal_tells_what_participants_do(study, tmp_path):
-    port = free_port()
-    command = (study.python, "-m", "study", "preview", "--no-browser")
-    settings = {
-        "PSITURK_PORT": str(port),
-        "PSITURK_DATABASE_URL": f"sqlite:///{tmp_path}/participants.db",
-    }
-    with Server(study.path, *command, port=port, **settings) as server:
-        visitor = Participant(server.wait().address, mode="debug")
-        visitor.open("/exp")
-        visitor.start()
-        row = {"uniqueid": visitor.uniqueid, "current_trial": 0, "dateTime": 1, "trialdata": {}}
-        visitor.save({"data": [row] * 3, "questiondata": {"age": "30"}})
-        visitor.save([])
-        visitor.complete()
-        wait_for(lambda: "reached the end" in server.output)
-        server.process.send_signal(signal.SIGINT)
-        server.process.wait(20)
-        shown = server.output
+def test_the_terminal_tells_what_participants_do(running):
+    visitor = Participant(running.address, mode="debug")
+    visitor.open("/exp")
+    visitor.start()
+    row = {"uniqueid": visitor.uniqueid, "current_trial": 0, "dateTime": 1, "trialdata": {}}
+    visitor.save({"data": [row] * 3, "questiondata": {"age": "30"}})
+    visitor.save([])
+    visitor.complete()
+    wait_for(lambda: "reached the end" in running.output)
+    shown = press_ctrl_c(running)
     lines = [line[10:] for line in shown.splitlines() if " participant 1 " in line]
     assert re.fullmatch("participant 1 arrived: condition [01], counterbalance 0", lines[0])
     assert lines[1:] == [
@@ -157,5 +166,41 @@ def test_the_terminal_tells_what_participants_do(study, tmp_path):
         "participant 1 could not save (status 400)",
         "participant 1 reached the end",
     ]
-    assert f"The study:  http://localhost:{port} " in shown
+    assert f"The study:  http://localhost:{running.port} " in shown
     assert shown.endswith("\nStopped.\n") and "Traceback" not in shown
+
+
+def test_a_preview_outlives_a_mistake_and_restarts_when_it_is_mended(running, study):
+    config, custom, env = (study.path / name for name in ("config.txt", "custom.py", ".env"))
+    right = {config: config.read_text("utf-8"), custom: custom.read_text("utf-8")}
+    line = right[config][: right[config].index("title =")].count("\n") + 1
+
+    def wait_to_read(*words: str) -> None:
+        wait_for(lambda: all(word in running.output for word in words))
+
+    def ask(path: str) -> str:
+        return Participant(running.address).browser.get(path).text
+
+    try:
+        config.write_text(right[config].replace("title =", "title = 100% fun ", 1), "utf-8")
+        wait_to_read("MISTAKE  The setting title", "percent sign", f"config.txt, line {line}.")
+        assert "Stroop Task" in ask("/")
+        env.write_text("ON_CLOUD=1")
+        config.write_text(right[config].replace("Stroop", "New"), "utf-8")
+        wait_to_read("MISTAKE  psiTurk would use its settings for the cloud: ON_CLOUD in .env")
+        env.unlink()
+        wait_to_read(".env changed: the server has started again.")
+        assert "New Task" in ask("/")
+        mistake = "\n\ndef init_app(app):\n    app.nonsense()\n"
+        custom.write_text(right[custom] + mistake, "utf-8")
+        last = len((right[custom] + mistake).splitlines())
+        wait_to_read(f"MISTAKE  custom.py, line {last}: AttributeError: 'Flask' object has no")
+        route = '\n\n@custom_code.route("/hello")\ndef hello():\n    return "Hello"\n'
+        custom.write_text(right[custom] + route, "utf-8")
+        wait_to_read("custom.py changed: the server has started again.")
+        assert ask("/hello") == "Hello"
+    finally:
+        env.unlink(missing_ok=True)
+        for path, text in right.items():
+            path.write_text(text, "utf-8")
+    assert "Traceback" not in press_ctrl_c(running)

@@ -5,5 +5,6 @@ _NAMES = "not accepted, allocated, started, completed, submitted, credited, quit
 STATUS_NAMES = dict(enumerate(_NAMES.split(", ")))
 FINISHED = (COMPLETED, SUBMITTED, CREDITED, BONUSED)
 
-TEST_MODES = ("debug", "preview")  # test runs, by the researcher or the recruiter's staff
+DEBUG = "debug"  # a test run by the researcher
+TEST_MODES = (DEBUG, "preview")  # the latter by the recruiter's staff
 UNPAID_MODES = (*TEST_MODES, "sandbox")  # MTurk's sandbox has no money

@@ -61,6 +61,7 @@ export class PsiTurk {
     Object.assign(taskdata, { adServerLoc, mode });
     if (taskdata.get("mode") !== mode) taskdata.set({ mode });
     this.#watchWindow();
+    document.dispatchEvent(new CustomEvent("psiturk", { detail: this })); // for tools that watch the task
   }
 
   /**

@@ -33,10 +33,11 @@ class HasOtherAssignment(Exception):
 
 @dataclass
 class _Arrival:
-    """Somebody who waits for a row. ``browser`` has the columns about it, as in ``enrol``."""
+    """Somebody who waits for a row. ``browser`` and ``cell`` are as in ``enrol``."""
 
     ids: Ids
     browser: Mapping[str, str]
+    cell: Cell | None = None
     settled: Event = field(default_factory=Event)
     row: Row | None = None  # None: refused, because of another assignment
     is_new: bool = False
@@ -61,14 +62,16 @@ class Enrolment:
             raise HasOtherAssignment
         return own
 
-    def enrol(self, ids: Ids, browser: Mapping[str, str]) -> tuple[Row, bool]:
+    def enrol(
+        self, ids: Ids, browser: Mapping[str, str], cell: Cell | None = None
+    ) -> tuple[Row, bool]:
         """Return the row of these ids, and whether it was made now, with a condition.
 
         However many arrive at once, counts are exact and nobody gets two rows. ``browser`` has
-        psiTurk's columns about it, and its id as ``owner``.
+        psiTurk's columns about it, and its id as ``owner``. A ``cell`` is given, not chosen.
         Raises HasOtherAssignment.
         """
-        arrival = _Arrival(ids, browser)
+        arrival = _Arrival(ids, browser, cell)
         if _find_custom_choice():  # which reads committed rows, and perhaps this request
             with self._turn:
                 self._settle([arrival])
@@ -120,7 +123,7 @@ class Enrolment:
             new = {}
             for arrival in self._find_new(group, existing):
                 mode = arrival.ids.mode
-                cell = choose(mode) if choose else self._choose(taken[mode])
+                cell = arrival.cell or (choose(mode) if choose else self._choose(taken[mode]))
                 values = vars(arrival.ids) | arrival.browser
                 new[arrival.ids.uniqueid] = values | dict(zip(CELL, cell, strict=True))
             values = {"arrivals": json.dumps(new), "now": now}

@@ -29,7 +29,7 @@ def init_app(app: Flask) -> None:
     """
     from study import config
     from study.database.loading import complete_loaded_records
-    from study.server import dashboard, pilot, routes, security
+    from study.server import dashboard, pilot, routes, security, workshop
     from study.server.services import services
 
     options = config.load().study
@@ -40,6 +40,7 @@ def init_app(app: Flask) -> None:
     complete_loaded_records()
     routes.register(app)
     security.install(app, options)
+    workshop.install(app)
     if options.enable_dashboard:
         dashboard.install(app)
     if config.is_pilot():
@@ -52,6 +53,8 @@ def init_app(app: Flask) -> None:
 
 def describe_study(options: StudySettings) -> dict:
     """Return what every page knows as ``study``."""
+    from study import config
+
     return {
         "title": options.title,
         "description": options.description,

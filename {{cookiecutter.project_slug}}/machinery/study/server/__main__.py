@@ -3,6 +3,8 @@
     python -m study.server            the ``web`` process of the Procfile, which `study preview`
                                       and `study dashboard` start too
     python -m study.server release    the release phase, its ``release`` line
+    python -m study.server check      only says whether the server would start; the preview asks
+                                      so before it restarts its own
 
 The host runs the release phase once for each new version, before any server runs that version.
 If it fails, the version is discarded and participants keep the one they have.
@@ -28,7 +30,7 @@ NEEDED = {
 def main() -> None:
     """Do what the command line says, or print why not and exit with 1."""
     try:
-        prepare_release() if sys.argv[1:] == ["release"] else serve()
+        {"release": prepare_release, "check": check_start}.get(" ".join(sys.argv[1:]), serve)()
     except StudyError as error:
         sys.exit(str(error))
 
@@ -63,6 +65,18 @@ def prepare_release() -> None:
 
     create_tables()
     print(f"Tables and indexes are ready in {url.render_as_string()}")
+
+
+def check_start() -> None:
+    """Raise StudyError if the server would not start with what the researcher wrote."""
+    read_study()
+    from study.server.assets import add_pages_to_flask
+
+    add_pages_to_flask()
+    try:
+        importlib.import_module("psiturk.experiment")  # which calls init_app of custom.py
+    except Exception as error:
+        raise explain(error) or error from error
 
 
 def serve() -> None:
@@ -130,7 +144,7 @@ def try_custom() -> None:
 
 def explain(error: Exception) -> StudyError | None:
     """Name the line of the researcher's code that failed; None if the mistake is elsewhere."""
-    message, remedy = str(error), "Correct it there."
+    message, remedy = getattr(error, "message", None) or str(error), "Correct it there."
     frames = traceback.extract_tb(error.__traceback__)
     places = [(Path(frame.filename), frame.lineno) for frame in frames]
     if isinstance(error, SyntaxError):
@@ -138,14 +152,18 @@ def explain(error: Exception) -> StudyError | None:
         places.append((Path(error.filename or ""), error.lineno))
     if isinstance(error, ModuleNotFoundError):
         remedy = f"If it is a package: uv add {error.name}. If it is a file of yours: put it here."
-    own = [f"{file.name}, line {line}" for file, line in places if is_researchers(file)]
+    own = [f"{find_own(file)}, line {line}" for file, line in places if find_own(file)]
     return StudyError(f"{own[-1]}: {type(error).__name__}: {message}", remedy) if own else None
 
 
-def is_researchers(file: Path) -> bool:
-    """Whether a file is the researcher's own, neither machinery nor a package."""
+def find_own(file: Path) -> str:
+    """Return the path in the study of a file of the researcher's; empty for any other file."""
     here = Path.cwd()
-    return here in file.parents and file.relative_to(here).parts[0] not in (".venv", "machinery")
+    file = here / file  # Jinja names templates by relative paths
+    if here not in file.parents or not file.is_file():
+        return ""
+    path = file.relative_to(here)
+    return "" if path.parts[0] in (".venv", "machinery") else path.as_posix()
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ STEPS = {
 def register(app: Flask) -> None:
     """Add all routes to psiTurk's application."""
     from study.server import links
-    from study.server.routes import arrival, endings, task
+    from study.server.routes import arrival, endings, task, workshop
 
     app.jinja_env.add_extension(links.ModeInLinks)
     app.register_error_handler(BadLink, links.answer_bad_link)
-    for module in (arrival, task, endings):
+    for module in (arrival, task, endings, workshop):
         app.register_blueprint(module.blueprint)
 
 
