@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "heroku": {"config", "recruiters"},
     "export": {"config", "recruiters", "database"},
     "bonuses": {"config", "recruiters", "database"},
+    "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
 }
 BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "messages.py", "statuses.py")

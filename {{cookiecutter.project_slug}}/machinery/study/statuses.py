@@ -5,5 +5,7 @@ _NAMES = "not accepted, allocated, started, completed, submitted, credited, quit
 STATUS_NAMES = dict(enumerate(_NAMES.split(", ")))
 FINISHED = (COMPLETED, SUBMITTED, CREDITED, BONUSED)
 
-TEST_MODES = ("debug", "preview")  # test runs, by the researcher or the recruiter's staff
+SIMULATED = "simulated"  # by robots (study/robots)
+# Test runs, by the researcher, the recruiter's staff or robots.
+TEST_MODES = ("debug", "preview", SIMULATED)
 UNPAID_MODES = (*TEST_MODES, "sandbox")  # MTurk's sandbox has no money

@@ -99,6 +99,7 @@
       leave: later("leave"),
       reportProblem: later("reportProblem"),
     };
+    globalThis.studyRobot?.meet(self);
     notifications.on("_psiturk_finishedinstructions", self.startTask);
     notifications.on("_psiturk_finishedtask", later("teardownTask"));
     open(uniqueId, adServerLoc, mode).then((opened) => {

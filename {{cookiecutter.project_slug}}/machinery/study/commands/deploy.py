@@ -43,7 +43,8 @@ say = partial(print, flush=True)  # at once, to keep the order with git's own li
 
 
 @click.command()
-def deploy() -> None:
+@click.option("--untried", is_flag=True, help="Do not let robots take part first.")
+def deploy(untried: bool) -> None:
     """Put the committed study online and print its links."""
     from study.database.reader import find_key  # with SQLAlchemy, which takes long to import
 
@@ -51,6 +52,8 @@ def deploy() -> None:
     spec = read_spec(folder)
     heroku, repository = Heroku(spec.app), Repository(folder)
     app = check_everything(folder, spec, heroku)
+    if not untried:
+        require_tried(folder)
     address = f"https://{app.domain}"
     say(f"\nPushing to {spec.app} ...")
     commit = repository.head
@@ -85,6 +88,23 @@ def check_everything(folder: Path, spec: AppSpec, heroku: Heroku) -> AppState:
     if remedies:
         raise StudyError("Nothing was pushed. What to do:", "\n".join(f"- {r}" for r in remedies))
     return app
+
+
+def require_tried(folder: Path) -> None:
+    """Let robots take part. Raises StudyError if there is a condition that they cannot finish."""
+    from study.commands.try_out import has_browser, try_study
+
+    if not has_browser():
+        say("  note not tried by robots, for want of a browser: uv run study try")
+        return
+    report = try_study(folder)
+    if not report.can_be_finished:
+        cause = f"Nothing was pushed, because robots could not finish every condition:\n{report}"
+        remedy = (
+            "Correct that, commit, and run the same command again. Robots can be told how to answer"
+        )
+        raise StudyError(cause, f"{remedy} (README.md, Robots). To deploy without them: --untried")
+    say(f"  ok   robots finished every condition\n{report}")
 
 
 def fetch_ready_app(spec: AppSpec, heroku: Heroku, remote: str) -> AppState:
