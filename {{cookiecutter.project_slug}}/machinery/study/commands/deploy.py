@@ -99,11 +99,11 @@ def require_tried(folder: Path) -> None:
         return
     report = try_study(folder)
     if not report.can_be_finished:
-        cause = f"Nothing was pushed, because robots could not finish every condition:\n{report}"
-        remedy = (
-            "Correct that, commit, and run the same command again. Robots can be told how to answer"
-        )
-        raise StudyError(cause, f"{remedy} (README.md, Robots). To deploy without them: --untried")
+        cause = f"Nothing was pushed, as robots could not finish every condition:\n{report}"
+        remedy = """Correct that, commit, and run the same command again.
+If only robots cannot do it, tell them how to answer (README.md, Robots), or leave them out:
+  uv run study deploy --untried"""
+        raise StudyError(cause, remedy)
     say(f"  ok   robots finished every condition\n{report}")
 
 

@@ -40,7 +40,7 @@ from study.robots.data import (
 from study.robots.report import Report
 from study.robots.sheet import write_sheet
 
-SPEED = 10  # of the clock in the robots' pages
+SPEED = 20  # of the clock in the robots' pages
 ROUNDS = 3  # of robots, until each condition was given
 CLOUD = ("ON_CLOUD", "ON_HEROKU")
 

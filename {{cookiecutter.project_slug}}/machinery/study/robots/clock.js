@@ -1,7 +1,7 @@
 /**
  * The clock of a robot's page. It runs `speed` times as fast as a real one, at the real rate while the
- * page waits for the server, and not at all while it is frozen: what the robot's browser does between
- * two moments of the page takes none of the page's time, however busy the computer is.
+ * page is loaded or waits for the server, and not at all while it is frozen. Nor does it pass the time of a timer
+ * before that has been called: however busy the computer is, the page is never late.
  *
  * It runs before the page's own scripts and replaces what they read the time from: performance.now(),
  * Date, the time stamps of events and frames, and timers. Sounds, films, CSS and workers keep real time.
@@ -10,54 +10,72 @@
   if (window !== window.top || !location.protocol.startsWith("http")) return;
   const { speed } = globalThis.studyRobotPlan;
   const FRAME = 1000 / 60;
+  const MOST_LOOKS = 10000; // at a time that stands still, by a script that waits in a loop
   const { setTimeout: startTimer, clearTimeout: stopTimer, fetch } = window;
   const realNow = performance.now.bind(performance);
   const RealDate = Date;
+  const soon = new MessageChannel(); // browsers make timers within timers wait for 4 ms
+  /** @type {Map<number, {id: number, due: number, interval?: number, call: function()}>} */
   const timers = new Map();
   let lastTimer = 0;
+  let next; // the timer that is due first
+  let waiting; // the real timer for it
   let frozen = 0;
-  let requests = 0;
-  let rate = speed;
-  let changed = realNow(); // real time of the last change of rate, and the page's at that moment
+  let requests = 1; // the first is for the page and its scripts
+  let looks = 0;
+  let rate = 1;
+  let changed = realNow(); // real time of the last change, and the page's at that moment
   let shown = changed;
 
-  const toPage = (time) => shown + Math.max(0, time - changed) * rate;
+  function toPage(time) {
+    const passed = shown + Math.max(0, time - changed) * rate;
+    if (!next || passed <= next.due || ++looks > MOST_LOOKS) return passed;
+    return Math.max(shown, next.due);
+  }
+
   const now = () => toPage(realNow());
 
-  function arm(timer) {
-    stopTimer(timer.real);
-    if (rate) timer.real = startTimer(fire, Math.max(0, timer.due - now()) / rate, timer);
+  /** Wait for the timer that is due first. */
+  function arm() {
+    next = undefined;
+    for (const timer of timers.values()) if (!next || timer.due < next.due) next = timer;
+    stopTimer(waiting);
+    if (!next || !rate) return;
+    const delay = (next.due - now()) / rate;
+    if (delay > 0) waiting = startTimer(tick, delay);
+    else soon.port2.postMessage(0);
   }
 
-  function fire(timer) {
+  function tick() {
+    if (!next || !rate || now() < next.due) return arm();
+    const timer = next;
+    [shown, changed, looks] = [Math.max(shown, timer.due), realNow(), 0];
     if (timer.interval === undefined) timers.delete(timer.id);
-    else {
-      timer.due += timer.interval;
-      arm(timer);
-    }
-    timer.callback(...timer.args);
+    else timer.due = shown + timer.interval;
+    arm();
+    timer.call();
   }
+  soon.port1.onmessage = tick;
 
   function updateRate() {
     const wanted = frozen ? 0 : requests ? 1 : speed;
     if (wanted === rate) return;
     [shown, changed] = [now(), realNow()];
     rate = wanted;
-    for (const timer of timers.values()) arm(timer);
+    arm();
   }
 
   function add(callback, delay, args, repeats) {
     const ms = Math.max(0, Number(delay) || 0);
-    const timer = { id: ++lastTimer, callback, args, due: now() + ms };
+    const timer = { id: ++lastTimer, due: now() + ms, call: () => callback(...args) };
     if (repeats) timer.interval = Math.max(ms, 4); // as browsers do
     timers.set(timer.id, timer);
-    arm(timer);
+    arm();
     return timer.id;
   }
 
   function remove(id) {
-    stopTimer(timers.get(id)?.real);
-    timers.delete(id);
+    if (timers.delete(id)) arm();
   }
 
   // A page that follows another goes on from its time: Date never goes back in one window.
@@ -80,6 +98,7 @@
   Object.defineProperty(Event.prototype, "timeStamp", {
     configurable: true, enumerable: true, get() { return toPage(realStamp.call(this)); },
   });
+  document.addEventListener("DOMContentLoaded", () => { requests--; updateRate(); });
   window.fetch = async (...request) => {
     requests++;
     updateRate();

@@ -10,7 +10,9 @@
   const SAMPLES = { date: "2000-01-31", time: "12:30", month: "2000-01", week: "2000-W05", color: "#336699",
     "datetime-local": "2000-01-31T12:30", email: "robot@example.org", url: "https://example.org/", tel: "5550100" };
   const WORDS = "A robot wrote this, to see whether it arrives: äöü, “quoted”, <b>, 100 %.";
-  const BUTTONS = "button, input[type=submit], input[type=button], [role=button], a.button, .btn";
+  // And psiTurk's links from page to page.
+  const BUTTONS = "button, input[type=submit], input[type=button], [role=button], a.button, .btn, "
+    + "a[href*='/consent?'], a[href*='/exp?']";
   const AVOIDED = ".leave, .previous, #disagree, .quiet";
   const AVOIDED_WORDS = /^\W*(previous|back|quit|leave|stop|cancel|withdraw|decline|exit|i do not|i don.t|disagree)/i;
   const NAMED_KEYS = { space: " ", spacebar: " ", enter: "Enter", return: "Enter", "↵": "Enter", esc: "Escape",

@@ -38,7 +38,7 @@ class Plan:
     """What a robot is to do. ``mishap`` comes after so many ms of the task, on the page's clock."""
 
     seed: int
-    speed: float = 10
+    speed: float
     pictures: Path | None = None  # the folder for them
     mishap: str = ""  # "reload" or "drop-out"
     mishap_after: int = 0
