@@ -6,6 +6,7 @@ import re
 import shutil
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 import pytest
 from generated import Study
@@ -139,9 +140,11 @@ def test_a_crowd_with_mishaps_loses_nothing_in_a_task_that_says_how_to_answer(ne
     assert "nothing is lost" in done.stdout
     trials = read(study, "trialdata")
     assert {row["isTrusted"] for row in trials} == {"true"}
+    times = [float(row["rt"]) for row in trials]
     finished = [row["participant"] for row in read(study, "participants") if row["status"] == "3"]
     assert len(finished) == 7
-    assert all(395 < float(row["rt"]) < 600 for row in trials)
+    # On the page's clock, however busy this machine is.
+    assert 399 < min(times) and median(times) < 420
 
 
 def line_of(file: Path, text: str) -> int:

@@ -7,7 +7,7 @@ import pytest
 from live_study import NAME
 
 IN_ORDER = (
-    *("adopt", "preview", "up", "deploy", "dashboard", "check", "status"),
+    *("adopt", "preview", "try", "up", "deploy", "dashboard", "check", "status"),
     *("data", "conditions", "bonuses", "verify", "exclude", "down"),
 )
 

@@ -7,10 +7,9 @@
  */
 (() => {
   if (window !== window.top || !location.protocol.startsWith("http")) return;
-  const PATIENCE = 180000; // ms of the page's time without anything to do
-  const PATIENCE_AFTER_ERROR = 20000;
+  const PATIENCE = 600000; // ms of the page's time without a change
+  const PATIENCE_AFTER_ERROR = 60000;
   const REST = 60; // ms without a change, after which a page is looked at
-  const MOST_VAIN_ACTS = 25; // after which nothing changed
 
   const { seed, photographs, mishapAfter, pace } = globalThis.studyRobotPlan;
   const clock = globalThis.studyRobotClock;
@@ -37,24 +36,18 @@
       taskdata.addTrialData = (row) => {
         const kept = add(row);
         memory.recorded++;
+        noteChange(); // which may be drawn on a canvas
         remember();
         return kept;
       };
       psiTurk.showPage = (name) => {
         const line = new Error().stack;
         showPage.call(psiTurk, name);
-        shown = { name, line, first: document.querySelector("#task, [data-page-root]")?.firstElementChild };
+        shown = { name, line, first: pageRoot().firstElementChild };
       };
     },
     wake: () => wake(),
-    /** For the program outside: stop the time, and tell what this window has recorded. */
-    leave() {
-      clock.freeze();
-      return memory.recorded;
-    },
-    thaw: clock.thaw,
     freeze: clock.freeze,
-    memory,
   };
   simulateJsPsych();
   window.addEventListener("pagehide", remember);
@@ -62,8 +55,7 @@
     window.addEventListener(type, () => { patience = PATIENCE_AFTER_ERROR; });
   }
   document.addEventListener("DOMContentLoaded", () => {
-    new MutationObserver(() => { changed = clock.now(); vain = 0; wake(); })
-      .observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+    new MutationObserver(noteChange).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
     if (mishapAfter && location.pathname === "/exp") meetMishap();
     live().catch((error) => stop(`psiTurk.robot: ${error.message}`, error.stack));
   });
@@ -73,14 +65,20 @@
     for (;;) {
       await new Promise((resolve) => { wake = resolve; clock.sleep(500).then(resolve); });
       await comeToRest();
-      const screen = describeScreen();
-      if (await act(screen)) acted = clock.now();
-      else if (clock.now() - Math.max(acted, changed) > patience) {
-        return stop(covered || "nothing on the page can be pressed or filled in", shown.line);
-      }
-      if (vain > MOST_VAIN_ACTS) return stop("what the robot pressed changed nothing", shown.line);
+      if (await act(describeScreen())) acted = clock.now();
+      if (clock.now() - changed > patience) return stop(covered || describeStandstill(), shown.line);
     }
   }
+
+  function noteChange() {
+    changed = clock.now();
+    vain = 0;
+    wake();
+  }
+
+  const describeStandstill = () => (vain
+    ? "what the robot pressed changed nothing"
+    : "nothing on the page can be pressed or filled in");
 
   async function comeToRest() {
     const begun = clock.now();
@@ -206,6 +204,9 @@
     const texts = fields.filter(({ type }) => ["text", "textarea"].includes(type)).length;
     return words / pace.words * 60 + (fields.length - texts) * pace.question + texts * pace.text;
   }
+
+  /** The element that shows pages, as in participant.js. */
+  const pageRoot = () => document.querySelector("[data-page-root]") ?? document.body;
 
   /** A name for what the page shows: the page of templates/, else its heading. */
   function describeScreen() {
