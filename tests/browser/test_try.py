@@ -144,7 +144,7 @@ def test_a_crowd_with_mishaps_loses_nothing_in_a_task_that_says_how_to_answer(ne
     finished = [row["participant"] for row in read(study, "participants") if row["status"] == "3"]
     assert len(finished) == 7
     # On the page's clock, however busy this machine is.
-    assert 399 < min(times) and median(times) < 420
+    assert min(times) > 399 and median(times) < 420
 
 
 def line_of(file: Path, text: str) -> int:

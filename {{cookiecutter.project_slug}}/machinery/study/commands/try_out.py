@@ -18,7 +18,7 @@ import click
 
 from study import config
 from study.commands.preview import serving
-from study.messages import pluralize
+from study.messages import StudyError, pluralize
 from study.robots.browser import (
     NO_BROWSER,
     describe_download,
@@ -76,7 +76,13 @@ def offer_browser() -> None:
     """Offer to download a browser if there is none. Raises StudyError if there is none then."""
     if has_browser():
         return
-    if is_playwright_installed() and sys.stdin.isatty():
+    if sys.platform == "win32":
+        cause = "Robots visit the study's server, which runs on Linux and macOS only."
+        raise StudyError(cause, "On Windows, use WSL (learn.microsoft.com/windows/wsl).")
+    if not is_playwright_installed():
+        remedy = "Run: uv add --dev 'psiturk-heroku-machinery[robots]'"
+        raise StudyError("Robots need the package playwright, which is not installed.", remedy)
+    if sys.stdin.isatty():
         name = describe_download()
         if click.confirm(f"No Chromium, Chrome or Edge was found. Download {name}?"):
             download()

@@ -87,7 +87,7 @@ def has_browser() -> bool:
 def describe_download() -> str:
     """Return the name and the size of the browser that Playwright would download."""
     plan = _plan_download()
-    name = re.search(r"(?im)^(.*chrom.*headless[^(]*)", plan)
+    name = re.search(r"(?im)^(chrom.*?headless[^(\n]*)", plan)
     address = re.search(r"https://\S+chrom\S*\.zip", plan)
     size = _ask_size(address[0]) if address else 0
     about = f"{size / 1e6:.0f} MB" if size else "its server does not say how large it is"
