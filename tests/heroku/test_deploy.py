@@ -136,12 +136,27 @@ def test_every_problem_is_told_at_once_with_its_remedy_and_nothing_is_pushed(sce
     scene.forget(1)
 
 
+def test_what_robots_cannot_finish_is_not_pushed(scene, monkeypatch):
+    script, begin = scene.folder / "static" / "js" / "task.js", "async function main() {"
+    script.write_text(script.read_text().replace(begin, f"{begin} throw new Error('planted');"))
+    scene.commit()
+    monkeypatch.delitem(scene.machine.environment, "STUDY_BROWSER")
+    refused = scene.study("deploy", "--pilot")
+    assert refused.code == 1
+    line = script.read_text().partition(begin)[0].count("\n") + 1
+    assert refused.out.count(f"static/js/task.js, line {line}: Error: planted") == 2  # conditions
+    assert "study deploy --untried" in refused.out
+    assert scene.deploys == []
+    scene.forget(1)
+
+
 def test_with_passages_to_fill_in_it_goes_online_as_a_pilot_alone(scene):
     refused = scene.study("deploy")
     assert refused.code == 1 and "uv run study deploy --pilot" in refused.out
     assert scene.deploys == [] and "STUDY_PILOT" not in scene.app.config
     done = scene.study("deploy", "--pilot")
     assert done.code == 0, done.out
+    assert "note not tried by robots, for want of a browser" in done.out
     assert len(scene.deploys) == 1
     assert "Tables and indexes are ready" in scene.deploys[0].output
     web = scene.app.formation["web"]

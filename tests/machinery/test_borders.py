@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "libraries": set(),
     "export": {"config", "recruiters", "database"},
     "bonuses": {"config", "recruiters", "database"},
+    "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
     "checks": {"config", "recruiters", "server"},
 }

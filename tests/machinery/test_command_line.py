@@ -7,7 +7,7 @@ import pytest
 from live_study import NAME
 
 IN_ORDER = (
-    *("adopt", "preview", "library", "up", "deploy", "dashboard", "check", "status"),
+    *("adopt", "preview", "try", "library", "up", "deploy", "dashboard", "check", "status"),
     *("data", "conditions", "bonuses", "verify", "exclude", "down"),
 )
 

@@ -16,6 +16,7 @@ from study.messages import StudyError
 COMMANDS = {
     "adopt": "Bring over the experiment of an older psiTurk study.",
     "preview": "Try the study on this computer.",
+    "try": "Let robots take part in every condition, in a real browser.",
     "library": "Add JavaScript libraries from npm, served by the study itself.",
     "up": "Create the app on Heroku, or complete it.",
     "deploy": "Put the committed study online and print its links.",
@@ -29,6 +30,8 @@ COMMANDS = {
     "exclude": "Keep out participants of earlier studies.",
     "down": "Download everything, then destroy the app and its database.",
 }
+# Whose name no Python module can have.
+MODULES = {"try": "try_out"}
 
 
 class LazyGroup(click.Group):
@@ -40,7 +43,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in self.commands or name not in COMMANDS:
             return super().get_command(ctx, name)
-        return getattr(importlib.import_module(f"study.commands.{name}"), name)
+        module = MODULES.get(name, name)
+        return getattr(importlib.import_module(f"study.commands.{module}"), module)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -6,5 +6,6 @@ STATUS_NAMES = dict(enumerate(_NAMES.split(", ")))
 FINISHED = (COMPLETED, SUBMITTED, CREDITED, BONUSED)
 
 DEBUG = "debug"  # a test run by the researcher
-TEST_MODES = (DEBUG, "preview")  # the latter by the recruiter's staff
+SIMULATED = "simulated"  # by robots (study/robots)
+TEST_MODES = (DEBUG, "preview", SIMULATED)  # preview: by the recruiter's staff
 UNPAID_MODES = (*TEST_MODES, "sandbox")  # MTurk's sandbox has no money

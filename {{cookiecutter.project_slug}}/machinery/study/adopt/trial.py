@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -13,8 +12,6 @@ from urllib.parse import urlsplit
 
 from study.recruiters import debug_link
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
-            "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")  # fmt: skip
 SECONDS = 60
 MILLISECONDS = 6000  # for which each page is watched
 # A line of Chromium's log: a message of the page's console with its place.
@@ -31,11 +28,6 @@ class Visit:
 
     name: str
     problems: tuple[str, ...]
-
-
-def find_browser() -> str | None:
-    """Return the program of Chromium or Chrome, if there is one."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def try_pages(address: str, key: str, browser: str | None, profile: Path) -> list[Visit]:

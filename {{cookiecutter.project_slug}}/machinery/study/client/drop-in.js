@@ -99,6 +99,7 @@
       leave: later("leave"),
       reportProblem: later("reportProblem"),
     };
+    document.dispatchEvent(new CustomEvent("psiturk", { detail: self }));
     notifications.on("_psiturk_finishedinstructions", self.startTask);
     notifications.on("_psiturk_finishedtask", later("teardownTask"));
     open(uniqueId, adServerLoc, mode).then((opened) => {

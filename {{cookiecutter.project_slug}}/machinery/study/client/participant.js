@@ -52,6 +52,14 @@ export class PsiTurk {
   /** What the participant did before, if the task is being resumed. */
   progress = progress;
 
+  /**
+   * Answers in place of a person when `uv run study try` lets robots take part; nobody else calls it.
+   * It is called with the element that shows the page, each time that the page has come to rest. See
+   * "Robots" in the README of the study.
+   * @type {?function(HTMLElement): (Object|null|undefined|Promise<Object|null|undefined>)}
+   */
+  robot = null;
+
   /** All three may be left out: the page knows them. */
   constructor(uniqueId = page.uniqueId, adServerLoc = page.adServerLoc, mode = page.mode ?? "live") {
     if (uniqueId !== page.uniqueId) {

@@ -13,10 +13,11 @@ import click
 from study import config
 from study.adopt.adoption import make_plan
 from study.adopt.plan import REPORT, Plan, carry_out
-from study.adopt.trial import find_browser, try_pages
+from study.adopt.trial import try_pages
 from study.commands.preview import serving
 from study.heroku.git import Repository
 from study.messages import StudyError
+from study.robots.browser import find_programs
 from study.signing import private
 
 PATH = click.Path(path_type=Path)
@@ -83,7 +84,7 @@ def add_environment(plan: Plan, folder: Path) -> None:
 
 def try_out() -> bool:
     """Open the adopted study's pages and tell what goes wrong; return whether all is well."""
-    browser = find_browser()
+    browser = next(iter(find_programs()), None)
     print("\nTrying it ...", flush=True)
     with socket.create_server(("localhost", 0)) as taken:
         port = taken.getsockname()[1]

@@ -46,7 +46,8 @@ say = partial(print, flush=True)  # at once, to keep the order with git's own li
 
 @click.command()
 @click.option("--pilot", is_flag=True, help="Let every page say that this is a pilot.")
-def deploy(pilot: bool) -> None:
+@click.option("--untried", is_flag=True, help="Do not let robots take part first.")
+def deploy(pilot: bool, untried: bool) -> None:
     """Put the committed study online and print its links.
 
     With passages to fill in or without a contact, only as a pilot.
@@ -57,6 +58,8 @@ def deploy(pilot: bool) -> None:
     spec = read_spec(folder)
     heroku, repository = Heroku(spec.app), Repository(folder)
     app = check_everything(folder, spec, heroku, pilot)
+    if not untried:
+        require_tried(folder)
     if pilot:  # before the push, so that nobody meets an unmarked page
         mark_pages(heroku, app, pilot)
     address = f"https://{app.domain}"
@@ -132,6 +135,23 @@ def mark_pages(heroku: Heroku, app: AppState, pilot: bool) -> bool:
     if config.is_pilot(heroku.read_json("config")) != pilot:
         raise problem(result, f"to change the config var {config.PILOT}")
     return True
+
+
+def require_tried(folder: Path) -> None:
+    """Let robots take part. Raises StudyError if there is a condition that they cannot finish."""
+    from study.commands.try_out import has_browser, try_study
+
+    if not has_browser():
+        say("  note not tried by robots, for want of a browser: uv run study try")
+        return
+    report = try_study(folder)
+    if not report.can_be_finished:
+        cause = f"Nothing was pushed, as robots could not finish every condition:\n{report}"
+        remedy = """Correct that, commit, and run the same command again.
+If only robots cannot do it, tell them how to answer (README.md, Robots), or leave them out:
+  uv run study deploy --untried"""
+        raise StudyError(cause, remedy)
+    say(f"  ok   robots finished every condition\n{report}")
 
 
 def fetch_ready_app(spec: AppSpec, heroku: Heroku, remote: str) -> AppState:

@@ -1,5 +1,6 @@
 """psiTurk's table of participants for the commands, which only read it."""
 
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Table
-from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchTableError, SAWarning, SQLAlchemyError
 
 from study.config import Config
 from study.database.capacity import SIZE
@@ -170,7 +171,9 @@ def unreadable(error: Exception) -> StudyError:
 
 def _reflect(engine: Engine, name: str) -> Table | None:
     try:
-        return Table(name, sa.MetaData(), autoload_with=engine)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # of the index on lower(workerid)
+            return Table(name, sa.MetaData(), autoload_with=engine)
     except NoSuchTableError:
         return None
     except SQLAlchemyError as error:

@@ -1,0 +1,152 @@
+"""`study try`: robots take part in studies in a real browser, as their researchers let them."""
+
+import csv
+import os
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+from statistics import median
+
+import pytest
+from generated import Study
+from packages import package
+
+# A task that only its own answer can do: a field to click on, without a button or a key.
+OWN_TASK = """
+import { PsiTurk } from "./participant.js";
+const psiTurk = new PsiTurk();
+psiTurk.robot = (page) => page.querySelector("canvas") && { click: [60, 60], after: 400 };
+const task = document.querySelector("#task");
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function trial(trial) {
+  task.innerHTML = '<canvas width="300" height="300" style="position:fixed;top:0;left:0"></canvas>';
+  const shown = performance.now();
+  const { isTrusted, timeStamp } = await new Promise((resolve) => {
+    task.firstChild.addEventListener("pointerdown", resolve);
+  });
+  psiTurk.recordTrialData({ trial, isTrusted, rt: timeStamp - shown });
+  task.textContent = "";
+  await pause(300);
+}
+
+psiTurk.startTask();
+for (let number = 1; number <= 40; number++) await trial(number);
+await psiTurk.completeHIT();
+"""
+
+
+@pytest.fixture
+def new_study(studies, tmp_path):
+    """Make a study that a test may change; its packages are those of another."""
+
+    def make(**answers: str) -> Study:
+        study = studies(heroku_app="later", **answers)
+        folder = tmp_path / "study"
+        shutil.copytree(study.path, folder, ignore=shutil.ignore_patterns(".venv", "data"))
+        (folder / ".venv").symlink_to(study.path / ".venv")
+        serve_libraries(folder)
+        return Study(folder)
+
+    return make
+
+
+def serve_libraries(folder: Path) -> None:
+    """Serve what a study takes from unpkg beside its own scripts: there is no internet here."""
+
+    def copy(found: re.Match) -> str:
+        own = folder / "static" / "lib" / f"{found[1]}.js"
+        own.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(package(found[1]) / found[2], own)
+        return f"/static/lib/{found[1]}.js"
+
+    page = folder / "templates" / "libraries.html"
+    unpkg = r"https://unpkg\.com/((?:@[\w-]+/)?[\w-]+@[\d.]+)/([\w./-]+\.js)"
+    page.write_text(re.sub(unpkg, copy, page.read_text()))
+
+
+def send_robots(study: Study, *options: str, **settings: str):
+    return study.run("study", "try", *options, timeout=500, **settings)
+
+
+def read(study: Study, name: str) -> list[dict[str, str]]:
+    with (study.path / "data" / "simulated" / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
+def test_robots_finish_every_condition_and_leave_nothing_behind(new_study, experiment):
+    study = new_study(experiment=experiment)
+    done = send_robots(study)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = re.findall(r"Condition (\d): finished, about \d+ minutes?, (\d+) of (\d+)", done.stdout)
+    assert [condition for condition, *_ in lines] == ["0", "1"]
+    stored = [int(stored) for _, stored, _ in lines]
+    assert stored == [int(recorded) for *_, recorded in lines]
+    assert sum(stored) == len(read(study, "trialdata"))
+    assert {row["mode"] for row in read(study, "participants")} == {"simulated"}
+    tests = Counter(r["participant"] for r in read(study, "trialdata") if r["phase"] == "TEST")
+    assert list(tests.values()) == [40, 40]
+    sheet = (study.path / "data" / "simulated" / "contact-sheet.html").read_text()
+    assert sheet.count("data:image/jpeg") >= 2 * 12
+    said = study.run("study", "data", "--local").stdout
+    assert "Nobody has opened the study yet" in said
+    assert study.run("git", "status", "--porcelain").stdout.count("data/") == 0
+
+    kept = study.path / "data" / "simulated" / "analysis.R"
+    kept.write_text("# the researcher's")
+    assert study.run("study", "try", "--clean").returncode == 0
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+def test_what_stops_a_robot_is_told_with_file_and_line(new_study):
+    study = new_study()
+    script = study.path / "static" / "js" / "task.js"
+    text = script.read_text()
+
+    done = send_robots(study, env=os.environ | {"PSITURK_NUM_CONDS": "3"})
+    assert done.returncode == 1
+    for condition in (0, 1):
+        assert f"Condition {condition}: finished" in done.stdout
+    third = done.stdout.partition("Condition 2: stopped")[2].partition("A person")[0]
+    line = line_of(study.path / "static" / "js" / "conditions.js", "throw new Error")
+    assert f"static/js/conditions.js, line {line}: Error: psiTurk assigned condition 2" in third
+
+    script.write_text(text.replace("await askQuestions()", "await askQuestion()"))
+    where = f"static/js/task.js, line {line_of(script, 'await askQuestion()')}"
+    done = send_robots(study)
+    assert done.returncode == 1
+    assert f"{where}: ReferenceError: askQuestion is not defined" in done.stdout
+    assert "Stopped on templates/stage.html: the task reported a problem" in done.stdout
+
+    script.write_text(text.replace('"break.html", "stage', '"brake.html", "stage'))
+    done = send_robots(study)
+    where = f"static/js/task.js, line {line_of(script, 'brake.html')}"
+    assert f"{where}: brake.html: " in done.stdout and "404" in done.stdout
+
+    script.write_text(text + "\nconst = 1;\n")
+    done = send_robots(study)
+    assert f"static/js/task.js, line {line_of(script, 'const = 1')}: SyntaxError" in done.stdout
+
+
+def test_a_crowd_with_mishaps_loses_nothing_in_a_task_that_says_how_to_answer(new_study):
+    study = new_study()
+    (study.path / "static" / "js" / "task.js").write_text(OWN_TASK)
+    done = send_robots(study, "--participants", "8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"A crowd of 6 in \d+ s: 5 finished, 1 dropped out\.", done.stdout)
+    assert "1 reloaded the page and 1 had a slow line" in done.stdout
+    assert "nothing is lost" in done.stdout
+    trials = read(study, "trialdata")
+    assert {row["isTrusted"] for row in trials} == {"true"}
+    times = [float(row["rt"]) for row in trials]
+    finished = [row["participant"] for row in read(study, "participants") if row["status"] == "3"]
+    assert len(finished) == 7
+    # On the page's clock, however busy this machine is.
+    assert min(times) > 399 and median(times) < 420
+
+
+def line_of(file: Path, text: str) -> int:
+    lines = file.read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if text in line)
