@@ -25,4 +25,5 @@ def read_text(limit: int) -> str:
             return body.decode()
     except (OSError, UnicodeDecodeError):  # OSError: the client has hung up
         pass
+    body.clear()  # an exception keeps what its functions hold until garbage is collected
     abort(400)
