@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "bonuses": {"config", "recruiters", "database"},
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
-    "checks": {"config", "recruiters", "server"},
+    "checks": {"config", "libraries", "recruiters", "server"},
 }
 BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "libraries", "messages.py", "statuses.py")
 

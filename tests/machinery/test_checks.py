@@ -63,7 +63,7 @@ FAULTS = (
     Fault("one", TASK, "const psiTurk", 'import "lodash";\nconst psiTurk', "do not find 'lodash'",
           '"./lodash.js"', line='import "lodash"'),
     Fault("two", TASK, "{ PsiTurk }", "{ Psiturk }", "imports Psiturk", "Did you mean PsiTurk?"),
-    Fault("two", STIMULI, 'COLOURS = ["red",', 'COLOURS = ["red', "the script does not run:",
+    Fault("two", STIMULI, 'name: "red",', 'name: "red,', "the script does not run:",
           "Correct it."),
     Fault("three", TASK, LAST, f"{LAST}\nif (psiTurk) {{", "it ends before all brackets are closed:"
           " the { of line ", "Correct it.", line="THE END"),
@@ -73,7 +73,7 @@ FAULTS = (
     Fault("two", CONDITIONS, "CONDITIONS = [", "CONDITIONS = [{},", "lists 3 conditions, but",
           "Set num_conds = 3"),
     # Pages that a task names: in a list, through a function, through a variable, in capitals
-    Fault("one", TASK, '"comprehension.html", "exp', '"comprehensions.html", "exp',
+    Fault("one", TASK, '  "comprehension.html", ', '  "comprehensions.html", ',
           "no page templates/comprehensions.html", "Did you mean comprehension.html?"),
     Fault("one", TASK, 'Block("practice.html"', 'Block("practise.html"',
           "no page templates/practise.html", "Did you mean practice.html?"),
@@ -95,21 +95,21 @@ FAULTS = (
     # Templates
     Fault("one", AD, "{{ study.description }}", "{{ study.description }", "unexpected '}'",
           "Correct it"),
-    Fault("one", CONSENT, "{{ study.contact }}<", "{{ study.contct }}<", "study.contct does not",
-          "Did you mean contact?"),
-    Fault("one", DEBRIEFING, "{{ study.institution }}", "{{ institution }}",
+    Fault("one", CONSENT, "{{ study.institution }}<", "{{ study.institutio }}<",
+          "study.institutio does not", "Did you mean institution?"),
+    Fault("one", DEBRIEFING, "<h1>", "<h1>{{ institution }}",
           "nothing gives institution a value", "Take it out", "yellow"),
     Fault("two", CONSENT, "{{ study.description }}", "{{ study.description | uper }}",
           "No filter named 'uper'", "Correct it"),
     Fault("two", AD, "workerId={{ workerid }}", "workerId={{workerid}}", "the page lacks workerId=",
           "Put it back", line="{#- The invitation"),
-    Fault("three", EXP, 'include "debriefing.html"', 'include "debrief.html"',
-          "no page debrief.html", "Did you mean debriefing.html?"),
+    Fault("three", EXP, 'include "libraries.html"', 'include "library.html"',
+          "no page library.html", "Did you mean libraries.html?"),
     Fault("three", CONSENT, "{{ study.description }}", "{{ studi.description }}",
           "'studi' is undefined", "Correct it"),
     # The Content-Security-Policy
-    Fault("one", "templates/libraries.html", "<!--", '<script src="https://cdn.example/d3.js">'
-          "</script><!--", "refuse to load https://cdn.example/d3.js", "write https://cdn.example"),
+    Fault("one", "templates/libraries.html", "{%- for", '<script src="https://cdn.example/d3.js">'
+          "</script>{%- for", "refuse to load https://cdn.example/d3.js", "write https://cdn.example"),
     Fault("one", "templates/break.html", "<h1>", '<h1 onclick="next()">', "JavaScript in onclick",
           'addEventListener("click", …)'),
     Fault("one", "templates/questionnaire.html", "<form>", "<script>\nnext();\n</script><form>",

@@ -22,6 +22,8 @@ from jinja2 import (
 
 from study.checks.finding import Finding, suggest
 from study.config import StudySettings
+from study.libraries import read_libraries
+from study.messages import StudyError
 from study.recruiters import Ids
 from study.server import describe_study
 from study.server.files import JINJA, PAGES, ROUTED
@@ -38,7 +40,7 @@ ENDING = {
 TASK = {"uniqueId": f"{ID}:{ID}", "condition": 0, "counterbalance": 0, "adServerLoc": "/complete"}
 TASK |= {"mode": "debug", "contact_address": "", "codeversion": "1.0", "resumed": "false"}
 GIVEN = {
-    "ad.html": VISIT,
+    "ad.html": VISIT | {"has_begun": False, "query": ""},
     "consent.html": VISIT,
     "exp.html": TASK,
     "complete.html": ENDING,
@@ -76,6 +78,14 @@ class Anything:
         return ""
 
 
+def list_library_addresses(folder: Path) -> list[str]:
+    """Return the addresses of the files that pyproject.toml's libraries have."""
+    with suppress(StudyError):  # which `study check` tells in another line
+        found = read_libraries(folder)
+        return [f"/static/{path}" for each in found for path in each.static_files]
+    return []
+
+
 class Templates:
     """The pages of a study, in its folder; ``python`` is the text of its own Python files."""
 
@@ -90,6 +100,7 @@ class Templates:
             "static": lambda path: f"/static/{path}",
             "modules": lambda path: [f"/static/{path}"],
             "pages": lambda path: [],
+            "libraries": lambda: list_library_addresses(folder),
             "debug_link": lambda: "/ad",
         }
 

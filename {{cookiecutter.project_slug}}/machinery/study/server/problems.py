@@ -17,7 +17,7 @@ from jinja2 import TemplateError
 from psiturk.experiment_errors import ExperimentError
 
 from study.messages import printable
-from study.server import assets
+from study.server import files
 from study.server.__main__ import explain
 
 PLACE = re.compile(r"([\w./-]+\.\w+), line (\d+)(?:: )?")
@@ -106,7 +106,7 @@ def from_text(text: str) -> Problem:
 
 def find_template_errors(app: Flask) -> Iterator[Problem]:
     """Yield what is wrong in the files of templates/ that Jinja reads."""
-    for file in files_in(assets.TEMPLATES):
+    for file in files_in(files.TEMPLATES):
         changed = file.stat().st_mtime_ns
         if _checked.get(file, (0,))[0] != changed:
             _checked[file] = changed, _check_template(app, file)
@@ -115,8 +115,8 @@ def find_template_errors(app: Flask) -> Iterator[Problem]:
 
 
 def _check_template(app: Flask, file: Path) -> Problem | None:
-    name = file.relative_to(assets.TEMPLATES).as_posix()
-    if file.suffix != ".html" or not assets.JINJA.search(file.read_bytes()):
+    name = file.relative_to(files.TEMPLATES).as_posix()
+    if file.suffix != ".html" or not files.JINJA.search(file.read_bytes()):
         return None
     try:
         app.jinja_env.get_template(name)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
 from study.recruiters import TEST_ID, BadLink
-from study.server import assets, errors
+from study.server import errors, files
 from study.server.links import read_link
 from study.server.ownership import is_owner
 from study.server.problems import board, from_error
@@ -92,7 +92,7 @@ def write_scripts(uniqueid: str) -> str:
         "isPreview": is_preview(),
         "seen": len(board),
         "made": time.time(),
-        "machinery": [file.name for file in assets.CLIENT.glob("*.js")],
+        "machinery": [file.name for file in files.CLIENT.glob("*.js")],
     }
     folder = static("js/workshop")
     return (
