@@ -87,7 +87,10 @@
 
   /** Do what a person would do now. @returns {Promise<boolean>} false if there is nothing to do */
   async function act(screen) {
-    if (isSimulated()) return arriveAt(screen, jsPsych.getCurrentTrial().choices !== "NO_KEYS");
+    if (isSimulated()) {
+      const isDrawn = jsPsych.getDisplayElement().childElementCount > 0;
+      return arriveAt(screen, isDrawn && jsPsych.getCurrentTrial().choices !== "NO_KEYS");
+    }
     const dialog = document.querySelector("dialog[open]");
     if (dialog?.dataset.notice === "problem") return stop("the task reported a problem", shown.line);
     const root = dialog ?? document.body;
