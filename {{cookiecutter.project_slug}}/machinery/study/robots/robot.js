@@ -95,7 +95,7 @@
     if (dialog?.dataset.notice === "problem") return stop("the task reported a problem", shown.line);
     const root = dialog ?? document.body;
     const since = Math.max(changed, acted);
-    const answer = dialog ? undefined : await ownAnswer(root);
+    const answer = dialog ? undefined : await ownAnswer(pageRoot());
     if (answer === null) return false;
     if (answer) {
       await arriveAt(screen, true);
