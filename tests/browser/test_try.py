@@ -10,7 +10,7 @@ from statistics import median
 
 import pytest
 from generated import Study
-from packages import package
+from npm import package
 
 # A task that only its own answer can do: a field to click on, without a button or a key.
 OWN_TASK = """
