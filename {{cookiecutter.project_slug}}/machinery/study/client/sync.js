@@ -47,7 +47,7 @@ export async function loadRecord(id) {
  * @returns {Promise<number>} how many entries of that window the server has
  */
 async function sendEntries(id, window, { window: of, first, entries }, post = postEntries) {
-  const query = new URLSearchParams({ window, first, ...(of !== window && { of }) });
+  const query = `window=${window}&first=${first}${of === window ? "" : `&of=${of}`}`;
   const answer = await post(`${syncURL(id)}/entries?${query}`, entries);
   if (answer?.window === of && Number.isInteger(answer.held)) return answer.held;
   throw new ServerError("The answer is not the study's", undefined, JSON.stringify(answer));
@@ -108,7 +108,10 @@ const isForgotten = (error) => error.status === 409 && error.reason === "unknown
 
 const isTooLargeForProxy = (error) => error.status === 413 && !error.isFromTheStudy;
 
-/** Saves a participant's record. Emits "change" when `failingSince`, `refusal` or `isOver` changes. */
+/**
+ * Saves a participant's record. Emits "saved" after a save, "change" when `failingSince`, `refusal` or
+ * `isOver` changes.
+ */
 export class Saver extends EventTarget {
   #taskdata;
   #journal;
@@ -122,6 +125,7 @@ export class Saver extends EventTarget {
   #waiting = []; // {resolve, reject, last}
   #timer;
   #due = Infinity;
+  #announced = [null, null, false]; // what was told last
 
   /** Start of the current series of failures, in performance.now() time, or null. */
   failingSince = null;
@@ -185,7 +189,7 @@ export class Saver extends EventTarget {
   /** Wait until the server has what is recorded by now. Background saves go on as they would. @returns {Promise<void>} */
   async whenSaved() {
     const last = this.#recorded;
-    while (this.#held < last) await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
+    while (this.#held < last) await new Promise((resolve) => this.addEventListener("saved", resolve, { once: true }));
   }
 
   /** Stop, because another window has taken over; unsaved entries are sent, for the server to set aside. */
@@ -273,6 +277,7 @@ export class Saver extends EventTarget {
   }
 
   #settle() {
+    this.dispatchEvent(new Event("saved"));
     const isDone = ({ last }) => last <= this.#held;
     for (const { resolve } of this.#waiting.filter(isDone)) resolve({ status: "user data saved" });
     this.#waiting = this.#waiting.filter((waiting) => !isDone(waiting));
@@ -305,8 +310,13 @@ export class Saver extends EventTarget {
     const old = this.#acknowledged.filter(({ at }) => at <= now - KEPT_AFTERWARDS);
     if (!old.length) return;
     this.#acknowledged = this.#acknowledged.slice(old.length);
-    this.#journal.acknowledge(old.at(-1).held);
+    setTimeout(() => this.#journal.acknowledge(old.at(-1).held)); // apart: a frame may be due in between
   }
 
-  #announce() { this.dispatchEvent(new Event("change")); }
+  #announce() {
+    const state = [this.failingSince, this.refusal, this.isOver];
+    if (state.every((part, index) => part === this.#announced[index])) return;
+    this.#announced = state;
+    this.dispatchEvent(new Event("change"));
+  }
 }
