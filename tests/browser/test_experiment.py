@@ -340,7 +340,9 @@ def test_a_colour_that_cannot_be_used_is_named(recolour, page, line, problem):
 def test_saved_is_said_when_the_server_has_said_so(preview_of, page):
     refused = []
     page.route("**/entries?*", lambda route: refused.append(route) or route.abort())
-    come_back(preview_of("stroop").address, page, "saved", done=(8, 20, 20), answers={"engagement": "6"})
+    come_back(
+        preview_of("stroop").address, page, "saved", done=(8, 20, 20), answers={"engagement": "6"}
+    )
     saving, saved = (page.get_by_text(f"Your answers are {word}") for word in ("being", "saved"))
     saving.wait_for()
     page.wait_for_timeout(2500)  # longer than until the next request
