@@ -1,4 +1,4 @@
-"""Each recipe of the cookbook, carried out word by word on a fresh study, and then taken part in."""
+"""Each recipe of the cookbook, carried out word by word on a fresh study, then taken part in."""
 
 import csv
 import os

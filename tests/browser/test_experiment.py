@@ -7,7 +7,6 @@ are one experiment twice: the same pages, at the same places on the screen, and 
 import csv
 import functools
 import json
-import re
 import sqlite3
 from statistics import fmean
 from types import SimpleNamespace
