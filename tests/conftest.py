@@ -28,7 +28,7 @@ SLOW = {"browser", "heroku_cli"}  # what a browser or Heroku's command line is n
 # The files that take longest begin first. Browsers wait and Heroku's command line works, so they
 # take turns: at any time there is something to wait for and something to do.
 LONGEST = (
-    *("test_experiment", "test_deploy", "test_recruiters", "test_up", "test_faults"),
+    *("test_try", "test_experiment", "test_deploy", "test_recruiters", "test_up", "test_faults"),
     *("test_client", "test_end_to_end", "test_generation", "test_up_halfway", "test_pages"),
     *("test_psiturk_shell", "test_pythons", "test_bonuses", "test_hooks", "test_down"),
 )

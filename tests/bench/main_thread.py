@@ -35,7 +35,7 @@ SLOWED = 4
 SIZES = (0, 1000, 10_000)
 A_SECOND = 5  # trials
 SECONDS = 66  # version 0.1 saves once a minute from 600 kB on
-PAUSE = 5  # seconds between two saves of psiturk.js, which has no pace of its own
+PAUSE = 6  # seconds between two saves of psiturk.js, which has no pace of its own
 MODULE = 'import { PsiTurk } from "./participant.js";\nwindow.psiTurk = new PsiTurk();\n'
 SCRIPT = "window.psiTurk = new PsiTurk(uniqueId, adServerLoc, mode);\n"
 MARK_REQUESTS = """

@@ -91,7 +91,7 @@ def _ratio(figure: str, columns: list[dict[str, float]]) -> str:
 def flatness(cluster: Cluster, installations: list[Installation], cores: Cores) -> str:
     """What a trial costs at the beginning of a record and at its end, one trial a second.
 
-    psiturk.js has no pace of its own: here it saves every five seconds, as ours do. What the end
+    psiturk.js has no pace of its own: here it saves every six seconds, as ours do. What the end
     adds to the log belongs to all trials of the record.
     """
     head = (

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+from tests.browser.packages import package
 
 from tests import chromium
 from tests.bench.installation import generated_study
@@ -29,7 +30,6 @@ from tests.bench.processes import pss, tree
 from tests.bench.report import load, table
 from tests.bench.servers import serving
 from tests.bench.watch import Watch
-from tests.browser.packages import package
 from tests.samples import lengthen, make_film, make_image, make_sound
 
 IMAGES, SOUNDS, FILMS = 188, 100, 12

@@ -117,7 +117,7 @@ class Visitor:
     def _pause(self) -> int:
         """The seconds between two saves: of version 0.1, the longer the larger the record."""
         if not self._writer:
-            return 5
+            return 6
         return int(min(60, max(5, len(self.record(self._held)) / 10_000)))
 
     async def complete(self) -> None:

@@ -10,7 +10,7 @@ from statistics import median
 
 import pytest
 from generated import Study
-from packages import package
+from npm import package
 
 # A task that only its own answer can do: a field to click on, without a button or a key.
 OWN_TASK = """
@@ -113,8 +113,8 @@ def test_what_stops_a_robot_is_told_with_file_and_line(new_study):
     line = line_of(study.path / "static" / "js" / "conditions.js", "throw new Error")
     assert f"static/js/conditions.js, line {line}: Error: psiTurk assigned condition 2" in third
 
-    script.write_text(text.replace("await askQuestions()", "await askQuestion()"))
-    where = f"static/js/task.js, line {line_of(script, 'await askQuestion()')}"
+    script.write_text(text.replace("await askQuestions(", "await askQuestion("))
+    where = f"static/js/task.js, line {line_of(script, 'await askQuestion(')}"
     done = send_robots(study)
     assert done.returncode == 1
     assert f"{where}: ReferenceError: askQuestion is not defined" in done.stdout

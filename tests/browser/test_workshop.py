@@ -4,14 +4,14 @@ import html
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 from arrival import find_ids
 from inspection import inspect, take_picture
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 from server import Server, free_port, wait_for
 
 TASK, CONFIG, CUSTOM = "static/js/task.js", "config.txt", "custom.py"
@@ -35,7 +35,12 @@ MISTAKES = {
     ),
     "module": (TASK, "./stimuli.js", "./stimulus.js", "static/js/stimulus.js could not be loaded"),
     "page": (TASK, '"explanation.html"', '"explaining.html"', "There is no page explaining.html"),
-    "refused": (LIBRARIES, "<!--", f"{ELSEWHERE}<!--", "refused https://cdn.example.org/a.js"),
+    "refused": (
+        LIBRARIES,
+        "{%- for",
+        f"{ELSEWHERE}{{%- for",
+        "refused https://cdn.example.org/a.js",
+    ),
     "image": (
         INSTRUCTIONS,
         "<h1>",
@@ -119,18 +124,18 @@ def test_a_mistake_is_told_at_its_line_and_gone_when_it_is_mended(preview, page,
         expect(told(page)).to_be_visible()
         expect(told(page)).to_contain_text(words)
         expect(told(page).locator("h3").first).to_have_text(line)
-        expect(told(page).locator(".excerpt .here")).to_have_count(1)
+        expect(told(page).locator(".excerpt .here").first).to_be_visible()
         assert page.get_by_text("Sorry, something went wrong").count() == 0
         if kind == "refused":
             inspect(page, "workshop-mistake")
         wait_for(lambda: f"MISTAKE  {line}\n" in preview.output and words in preview.output)
     expect(told(page)).to_be_hidden()  # the page has loaded itself again
-    expect(page.get_by_role("heading", name="What you will see")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("What you will|Welcome"))).to_be_visible()
 
 
 def skip_until(page: Page, heading: str) -> None:
     """Skip ahead until a page has this heading; the comprehension check is answered by hand."""
-    for _ in range(12):
+    for _ in range(20):
         shown = page.locator("h1, h2").first.inner_text()
         if shown == heading:
             return
@@ -144,7 +149,8 @@ def skip_until(page: Page, heading: str) -> None:
 
 
 def skip(page: Page) -> None:
-    page.get_by_role("button", name="Skip ahead").click()
+    with suppress(TimeoutError):  # the page that was left had the button too
+        page.get_by_role("button", name="Skip ahead").click(timeout=5000)
     expect(
         page.get_by_role("button", name="Skip ahead").or_(page.locator("#again"))
     ).to_be_visible()
@@ -244,7 +250,7 @@ def test_a_participant_gets_nothing_of_it(preview, new_page):
         expect(page.get_by_role("heading", name="What you will see")).to_be_visible()
         texts[mode] = html.unescape(answer.text())
         for value in (*ids.values(), mode):
-            texts[mode] = texts[mode].replace(value, "…")
+            texts[mode] = re.sub(rf"\b{re.escape(value)}\b", "…", texts[mode])
         assert page.evaluate("'studyWorkshop' in window") == (mode == "debug")
     is_theirs = re.compile('data-(condition|test-run)="[^"]*"')
     plain, *scripts = SCRIPTS.sub("", texts["debug"]), *SCRIPTS.findall(texts["debug"])
@@ -258,9 +264,11 @@ def test_a_participant_gets_nothing_of_it(preview, new_page):
 
 def test_a_participant_reads_no_message_of_the_researchers(preview, new_page, change):
     page = new_page()
-    for kind in ("template", "page"):
+    # A page that fails for now is asked for again.
+    for kind, words in (("template", "One moment"), ("page", "Sorry, something went wrong")):
         with change(*MISTAKES[kind][:3]):
             ids = find_ids(page, preview.address, f"unlucky-{kind}")
-            page.goto(f"{preview.address}/exp?{urlencode(ids)}")
-            expect(page.get_by_text("Sorry, something went wrong")).to_be_visible()
+            with page.expect_response(lambda answer: answer.status in (404, 500)):
+                page.goto(f"{preview.address}/exp?{urlencode(ids)}")
+            expect(page.get_by_text(words)).to_be_visible()
             assert not re.search("UndefinedError|explaining|templates/", page.content())

@@ -56,8 +56,8 @@ def test_conditions_are_exact_with_two_dynos_and_four_workers(dynos, cluster):
     servers = dynos(2, url, WEB_CONCURRENCY="2", CONNECTIONS_PER_WORKER="4")
     with ThreadPoolExecutor(24) as at_once:
         arrivals = [(servers[n % 2].address, f"w{n}") for n in range(120)]
-        debug = [(servers[n % 2].address, f"debug{n}", "a", "debug") for n in range(7)]
-        pages = list(at_once.map(lambda who: come(*who).page.status, arrivals + debug))
+        staff = [(servers[n % 2].address, f"staff{n}", "a", "preview") for n in range(7)]
+        pages = list(at_once.map(lambda who: come(*who).page.status, arrivals + staff))
     assert set(pages) == {200}
     assert set(counts(cluster, url).values()) == {20}
     assert len(counts(cluster, url)) == 6

@@ -8,12 +8,11 @@
  */
 import { COLOURS, EXAMPLE, findColour } from "./stimuli.js";
 
-/** Fetch pages before they are shown, and fill in the colours. @param {string[]} names */
-export async function preparePages(psiTurk, names) {
+/** Fill the colours in. @param {Object<string, string>} pages  the HTML of each, by its name */
+export function fillPages(pages) {
   const inks = document.head.appendChild(document.createElement("style"));
   inks.textContent = COLOURS.map(({ name, ink }) => `.ink-${name} { color: ${ink}; }`).join("\n");
-  await psiTurk.preloadPages(names);
-  for (const name of names) psiTurk.pages[name] = fillPage(psiTurk.getPage(name));
+  for (const [name, html] of Object.entries(pages)) pages[name] = fillPage(html);
 }
 
 function fillPage(html) {

@@ -2,14 +2,14 @@
  * The record on the server: opening it in this window, and sending what is new until the server has it.
  *
  * Only the end of the study waits for a save. One request is sent at a time, with the entries that the
- * server does not have, every five seconds; until then, they are safe in the journal. The answer says
+ * server does not have, every six seconds; until then, they are safe in the journal. The answer says
  * how many of this window's entries the server has, and that alone counts: after an answer that was
  * lost, or a database that forgot its last seconds, sending goes on from there.
  */
 import { postInBackground, startWorker } from "./background.js";
 import { ServerError, fetchJSON, pauseAfter, postEntries } from "./server.js";
 
-const PAUSE = 5000; // ms from the start of a background save to the start of the next
+const PAUSE = 6000; // ms from the start of a background save to the start of the next
 const PAUSE_UNKEPT = 1000; // where a crash would lose what was not sent
 const MOMENT = 100; // ms, in which entries that belong together are recorded
 const PAGE_PAUSE = 2000; // ms, at least, when pages follow each other quickly

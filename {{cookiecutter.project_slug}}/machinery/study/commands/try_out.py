@@ -105,6 +105,8 @@ def try_study(folder: Path, participants: int = 0, speed: float = SPEED) -> Repo
         send_tour(report, venue, speed)
         if participants > len(report.tour):
             send_crowd(report, venue, participants - len(report.tour), speed)
+    if participants > len(report.tour) and report.can_be_finished and not report.crowd:
+        raise StudyError("Interrupted, so the crowd says nothing.", "Run the same command again.")
     if (folder / FOLDER / DATABASE).exists():
         write_data(folder)
     write_sheet(report, settings.title, folder / FOLDER / SHEET)

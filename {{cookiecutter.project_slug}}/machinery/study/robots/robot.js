@@ -88,12 +88,15 @@
 
   /** Do what a person would do now. @returns {Promise<boolean>} false if there is nothing to do */
   async function act(screen) {
-    if (isSimulated()) return arriveAt(screen, jsPsych.getCurrentTrial().choices !== "NO_KEYS");
+    if (isSimulated()) {
+      const isDrawn = jsPsych.getDisplayElement().childElementCount > 0;
+      return arriveAt(screen, isDrawn && jsPsych.getCurrentTrial().choices !== "NO_KEYS");
+    }
     const dialog = document.querySelector("dialog[open]");
     if (dialog?.dataset.notice === "problem") return stop("the task reported a problem", shown.line);
     const root = dialog ?? document.body;
     const since = Math.max(changed, acted);
-    const answer = dialog ? undefined : await ownAnswer(root);
+    const answer = dialog ? undefined : await ownAnswer(pageRoot());
     if (answer === null) return false;
     if (answer) {
       await arriveAt(screen, true);
