@@ -122,6 +122,14 @@ def test_every_recipe_is_listed_once():
 
 
 @both_experiments
+def test_every_recipe_fits_the_files_of_both_experiments(studies, tmp_path, experiment):
+    study = studies(experiment=experiment, heroku_app="later")
+    for number, recipe in enumerate(RECIPES.values()):
+        copy = copy_study(study, tmp_path / str(number))
+        carry_out(choose_steps(recipe, experiment), copy, lambda name: name.encode())
+
+
+@both_experiments
 def test_a_picture(serve, page, experiment):
     site = serve("A picture", experiment)
     unique_id = come_back(site.address, page, "sees", done=(8, 1, 0))
