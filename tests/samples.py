@@ -13,13 +13,13 @@ from playwright.sync_api import Page
 RATE = 8000  # of sounds, in samples a second
 # A film of one colour, recorded by the browser itself.
 RECORD = """
-async ({ seconds, colour }) => {
+async ({ seconds, colour, type }) => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 48 });
   const pen = canvas.getContext("2d");
   const paint = () => { pen.fillStyle = colour; pen.fillRect(0, 0, 64, 48); };
   paint();
   const painting = setInterval(paint, 30);
-  const recorder = new MediaRecorder(canvas.captureStream(30), { mimeType: "video/webm" });
+  const recorder = new MediaRecorder(canvas.captureStream(30), { mimeType: type });
   const pieces = [];
   recorder.ondataavailable = ({ data }) => pieces.push(data);
   recorder.start();
@@ -59,9 +59,12 @@ def make_sound(seconds: float, seed: int = 0) -> bytes:
 
 
 @cache
-def make_film(page: Page, seconds: float = 1, colour: str = "#cc1421") -> bytes:
-    """A WebM in one colour, without sound."""
-    return base64.b64decode(page.evaluate(RECORD, {"seconds": seconds, "colour": colour}))
+def make_film(
+    page: Page, seconds: float = 1, colour: str = "#cc1421", type: str = "video/webm"
+) -> bytes:
+    """A film in one colour, without sound."""
+    wanted = {"seconds": seconds, "colour": colour, "type": type}
+    return base64.b64decode(page.evaluate(RECORD, wanted))
 
 
 def lengthen(film: bytes, size: int, seed: int = 0) -> bytes:

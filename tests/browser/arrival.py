@@ -38,3 +38,38 @@ def open_experiment(page: Page, address: str, worker: str, mode: str = "prolific
     ids = find_ids(page, address, worker, mode)
     page.goto(f"{address}/exp?{urlencode(ids)}")
     return f"{ids['workerId']}:{ids['assignmentId']}"
+
+
+def come_back(
+    address: str,
+    page: Page,
+    worker: str,
+    done: tuple[int, ...],
+    answers: dict | None = None,
+    correct: bool = False,
+) -> str:
+    """Open the experiment again as somebody who has done so many trials of practice and blocks.
+
+    Gives the unique id.
+    """
+    task = find_link(page, address, "/exp", worker)
+    # Without running its scripts, which would record that somebody reads the instructions.
+    number = int(re.search(r'data-condition="(\d)"', page.request.get(task).text())[1])
+    conditions = page.request.get(f"{address}/static/js/conditions.js").text()
+    name = re.findall(r'\{ name: "([^"]+)"', conditions)[number]
+    trial = {"condition": name, "correct": correct}
+    trials = [
+        trial | {"phase": "TEST" if block else "PRACTICE", "block": block}
+        for block, size in enumerate(done)
+        for _ in range(size)
+    ]
+    unique_id = f"{worker}:A"
+    sync = f"{address}/sync/{unique_id}"
+    record = page.request.get(sync).json()
+    record |= {"data": [{"trialdata": each} for each in trials], "questiondata": answers or {}}
+    assert page.request.put(f"{sync}?writer=1&save=1000", data=record).ok
+    assert page.request.post(f"{address}/inexp", form={"uniqueId": unique_id}).ok
+    page.goto(task)
+    page.get_by_role("heading", name="Welcome back").wait_for()
+    page.get_by_role("button", name="Go on").click()
+    return unique_id

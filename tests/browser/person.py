@@ -152,7 +152,7 @@ class Person:
         self.respond(20, wrong_on=7)
 
     def answer_questions(self) -> None:
-        self.heading("Three last questions")
+        self.heading("A few last questions")
         self.choose("engagement", "6")
         self.choose("colour_vision", "no")
         self.page.locator("#comments").fill('Nice, "quick" & easy — 👍\nTwo lines')

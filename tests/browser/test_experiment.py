@@ -7,13 +7,12 @@ are one experiment twice: the same pages, at the same places on the screen, and 
 import csv
 import functools
 import json
-import re
 import sqlite3
 from statistics import fmean
 from types import SimpleNamespace
 
 import pytest
-from arrival import find_link, open_experiment
+from arrival import come_back, open_experiment
 from inspection import inspect
 from person import LOOK_AT_THE_WORD, Person
 from playwright.sync_api import expect
@@ -340,7 +339,9 @@ def test_a_colour_that_cannot_be_used_is_named(recolour, page, line, problem):
 def test_saved_is_said_when_the_server_has_said_so(preview_of, page):
     refused = []
     page.route("**/entries?*", lambda route: refused.append(route) or route.abort())
-    come_back(preview_of("stroop"), page, "saved", done=(8, 20, 20), answers={"engagement": "6"})
+    come_back(
+        preview_of("stroop").address, page, "saved", done=(8, 20, 20), answers={"engagement": "6"}
+    )
     saving, saved = (page.get_by_text(f"Your answers are {word}") for word in ("being", "saved"))
     saving.wait_for()
     page.wait_for_timeout(2500)  # longer than until the next request
@@ -358,7 +359,7 @@ def test_a_phone_answers_by_touch(preview_of, new_page, experiment):
     size = {"width": 375, "height": 667}
     page = new_page(user_agent=agent, viewport=size, has_touch=True, is_mobile=True)
     worker = f"phone-{experiment}"
-    come_back(preview_of(experiment), page, worker, done=(7, 0, 0))
+    come_back(preview_of(experiment).address, page, worker, done=(7, 0, 0))
     person = Person(page, lambda page, name: inspect(page, f"{experiment}-phone-{name}"))
     person.by_touch = True
     person.respond(1, is_practice=True)
@@ -380,34 +381,6 @@ def test_a_phone_answers_by_touch(preview_of, new_page, experiment):
 
 def reach_the_break(preview, page, worker: str) -> str:
     """Bring somebody to the break who has done practice and one block; gives the unique id."""
-    unique_id = come_back(preview, page, worker, done=(8, 20, 0))
+    unique_id = come_back(preview.address, page, worker, done=(8, 20, 0))
     page.get_by_role("heading", name="Time for a break").wait_for()
-    return unique_id
-
-
-def come_back(
-    preview, page, worker: str, done: tuple[int, ...], answers: dict | None = None
-) -> str:
-    """Open the experiment again as somebody who has done so many trials of practice and blocks.
-
-    Gives the unique id.
-    """
-    task = find_link(page, preview.address, "/exp", worker)
-    # Without running its scripts, which would record that somebody reads the instructions.
-    number = int(re.search(r'data-condition="(\d)"', page.request.get(task).text())[1])
-    trial = {"condition": ["75% congruent", "25% congruent"][number], "correct": False}
-    trials = [
-        trial | {"phase": "TEST" if block else "PRACTICE", "block": block}
-        for block, size in enumerate(done)
-        for _ in range(size)
-    ]
-    unique_id = f"{worker}:A"
-    sync = f"{preview.address}/sync/{unique_id}"
-    record = page.request.get(sync).json()
-    record |= {"data": [{"trialdata": each} for each in trials], "questiondata": answers or {}}
-    assert page.request.put(f"{sync}?writer=1&save=1000", data=record).ok
-    assert page.request.post(f"{preview.address}/inexp", form={"uniqueId": unique_id}).ok
-    page.goto(task)
-    page.get_by_role("heading", name="Welcome back").wait_for()
-    page.get_by_role("button", name="Go on").click()
     return unique_id

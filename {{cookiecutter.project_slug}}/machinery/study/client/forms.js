@@ -15,26 +15,7 @@
  * radio buttons, speaks for all of them. `data-problem` on a field, a fieldset or the form replaces
  * the words that are shown.
  */
-
-/** Words that participants read. Another language: `Object.assign(WORDS, { missing: "…" })`. */
-export const WORDS = {
-  missing: "Please answer this question.",
-  noneTicked: "Please tick at least one.",
-  notTicked: "Please tick this box.",
-  noChoice: "Please choose one.",
-  slider: "Click or tap the line.", // below one that has no answer yet
-  noPlace: "Please click or tap the line.",
-  unanswered: "no answer yet",
-  notNumber: "Please enter a number.",
-  notWhole: "Please enter a whole number.",
-  incomplete: "Please complete this answer.",
-  form: "Please check this answer.",
-  step: (step) => `Please enter a number in steps of ${step}.`,
-  least: (min) => `Please enter ${min} or more.`,
-  most: (max) => `Please enter ${max} or less.`,
-  shortest: (length) => `Please write at least ${length} characters.`,
-  longest: (length) => `Please write at most ${length} characters.`,
-};
+import { WORDS } from "./words.js";
 
 // By the names of ValidityState. What is missing is not among them: see findProblem().
 const WRONG = {

@@ -1,4 +1,5 @@
 /** What participants see while the files of the task are being loaded. */
+import { WORDS } from "./words.js";
 
 const APPEARS = 400; // ms after which loading needs a page
 const EVERY = 250; // ms
@@ -7,17 +8,6 @@ const PATIENCE = 60000; // ms without a byte after which they learn whom to writ
 const WINDOW = 30000; // ms over which the speed is averaged
 const WORTH_TELLING = 5e6; // bytes
 const SPOKEN = 15000; // ms between two announcements of a screen reader
-
-const WORDS = {
-  heading: "The study is being loaded",
-  advice: "Please keep this window open. You can begin as soon as everything has arrived.",
-  offline: "You seem to be offline. Please check your internet connection. What has arrived is kept, and loading goes "
-    + "on by itself.",
-  silent: "Nothing is coming through at the moment. What has arrived is kept, and we keep trying. Please check your "
-    + "internet connection.",
-  button: "Try again now",
-  help: "If it does not go on, write to ",
-};
 
 /**
  * Show how far loading is, in place of the page, unless it is over at once.
@@ -54,7 +44,7 @@ class LoadingPage {
   #trouble = document.createElement("div");
   #before;
   #timer;
-  #text = "";
+  #shown = null;
   #past = [];
   #lastSpoken = -SPOKEN;
 
@@ -74,8 +64,8 @@ class LoadingPage {
   }
 
   #build() {
-    const heading = Object.assign(document.createElement("h1"), { id: "loading", textContent: WORDS.heading });
-    const advice = Object.assign(document.createElement("p"), { textContent: WORDS.advice });
+    const heading = Object.assign(document.createElement("h1"), { id: "loading", textContent: WORDS.loading.heading });
+    const advice = Object.assign(document.createElement("p"), { textContent: WORDS.loading.text });
     this.#page.className = "loading";
     this.#bar.setAttribute("aria-labelledby", heading.id);
     this.#state.className = "hint";
@@ -105,8 +95,7 @@ class LoadingPage {
     const took = now - this.#past[0].now;
     if (took < 3000 || came <= 0) return "";
     const minutes = Math.round(((total - received) * took) / came / 60000);
-    if (minutes < 1) return ", less than a minute left";
-    return `, about ${minutes} ${minutes === 1 ? "minute" : "minutes"} left`;
+    return WORDS.timeLeft(minutes);
   }
 
   #speak(state) {
@@ -116,28 +105,28 @@ class LoadingPage {
   }
 
   #showTrouble(silence) {
-    const text = !navigator.onLine ? WORDS.offline : silence > SILENCE ? WORDS.silent : "";
-    if (text !== this.#text) this.#tell((this.#text = text));
+    const trouble = !navigator.onLine ? WORDS.offline : silence > SILENCE ? WORDS.silent : null;
+    if (trouble !== this.#shown) this.#tell((this.#shown = trouble));
     const { contact } = this.#options;
-    if (!text || !contact || silence < PATIENCE || this.#trouble.querySelector("a")) return;
+    if (!trouble || !contact || silence < PATIENCE || this.#trouble.querySelector("a")) return;
     const link = Object.assign(document.createElement("a"), { href: `mailto:${contact}`, textContent: contact });
     const help = document.createElement("p");
-    help.append(WORDS.help, link, ".");
+    help.append(...WORDS.loadingHelp(link));
     this.#trouble.querySelector("button").before(help);
   }
 
-  #tell(text) {
-    this.#trouble.className = text ? "remark" : "";
+  #tell(trouble) {
+    this.#trouble.className = trouble ? "remark" : "";
     this.#trouble.replaceChildren();
-    if (!text) return;
+    if (!trouble) return;
     const button = document.createElement("button");
-    Object.assign(button, { type: "button", className: "button", textContent: WORDS.button });
+    Object.assign(button, { type: "button", className: "button", textContent: trouble.button });
     button.addEventListener("click", () => this.#options.preloader.hurry());
-    this.#trouble.append(Object.assign(document.createElement("p"), { textContent: text }), button);
+    this.#trouble.append(Object.assign(document.createElement("p"), { textContent: trouble.text }), button);
   }
 }
 
 /** Worth telling to those who pay for what they load. */
-function sizeOf(bytes) { return bytes < WORTH_TELLING ? "" : ` of ${Math.round(bytes / 1e6)} MB`; }
+function sizeOf(bytes) { return bytes < WORTH_TELLING ? "" : WORDS.size(Math.round(bytes / 1e6)); }
 
 function sum(numbers) { return numbers.reduce((total, number) => total + number, 0); }

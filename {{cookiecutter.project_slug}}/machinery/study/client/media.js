@@ -1,6 +1,7 @@
 /** Images, sounds and films in this browser: whether it can show them, and when they really start. */
 import { showNotice, untilPressed } from "./notice.js";
 import { sleep } from "./server.js";
+import { WORDS } from "./words.js";
 
 const ENDINGS = {
   image: "apng avif bmp gif jpeg jpg png svg webp",
@@ -12,13 +13,6 @@ const LONG_SOUND = 5e6; // bytes; decoded, these might fill the memory, so they 
 const MOST_DECODED = 64e6; // bytes of decoded sounds to keep; others are decoded again when they are played
 const LEAD = 0.025; // s; an onset that is nearer than a few blocks of the sound card would be late
 const SLOW_TO_ANSWER = 10000; // ms; phones that save power read no film before it is played
-
-const WAITS_FOR_PRESS = {
-  name: "sound",
-  heading: "The next part plays sound or film",
-  text: "Please check that your sound is on. Your browser plays it only after you have pressed a button.",
-  button: "Go on",
-};
 
 let context;
 let decoded = 0;
@@ -50,9 +44,9 @@ export async function examine({ name, kind }, blob) {
   }
 }
 
-/** An image that is ready to be put on the page. @returns {Promise<HTMLImageElement>} */
+/** An image that is ready to be put on the page; without an `alt` of the task's, screen readers pass over it. */
 export async function makeImage(url) {
-  const image = Object.assign(new Image(), { src: url });
+  const image = Object.assign(new Image(), { src: url, alt: "" });
   await image.decode();
   return image;
 }
@@ -154,7 +148,7 @@ async function allowSound(sound) {
 
 /** Do what the browser allows only when the participant has pressed a button. */
 async function askForPress(action) {
-  const dialog = showNotice(WAITS_FOR_PRESS);
+  const dialog = showNotice({ name: "sound", ...WORDS.sound });
   await untilPressed(dialog);
   dialog.remove();
   return action();

@@ -1,4 +1,5 @@
 /** Messages to the participant: dialogs over the page, and a line that leaves the page usable. */
+import { WORDS } from "./words.js";
 
 /**
  * Show a dialog over the page, which the participant cannot dismiss.
@@ -24,8 +25,7 @@ export function showNotice({ name, heading, text, button, contact }) {
     const link = document.createElement("a");
     link.href = `mailto:${contact.address}`;
     link.textContent = contact.address;
-    const messages = contact.messages ? `us ${contact.messages}, or to ` : "";
-    add("p", [`We can help: write to ${messages}`, link, "."]);
+    add("p", WORDS.help(link, contact.messages));
   }
   if (button) addButton(dialog, button).autofocus = true;
   document.body.append(dialog);
@@ -40,14 +40,14 @@ export const untilPressed = (dialog) =>
 /** Add a button that saves the answers as a file. @param {function(): string} json  gives its content */
 export function offerFile(notice, json) {
   if (notice.querySelector(".quiet")) return;
-  const button = addButton(notice, "Save my answers as a file");
+  const button = addButton(notice, WORDS.saveFile);
   button.classList.add("quiet");
   button.addEventListener("click", () => {
     const url = URL.createObjectURL(new Blob([json()], { type: "application/json" }));
     const link = Object.assign(document.createElement("a"), { href: url, download: "my-answers.json" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
-    button.textContent = "Saved. Once more?";
+    button.textContent = WORDS.savedFile;
   });
 }
 

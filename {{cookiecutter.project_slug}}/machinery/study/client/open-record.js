@@ -5,6 +5,7 @@ import { TaskData } from "./record.js";
 import { loadWithDialog, showConnectionState } from "./connection-ui.js";
 import { post, retry } from "./server.js";
 import { showNotice } from "./notice.js";
+import { WORDS } from "./words.js";
 
 /**
  * The server's record, with the entries that this browser still had from earlier windows. If the
@@ -74,12 +75,7 @@ function holdStartEvents() {
 }
 
 function goOnElsewhere() {
-  showNotice({
-    name: "newer-window",
-    heading: "Please go on in the other window",
-    text: "You have opened this study again in another window or tab. Your answers up to now are kept. You can "
-      + "close this window.",
-  });
+  showNotice({ name: "newer-window", ...WORDS.otherWindow });
   return never;
 }
 

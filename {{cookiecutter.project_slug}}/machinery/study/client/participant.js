@@ -27,6 +27,7 @@ import { readForm, untilSubmitted } from "./forms.js";
 import { page } from "./page.js";
 import { saveWithDialog } from "./connection-ui.js";
 import { showNotice } from "./notice.js";
+import { WORDS } from "./words.js";
 
 // What preload() needs. Studies without stimuli do not load it.
 const FOR_STIMULI = ["loaded-stimuli.js", "loading-page.js", "preload.js", "download.js", "media.js"];
@@ -274,12 +275,7 @@ export class PsiTurk {
   reportProblem(error) {
     console.error(error);
     this.saveData().catch(() => {});
-    showNotice({
-      name: "problem",
-      heading: "Sorry, something went wrong",
-      text: "The study cannot go on in this window. This is our mistake, not yours.",
-      contact: page.contact,
-    });
+    showNotice({ name: "problem", ...WORDS.problem, contact: page.contact });
   }
 
   #askToStay = (event) => {
