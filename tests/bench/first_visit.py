@@ -7,6 +7,7 @@ rate to each request (DevTools); opening a connection is free there, and takes t
 more (TCP, TLS) in the field, once, before the invitation.
 """
 
+import secrets
 import statistics
 import tempfile
 from pathlib import Path
@@ -49,7 +50,7 @@ def repeat(browser: Browser, address: str, line: Line | None, reading: float) ->
     """Several visits by different people, each with a browser of their own."""
     visits = []
     for _ in range(REPEATS):
-        ids = urlencode(Participant(address, f"visitor{len(visits)}", mode="prolific").ids)
+        ids = urlencode(Participant(address, f"visitor{secrets.token_hex(4)}", mode="prolific").ids)
         context = browser.new_context()
         visits.append(visit(context.new_page(), f"{address}/pub?{ids}", line, reading))
         context.close()
