@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from study.robots.problems import Problems, choose_place, read_places
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Response
+    from playwright.async_api import Browser, BrowserContext, CDPSession, Page
 
 SCRIPTS = [Path(__file__).with_name(name) for name in ("clock.js", "offers.js", "robot.js")]
 SECONDS = 600  # real ones, for one robot
@@ -88,7 +88,11 @@ class Robot:
     async def take_part(self) -> Outcome:
         """Go as far as possible, and tell how far that was."""
         agent = f"Mozilla/5.0 (X11; Linux x86_64) Chrome/{self._browser.version} Safari/537.36"
-        context = await self._browser.new_context(viewport=WINDOW, user_agent=agent)
+        context = await self._browser.new_context(
+            viewport=WINDOW,
+            user_agent=agent,
+            reduced_motion="reduce",  # transitions keep real time, and each of their frames costs
+        )
         try:
             await self._prepare(context)
             with suppress(asyncio.TimeoutError):
@@ -133,7 +137,6 @@ class Robot:
         if page is self._page:
             return
         self._page = page
-        page.on("response", self._note_answer)
         page.on("domcontentloaded", self._note_page)
         page.on("crash", lambda _: self._stop("the page crashed: is the computer out of memory?"))
         page.on("dialog", lambda dialog: self._start(dialog.accept()))
@@ -150,21 +153,6 @@ class Robot:
         if self._plan.has_slow_line:
             await devtools.send("Network.enable")
             await devtools.send("Network.emulateNetworkConditions", SLOW)
-
-    def _note_answer(self, response: Response) -> None:
-        request = response.request
-        is_page = request.is_navigation_request() and not request.frame.parent_frame
-        if is_page and response.status >= 400:
-            self._start(self._stop_at_error(response))
-
-    async def _stop_at_error(self, response: Response) -> None:
-        """Stop at an error page of the server's, with what it says."""
-        text = ""
-        with suppress(Exception):
-            text = re.sub(r"(?s)<(style|script|head).*?</\1>|<[^>]+>", " ", await response.text())
-        path = urlsplit(response.url).path
-        said = re.sub(r"\s+", " ", text).strip()[:300]
-        self._stop(f"{path} answered with status {response.status}: {said}")
 
     def _note_page(self, page: Page) -> None:
         if ending := ENDINGS.get(urlsplit(page.url).path):
@@ -193,6 +181,8 @@ class Robot:
                 self._start(
                     self._reload(page) if self._plan.mishap == "reload" else self._drop_out(page)
                 )
+            case {"refused": reason}:
+                self._stop(reason)
             case {"stop": reason, "page": name, "stack": stack}:
                 place = choose_place(self._folder, read_places(stack))
                 on_page = f"templates/{name}" if name.endswith(".html") else f"the page “{name}”"

@@ -57,8 +57,10 @@
   }
   document.addEventListener("DOMContentLoaded", () => {
     new MutationObserver(noteChange).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+    const [{ responseStatus }] = performance.getEntriesByType("navigation");
+    if (responseStatus >= 400) return refuse(responseStatus);
     if (mishapAfter && location.pathname === "/exp") meetMishap();
-    live().catch((error) => stop(`psiTurk.robot: ${error.message}`, error.stack));
+    return live().catch((error) => stop(`psiTurk.robot: ${error.message}`, error.stack));
   });
 
   async function live() {
@@ -263,6 +265,12 @@
     memory.hadMishap = true;
     remember();
     await ask({ mishap: true });
+  }
+
+  /** Stop at an error page of the server's, with what it says. */
+  function refuse(status) {
+    const said = document.body.innerText.replace(/\s+/g, " ").trim().slice(0, 300);
+    return ask({ refused: `${location.pathname} answered with status ${status}: ${said}` });
   }
 
   async function stop(reason, stack = "") {
