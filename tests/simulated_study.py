@@ -109,7 +109,7 @@ class Person:
             return row, None  # opened the page, and nothing more
         data, answers, place = self.work(reached, needed)
         last = self.begin + datetime.timedelta(seconds=seconds)
-        row |= {"first_saved": self.begin + datetime.timedelta(seconds=1), "last_seen": last}
+        row |= {"first_saved": self.begin + datetime.timedelta(seconds=1), "last_saved": last}
         row |= {"last_place": place, "datastring": json.dumps(self.record(data, answers, mode))}
         row |= {"record_version": ENTRIES_PER_WINDOW + len(data) + len(answers) + 1}
         if reached > 0.1:
@@ -153,11 +153,12 @@ class Person:
     def work(self, reached: float, needed: float) -> tuple[list[dict], dict, str]:
         """Return the trials and answers up to a point of the study, and the place."""
         pages = ["instructions/1-colours.html", "instructions/2-keys.html"]
+        actions = ("NextPage", "FinishInstructions")
         read = [round(needed * 1000 * self.chance.uniform(0.04, 0.07)) for _ in pages]
         rows: list[tuple[str, dict]] = [
             (page, {"phase": "INSTRUCTIONS", "template": page, "indexOf": n, "action": action,
                     "viewTime": read[n]})
-            for n, page, action in zip((0, 1), pages, ("NextPage", "FinishInstructions"), strict=True)
+            for n, page, action in zip((0, 1), pages, actions, strict=True)
         ]  # fmt: skip
         asked = {"what_counts": "colour", "which_key": "b", "passed": True}
         rows.append(("comprehension.html", {"phase": "COMPREHENSION", "attempt": 1, **asked}))

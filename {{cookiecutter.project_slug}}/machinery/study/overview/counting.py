@@ -138,7 +138,7 @@ def count_groups(connection: Connection, columns: Columns) -> list[Row]:
         func.min(table.beginhit).label("first"),
         func.max(table.beginhit).label("last"),
         func.max(table.endhit).label("ended"),
-        sa.type_coerce(func.max(columns.get("last_seen")), sa.DateTime).label("seen"),
+        sa.type_coerce(func.max(columns.get("last_saved")), sa.DateTime).label("saved"),
         _count_if(columns.since(table.beginhit, RECENT_MINUTES)).label("recently_arrived"),
         _count_if(recently).label("recently_finished"),
     )
@@ -208,11 +208,11 @@ def count_durations(connection: Connection, columns: Columns) -> Durations:
 def find_last_save(
     participants: Participants, connection: Connection, groups: Iterable[Row]
 ) -> datetime | None:
-    """When something was stored last: of those who are at work, or when they were."""
-    seen = [group.seen for group in groups]
+    """When something was saved last: what is in no record yet, or in one."""
+    saved = [group.saved for group in groups]
     if (entries := participants.own_table("study_entries")) is not None:
-        seen.append(connection.scalar(sa.select(func.max(entries.c.received))))
-    return latest(seen)
+        saved.append(connection.scalar(sa.select(func.max(entries.c.received))))
+    return latest(saved)
 
 
 def tally(groups: Iterable[Row], column: str) -> dict[str, int]:
