@@ -275,6 +275,7 @@ export class PsiTurk {
   /** Tell the participant that the study cannot go on; the console says why. */
   reportProblem(error) {
     console.error(error);
+    document.dispatchEvent(new CustomEvent("psiturk-problem", { detail: error })); // see mistakes.js
     this.saveData().catch(() => {});
     showNotice({ name: "problem", ...WORDS.problem, contact: page.contact });
   }

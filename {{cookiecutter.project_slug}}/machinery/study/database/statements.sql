@@ -170,6 +170,18 @@ RETURNING uniqueid
 INSERT INTO study_incidents (kind, day, count) VALUES (:kind, :day, 1)
 ON CONFLICT (kind, day) DO UPDATE SET count = study_incidents.count + 1
 
+-- name: count_browser_error
+INSERT INTO study_browser_errors (message, file, line, page, browser, participants, first, last)
+VALUES (:message, :file, :line, :page, :browser, 1, :now, :now)
+ON CONFLICT (message, file, line, page, browser)
+DO UPDATE SET participants = study_browser_errors.participants + 1, last = excluded.last
+
+-- name: forget_rare_browser_errors
+DELETE FROM study_browser_errors WHERE (message, file, line, page, browser) IN (
+  SELECT message, file, line, page, browser FROM study_browser_errors
+  ORDER BY participants DESC, last DESC LIMIT 1000000 OFFSET :most
+)
+
 -- name: make_key
 INSERT INTO study_keys (name, value) VALUES ('secret', :value) ON CONFLICT (name) DO NOTHING
 

@@ -38,6 +38,18 @@ CREATE TABLE IF NOT EXISTS study_superseded_records (
   datastring TEXT NOT NULL,
   PRIMARY KEY (uniqueid, writer)
 );
+-- Errors in participants' browsers: a row for each kind, with the number of participants who met it.
+CREATE TABLE IF NOT EXISTS study_browser_errors (
+  message VARCHAR(200) NOT NULL,
+  file VARCHAR(200) NOT NULL,
+  line INTEGER NOT NULL,
+  page VARCHAR(100) NOT NULL,
+  browser VARCHAR(50) NOT NULL,
+  participants INTEGER NOT NULL,
+  first TIMESTAMP NOT NULL,
+  last TIMESTAMP NOT NULL,
+  PRIMARY KEY (message, file, line, page, browser)
+);
 -- psiTurk looks up a worker's rows on every visit and has no index for it.
 -- Ids that differ in capitals only are one person's.
 CREATE INDEX IF NOT EXISTS "{name}_lower_workerid" ON {table} (lower(workerid))
