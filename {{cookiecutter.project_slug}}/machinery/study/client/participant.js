@@ -143,6 +143,7 @@ export class PsiTurk {
     const root = pageRoot();
     root.replaceChildren(document.createRange().createContextualFragment(this.getPage(name)));
     this.taskdata.saver.pageChanged();
+    if (this.taskdata.get("page") !== name) this.taskdata.set({ page: name }); // where people stop
     window.scrollTo(0, 0);
     const target = root.querySelector("[autofocus], h1, h2");
     if (!target) return;

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from study.commands.check import CheckContext, Finding
 from study.commands.deploy import find_ad_problem
-from study.commands.status import INCIDENTS, count_incidents
 from study.config import is_on_cloud, is_pilot
 from study.database.capacity import FULL, find_share
 from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
@@ -14,11 +13,11 @@ from study.heroku.app import PLANS, find_limit
 from study.heroku.git import Repository
 from study.heroku.resources import LIMIT
 from study.messages import StudyError, pluralize
+from study.overview.incidents import DAYS, INCIDENTS, count_incidents
 from study.recruiters import debug_link
 from study.statuses import TEST_MODES
 
 OUR_CONNECTIONS = 2  # of `study data` and the release phase
-DAYS = 7
 ALMOST_FULL = 0.7
 
 
@@ -220,7 +219,8 @@ def happened(context: CheckContext) -> Iterator[Finding]:
             command = context.heroku(f"config:set {name}=…")
             without = f"without a code of {context.recruiter}'s"
             remedies[kind] = f"{without}. If it gave you one: {command}"
-    counts = count_incidents(context.participants, DAYS)
+    with context.participants.snapshot() as connection:
+        counts = count_incidents(context.participants, connection)
     for kind, remedy in remedies.items():
-        if count := counts[kind]:
+        if count := counts.get(kind):
             yield "yellow", f"{count} {INCIDENTS[kind]} in the last {DAYS} days, {remedy}"

@@ -98,7 +98,11 @@ SELECT datastring, {columns} FROM {table} WHERE uniqueid = :uid {for_update}
 SELECT writer, first, entries FROM study_entries WHERE uniqueid = :uid ORDER BY writer, first
 
 -- name: store
-UPDATE {table} SET datastring = :data, record_version = :version WHERE uniqueid = :uid
+UPDATE {table} SET datastring = :data, record_version = :version,
+  last_place = coalesce(:place, last_place), last_saved = coalesce((
+    SELECT max(received) FROM study_entries WHERE uniqueid = :uid
+  ), last_saved)
+WHERE uniqueid = :uid
 
 -- name: delete_entries
 DELETE FROM study_entries WHERE uniqueid = :uid
@@ -113,6 +117,7 @@ SELECT uniqueid FROM study_entries GROUP BY uniqueid HAVING max(received) < :sin
 -- name: save
 -- The whole record, as psiturk.js saves it. Its entries only become more, so the larger is newer.
 UPDATE {table} SET datastring = :data, first_saved = coalesce(first_saved, :now),
+  last_saved = :now,
   record_version = record_version / 4294967296 * 4294967296 + :size
 WHERE uniqueid = :uid AND record_version % 4294967296 <= :size AND {MAY_SAVE}
 RETURNING uniqueid
