@@ -220,6 +220,7 @@ def new(live):
         ("yellow", "backups", "none are scheduled"),
         ("green", "database", "essential-0, 2 participants"),
         ("green", "mode", "cloud server"),
+        ("yellow", "alerts", "heroku config:set ALERT_URL=https://… --app my-study"),
         ("yellow", "codes", "COMPLETION_CODE is not set"),
         ("yellow", "recruiter", "preview_ids in config.txt is empty"),
         ("green", "recruiter", "/start?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID="),
@@ -240,7 +241,8 @@ def ready(live, new):
     edit(config, r"you@example\.edu", "lab@psychology.uni-example.ac.uk")
     edit(config, r"^ad_url_domain =", f"ad_url_domain = {live.app.host}")
     live.machine.git("commit", "-qam", "Finish the study", cwd=live.folder)
-    live.app.set_config({"COMPLETION_CODE": "C0MPLETED"}, live.platform.account)
+    variables = {"COMPLETION_CODE": "C0MPLETED", "ALERT_URL": "http://127.0.0.1:9/s3cret"}
+    live.app.set_config(variables, live.platform.account)
     live.deploy()
     live.app.backup_hours = [2]
     return live
@@ -257,6 +259,7 @@ def test_a_study_that_is_ready_has_nothing_red(well):
     assert (reds, code) == ([], 0)
     assert set(lines) >= {"address", "ad", "version", "backups", "dynos", "pages", "contact"}
     assert [shade for shade, _ in lines["version"] + lines["backups"]] == ["green", "green"]
+    assert lines["alerts"][0][0] == "green"
     assert lines["connected"] == [("green", "2 worker processes use up to 16 of the plan's 20")]
 
 
@@ -280,6 +283,7 @@ def test_no_secret_is_shown(ready):
     done = ready("check")
     assert done.returncode == 0
     assert "s3cret" not in done.stdout and "secret_key = ***" in done.stdout
+    assert "alert_url = ***" in done.stdout
     assert "C0MPLETED" not in done.stdout and "heroku config:get COMPLETION_CODE" in done.stdout
     assert urlsplit(ready.url).password not in done.stdout + done.stderr
     assert re.search(r"^green +backups +daily at 2:00 UTC$", done.stdout, re.MULTILINE)
