@@ -192,7 +192,9 @@ def edit(path, pattern, replacement):
 def new(live):
     """A new study with an app, before any work on it, and with some mistakes made."""
     before = (live.folder / "config.txt").read_text()
-    for name, value in (("host", "localhost"), ("threads", "auto"), ("secret_key", "s3cret")):
+    chosen = {"host": "localhost", "threads": "auto", "secret_key": "s3cret"}
+    chosen["alert_url"] = "https://chat.example.edu/s3cret"
+    for name, value in chosen.items():
         edit(live.folder / "config.txt", rf"^;{name} =.*?$", f"{name} = {value}")
     extra = buy(live.app, PLAN, by=live.platform.account)
     live.fill([participant(1, mode="debug"), participant(2)])
@@ -208,6 +210,7 @@ def new(live):
         ("red", "files", "sets host"),
         ("red", "files", "sets threads"),
         ("red", "files", "a secret setting in config.txt line"),
+        ("red", "files", "a chat's address in config.txt line"),
         ("yellow", "files", "config.txt. Commit"),
         ("red", "pages", "templates/consent.html has passages to fill in: principal investigator"),
         ("red", "contact", "you@example.edu, an example"),

@@ -13,7 +13,8 @@ LONGEST = 200  # characters
 GAP = "…"
 SEVERAL_GAPS = re.compile(rf"{GAP}(\W{{0,2}}{GAP})+")
 FROM_ELSEWHERE = "Script error."  # is all that browsers say of a script of another host
-TYPES = ("string", "number", "boolean", "object", "function")  # of what was thrown and is no Error
+# Of what was thrown and is no Error.
+TYPES = ("string", "number", "bigint", "boolean", "object", "function", "symbol", "undefined")
 # Names of errors that browsers raise, with messages of their own.
 BROWSERS_OWN = re.compile(
     r"(Type|Reference|Syntax|Range|URI|Internal|NotAllowed|NotFound|NotSupported|InvalidState"
