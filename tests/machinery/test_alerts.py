@@ -185,9 +185,10 @@ class Online:
     def query(self, sql: str) -> str:
         return self.cluster.run(sql, database=urlsplit(self.url).path[1:]).strip()
 
-    def forbid_writes(self) -> None:
-        name = urlsplit(self.url).path[1:]
-        sql = f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+    def allow_writes(self, is_allowed: bool) -> None:
+        """Let the database take writes again, or none, as after a failover."""
+        name, mode = urlsplit(self.url).path[1:], "off" if is_allowed else "on"
+        sql = f"ALTER DATABASE {name} SET default_transaction_read_only = {mode}"
         self.cluster.run(sql, database="postgres")
         self.cluster.disconnect(self.url)
 
@@ -219,7 +220,7 @@ def test_two_servers_tell_each_fault_once(online):
     wait_for(lambda: len(online.told) == 2, 120)  # perhaps another process leads now
     at_work = Participant(second.address, f"{7:024x}", mode="prolific")
     assert at_work.open("/exp").status == 200
-    online.forbid_writes()
+    online.allow_writes(False)
     assert {at_work.save({"data": []}).status for _ in range(3)} == {503}
     wait_for(lambda: len(online.told) == 3, 90)
     errors, restarts, saves = online.told
@@ -229,6 +230,9 @@ def test_two_servers_tell_each_fault_once(online):
     )
     assert restarts == "The server was restarted 2 times within an hour. Its log says why."
     assert saves.endswith(KEPT)
+    online.allow_writes(True)
+    failed = "SELECT sum(count) FROM study_incidents WHERE kind = 'save-failed'"
+    wait_for(lambda: online.query(failed) == "3")
     said = first.output + second.output
     assert online.chat.url not in said and "Traceback" not in said
 
