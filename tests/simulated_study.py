@@ -30,6 +30,15 @@ INCIDENTS = {
     **{"wrong-browser": 0.04, "declined": 0.03, "excluded": 0.015, "preview": 0.01},
     **{"link-missing": 0.01, "too-little": 0.005, "no-proof": 0.005, "link-unsigned": 0.005},
 }
+# Message, file, line, page, browser, and how many of 1,000 participants meet it.
+ERRORS = [
+    ("TypeError: Cannot read properties of null (reading 'focus')", "static/js/task.js", 112,
+     "/exp", "Safari", 15),
+    ("NotAllowedError: play() failed because the user did not interact with the document first",
+     "static/js/task.js", 87, "/exp", "Safari", 10),
+    ("ReferenceError: structuredClone is not defined", "static/js/stimuli.js", 41, "/exp",
+     "Chrome", 5),
+]  # fmt: skip
 ENTRIES_PER_WINDOW = 2**32
 
 
@@ -111,7 +120,16 @@ class Person:
         last = self.begin + datetime.timedelta(seconds=seconds)
         row |= {"first_saved": self.begin + datetime.timedelta(seconds=1), "last_saved": last}
         row |= {"last_place": place, "datastring": json.dumps(self.record(data, answers, mode))}
-        row |= {"record_version": ENTRIES_PER_WINDOW + len(data) + len(answers) + 1}
+        row |= {"record_version": # Message, file, line, page, browser, and how many of 1,000 participants meet it.
+ERRORS = [
+    ("TypeError: Cannot read properties of null (reading 'focus')", "static/js/task.js", 112,
+     "/exp", "Safari", 15),
+    ("NotAllowedError: play() failed because the user did not interact with the document first",
+     "static/js/task.js", 87, "/exp", "Safari", 10),
+    ("ReferenceError: structuredClone is not defined", "static/js/stimuli.js", 41, "/exp",
+     "Chrome", 5),
+]  # fmt: skip
+ENTRIES_PER_WINDOW + len(data) + len(answers) + 1}
         if reached > 0.1:
             row |= {"status": 2, "beginexp": self.begin + datetime.timedelta(seconds=0.1 * needed)}
         if reached == 1:
@@ -252,8 +270,13 @@ def fill(options: dict) -> None:
             connection.execute(table.insert(), rows[start : start + 500])
         if saves:
             connection.execute(entries.insert(), saves)
+        now, number = datetime.datetime.now(datetime.UTC).replace(tzinfo=None), len(rows)
+        for *kind, of_1000 in ERRORS:
+            named = dict(zip(("message", "file", "line", "page", "browser"), kind, strict=True))
+            for _ in range(max(1, number * of_1000 // 1000)):
+                connection.execute(SQL["count_browser_error"], named | {"now": now})
         for kind, share in INCIDENTS.items():
-            for _ in range(round(share * options.get("number", 200))):
+            for _ in range(round(share * number)):
                 connection.execute(SQL["count_event"], {"kind": kind, "day": today})
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "dashboard": "Run psiTurk's dashboard for MTurk.",
     "check": "Show every setting with its source, and what needs attention.",
     "status": "Count participants by condition and show the server's state.",
+    "watch": "Show the running study on a page that keeps itself up to date.",
     "data": "Download the data as CSV files.",
     "conditions": "Show the conditions with their targets and weights.",
     "bonuses": "Write the bonuses to a file.",

@@ -19,7 +19,7 @@ from study.database.reader import Participants
 from study.overview import figures
 from study.overview.figures import BIN, Durations, Overview, Progress
 from study.overview.incidents import count_incidents
-from study.overview.names import name_cells
+from study.overview.names import name_cells, name_unknown
 from study.statuses import FINISHED, QUIT, UNPAID_MODES
 
 RECENT_MINUTES = 10
@@ -188,7 +188,7 @@ def count_cells(
     others = sorted({key[:2] for key in found} - set(design.cells), key=str)
     return tuple(
         Progress(
-            names.get(cell, f"condition {cell[0]}, order {cell[1]}"),
+            names.get(cell) or name_unknown(cell),
             *cell,
             targets.get(cell),
             **{name: found[*cell, state] for name, state in states.items()},

@@ -142,7 +142,7 @@ class Overview:
         return facts | {
             "total": _describe(self.total),
             "cells": [_describe(cell) for cell in self.cells],
-            "durations": named | {"number": self.durations.number},
+            "durations": named | {"number": self.durations.number, "bins": self.durations.bins},
             "dropped_out": self.dropped_out,
             "drop_out": self.drop_out,
         }
