@@ -120,16 +120,7 @@ class Person:
         last = self.begin + datetime.timedelta(seconds=seconds)
         row |= {"first_saved": self.begin + datetime.timedelta(seconds=1), "last_saved": last}
         row |= {"last_place": place, "datastring": json.dumps(self.record(data, answers, mode))}
-        row |= {"record_version": # Message, file, line, page, browser, and how many of 1,000 participants meet it.
-ERRORS = [
-    ("TypeError: Cannot read properties of null (reading 'focus')", "static/js/task.js", 112,
-     "/exp", "Safari", 15),
-    ("NotAllowedError: play() failed because the user did not interact with the document first",
-     "static/js/task.js", 87, "/exp", "Safari", 10),
-    ("ReferenceError: structuredClone is not defined", "static/js/stimuli.js", 41, "/exp",
-     "Chrome", 5),
-]  # fmt: skip
-ENTRIES_PER_WINDOW + len(data) + len(answers) + 1}
+        row |= {"record_version": ENTRIES_PER_WINDOW + len(data) + len(answers) + 1}
         if reached > 0.1:
             row |= {"status": 2, "beginexp": self.begin + datetime.timedelta(seconds=0.1 * needed)}
         if reached == 1:

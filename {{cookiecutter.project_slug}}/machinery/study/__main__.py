@@ -21,7 +21,7 @@ COMMANDS = {
     "up": "Create the app on Heroku, or complete it.",
     "deploy": "Put the committed study online and print its links.",
     "dashboard": "Run psiTurk's dashboard for MTurk.",
-    "check": "Show every setting with its source, and what needs attention.",
+    "check": "Say what needs attention before participants come.",
     "status": "Count participants by condition and show the server's state.",
     "watch": "Show the running study on a page that keeps itself up to date.",
     "data": "Download the data as CSV files.",

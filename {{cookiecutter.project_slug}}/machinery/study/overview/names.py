@@ -29,7 +29,9 @@ def name_cells(folder: Path, options: StudySettings) -> dict[Cell, str]:
 def name_unknown(cell: tuple) -> str:
     """Return a name for what somebody was given that is no cell of the study any more."""
     condition, order = cell
-    return "no condition" if condition is None else f"condition {condition}, order {order}"
+    if condition is None:
+        return "no condition"
+    return f"condition {condition}" + ("" if order is None else f", order {order}")
 
 
 def read_names(folder: Path, number: int) -> list[str]:

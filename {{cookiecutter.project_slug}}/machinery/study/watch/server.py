@@ -64,8 +64,8 @@ def make_app(study: WatchedStudy, token: str) -> Flask:
     @app.before_request
     def refuse_others() -> None:
         name, _, _ = request.host.partition(":")
-        given = request.path.split("/")[1]
-        if name not in (HOST, "localhost") or not secrets.compare_digest(given.encode(), token.encode()):
+        given = request.path.split("/")[1].encode()
+        if name not in (HOST, "localhost") or not secrets.compare_digest(given, token.encode()):
             abort(404)
         if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
             abort(403)
