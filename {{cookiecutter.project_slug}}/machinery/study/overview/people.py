@@ -47,7 +47,7 @@ class Search:
     condition: str = ""
     worker: str = ""
     offset: int = 0
-    limit: int = 50
+    limit: int = 25
 
 
 def list_people(

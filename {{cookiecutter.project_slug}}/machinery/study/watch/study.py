@@ -1,7 +1,7 @@
 """The study that is watched: its figures, its app on Heroku, and a pause.
 
 Heroku is asked once a minute, beside the requests of the page; the database only when the page
-asks, and never more often than its queries leave it alone.
+asks, and the slower it answers, the less often.
 """
 
 import time
@@ -28,8 +28,8 @@ from study.overview.people import Search, list_people
 from study.overview.timeline import collect_timeline
 from study.watch.flags import Flags
 
-SECONDS = 10  # between two refreshes, at least
-SHARE = 0.005  # of the time during which the database may be busy with them
+SECONDS, MOST_SECONDS = 10, 60  # between two refreshes
+SHARE = 0.05  # of the time for which a refresh may last
 SECONDS_OF_HEROKU = 60
 MOST_ERRORS = 20  # kinds that are shown
 
@@ -109,7 +109,8 @@ class WatchedStudy:
         overview = collect(participants, settings)
         timeline = collect_timeline(participants, settings)
         errors = read_browser_errors(participants)
-        self._pause = max(SECONDS, round((time.monotonic() - began) / SHARE))
+        needed = round((time.monotonic() - began) / SHARE)
+        self._pause = min(max(SECONDS, needed), MOST_SECONDS)
         return {
             "title": self._title,
             "version": settings.study.code_version,

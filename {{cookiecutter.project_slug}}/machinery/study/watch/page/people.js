@@ -1,8 +1,8 @@
 /** The participants one by one: a page of a table at a time, filtered by the server. */
 import { clock, count, find, make } from "./build.js";
 
-const PER_PAGE = 50; // as in study/overview/people.py
-const COLUMNS = ["Arrived", "Condition", "State", "Where", "Minutes"];
+const PER_PAGE = 25; // as in study/overview/people.py
+const COLUMNS = ["Arrived", "Condition", "State", "Where", "Why", "Minutes"];
 
 let offset = 0;
 let reasons = {};
@@ -59,10 +59,11 @@ async function turn(by) {
 
 function describe(person, withIds, hasFlags) {
   const kind = person.state.replace(" ", "-");
-  const state = make("td", {}, make("span", { class: `state ${kind}`, title: reasons[person.reason] ?? "" }, person.state));
+  const state = make("td", {}, make("span", { class: `state ${kind}` }, person.state));
   const cells = [
     make("td", {}, clock(person.arrived)), make("td", {}, person.condition), state,
-    make("td", {}, person.place ?? ""), make("td", { class: "number" }, person.minutes ?? ""),
+    make("td", {}, person.place ?? ""), make("td", { class: "why" }, reasons[person.reason] ?? person.reason ?? ""),
+    make("td", { class: "number" }, person.minutes?.toFixed(1) ?? ""),
   ];
   if (withIds) cells.unshift(make("td", { class: "id" }, person.worker ?? ""));
   if (hasFlags) cells.push(make("td", { class: "flags" }, ...person.flags.map((flag) => make("span", { class: "flag" }, flag))));
