@@ -171,7 +171,7 @@ class Person:
         ]  # fmt: skip
         asked = {"what_counts": "colour", "which_key": "b", "passed": True}
         rows.append(("comprehension.html", {"phase": "COMPREHENSION", "attempt": 1, **asked}))
-        rows += [("PRACTICE", self.trial("PRACTICE", 0, n, 0.5)) for n in range(8)]
+        rows += [("PRACTICE, block 0", self.trial("PRACTICE", 0, n, 0.5)) for n in range(8)]
         for block in (1, 2):
             name = f"TEST, block {block}"
             rows += [(name, self.trial("TEST", block, n, self.share)) for n in range(20)]

@@ -2,9 +2,9 @@
 
     uv run python -m tests.bench.refresh [an installed study]
 
-Prints Markdown. Needs a PostgreSQL server's programs. The database has 10,000 participants of the
-example; first a few of them are at work, then all of them, each with 20 saves that no record has
-yet. CPU time is that of all of PostgreSQL's processes.
+Prints Markdown. Needs a PostgreSQL server's programs. The database has 10,000 participants; first
+nobody is at work, then all are, each with 20 saves that no record has yet. CPU time is that of all
+of PostgreSQL's processes.
 """
 
 import subprocess
@@ -12,16 +12,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.database import Database, server_pid
+from tests.bench.database import SETTINGS, Database, server_pid
 from tests.bench.installation import clean_environment, generated_study, installed_study
 from tests.bench.load import database_server
 from tests.bench.processes import cpu_seconds
 from tests.bench.report import load, table
+from tests.bench.servers import make_psiturks_tables
 
 PARTICIPANTS, SAVES_OF_EACH = 10_000, 20
-REFRESHES, SAVES = 20, 5_000
+REFRESHES, SAVES = 20, 3_000
 SECONDS_BETWEEN_SAVES, SECONDS_BETWEEN_REFRESHES = 6, 10
-FILL = Path(__file__).parents[1] / "simulated_study.py"
+RELEASE = """
+from study import config
+config.load()
+from study.database.schema import create_tables
+create_tables()
+"""
 REFRESH = f"""
 from pathlib import Path
 from study import config
@@ -54,7 +60,7 @@ for number in range(1, {SAVES} + 1):
 """
 SAVING = """INSERT INTO assignments (uniqueid, workerid, assignmentid, hitid, mode, owner, status,
   cond, counterbalance, codeversion, beginhit, bonus, record_version)
-SELECT 'saving:saving', 'saving', 'saving', 'h', 'prolific', repeat('o', 32), 1, 0, 0, '1.0',
+SELECT 'saving:saving', 'saving', 'saving', 'h', 'live', repeat('o', 32), 1, 0, 0, 'bench',
   now() AT TIME ZONE 'UTC', 0, 0"""
 ALL_AT_WORK = f"""INSERT INTO study_entries
 SELECT uniqueid, 2, n, n, 100 * n, now() AT TIME ZONE 'UTC' - n * interval '6 seconds', entries
@@ -71,16 +77,18 @@ def main() -> None:
         def run(*arguments: str | Path) -> float:
             """Run Python in the study; return the CPU time of the database, in seconds."""
             before = cpu_seconds(server_pid(cluster))
-            environment = clean_environment(PSITURK_DATABASE_URL=database.url)
+            environment = clean_environment(PSITURK_DATABASE_URL=database.url, **SETTINGS)
             python = study.environment / "bin" / "python"
             subprocess.run([python, *arguments], cwd=study.folder, env=environment, check=True)
             return cpu_seconds(server_pid(cluster)) - before
 
-        run(FILL, f'{{"number": {PARTICIPANTS}, "hours": 72}}')
+        make_psiturks_tables(study, database.url)
+        database.fill(PARTICIPANTS, record_size=15_000)
+        run("-c", RELEASE)
         database.ask(SAVING)
         save = run("-c", ADD) / SAVES
         rows = [("one save", f"{save * 1000:.3f}", "")]
-        for name in ("a few", "all"):
+        for name in ("nobody", "all"):
             if name == "all":
                 database.ask(ALL_AT_WORK)
             tidy(database)
