@@ -24,6 +24,7 @@ COMMANDS = {
     "check": "Say what needs attention before participants come.",
     "status": "Count participants by condition and show the server's state.",
     "watch": "Show the running study on a page that keeps itself up to date.",
+    "alert": "Send a test message to where alerts go.",
     "data": "Download the data as CSV files.",
     "conditions": "Show the conditions with their targets and weights.",
     "bonuses": "Write the bonuses to a file.",

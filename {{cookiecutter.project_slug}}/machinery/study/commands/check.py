@@ -155,7 +155,8 @@ def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator
     if context.app:
         found += [app.version, app.mode, app.dynos, app.connected, app.backups]
     if context.app and context.settings:
-        found += [app.address, app.ad, app.key, app.codes, app.database, app.happened]
+        found += [app.address, app.ad, app.key, app.codes, app.database]
+        found += [app.alerts, app.happened]
     return found
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from study.alerts.posting import name_chat
 from study.commands.check import CheckContext, Finding
 from study.commands.deploy import find_ad_problem
 from study.config import is_on_cloud, is_pilot
@@ -205,6 +206,19 @@ def codes(context: CheckContext) -> Iterator[Finding]:
     except ValueError as problem:
         remedy = context.heroku(f"config:set {name}=…")
         yield "red", f"{name} cannot be right. {problem} {remedy}"
+
+
+def alerts(context: CheckContext) -> Iterator[Finding]:
+    """Somebody should be told when something goes wrong."""
+    command = context.heroku("config:set ALERT_URL=https://…")
+    if not (url := context.settings.value("Study", "alert_url")):
+        yield "yellow", f"nobody is told if something goes wrong (docs/alerts.md): {command}"
+        return
+    try:
+        chat = name_chat(url) or "the address in ALERT_URL"
+        yield "green", f"go to {chat}. To send a test message: uv run study alert"
+    except StudyError as error:
+        yield "red", f"{error.cause}: {command}"
 
 
 def happened(context: CheckContext) -> Iterator[Finding]:

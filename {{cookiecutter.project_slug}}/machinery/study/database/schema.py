@@ -50,7 +50,8 @@ COLUMNS = (
     "beginhit, beginexp, endhit"
 )
 TIMES = dict.fromkeys(("beginhit", "beginexp", "endhit"), sa.DateTime)  # which SQLite keeps as text
-TYPES = dict.fromkeys(("now", "since", "lately", "earliest"), sa.DateTime) | {"day": sa.Date}
+MOMENTS = ("now", "since", "lately", "earliest", "ends")
+TYPES = dict.fromkeys(MOMENTS, sa.DateTime) | {"day": sa.Date}
 # Where a participant counts, as the key of study_cells. Version 0.1.0 sets no first_saved.
 CELL = f"""{{row}}codeversion, {{row}}mode,
   CASE WHEN {{row}}status IN {statuses.FINISHED} THEN 'finished'

@@ -167,8 +167,8 @@ WHERE uniqueid = :uid AND status NOT IN {FINISHED} AND ending IS NULL
 RETURNING uniqueid
 
 -- name: count_event
-INSERT INTO study_incidents (kind, day, count) VALUES (:kind, :day, 1)
-ON CONFLICT (kind, day) DO UPDATE SET count = study_incidents.count + 1
+INSERT INTO study_incidents (kind, day, count) VALUES (:kind, :day, :number)
+ON CONFLICT (kind, day) DO UPDATE SET count = study_incidents.count + excluded.count
 
 -- name: count_browser_error
 INSERT INTO study_browser_errors (message, file, line, page, browser, participants, first, last)
@@ -181,6 +181,26 @@ DELETE FROM study_browser_errors WHERE (message, file, line, page, browser) IN (
   SELECT message, file, line, page, browser FROM study_browser_errors
   ORDER BY participants DESC, last DESC LIMIT 1000000 OFFSET :most
 )
+
+-- name: note_start
+INSERT INTO study_starts (server, started) VALUES (:server, :now) ON CONFLICT DO NOTHING
+
+-- name: forget_starts
+DELETE FROM study_starts WHERE started < :earliest
+
+-- name: take_lease
+INSERT INTO study_leases (name, holder, ends) VALUES (:name, :holder, :ends)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, ends = excluded.ends
+WHERE study_leases.holder = excluded.holder OR study_leases.ends < :now
+RETURNING holder
+
+-- name: keep_alert
+INSERT INTO study_alerts (name, since, is_over, unsent) VALUES (:name, :since, :is_over, :unsent)
+ON CONFLICT (name) DO UPDATE
+SET since = excluded.since, is_over = excluded.is_over, unsent = excluded.unsent
+
+-- name: drop_alert
+DELETE FROM study_alerts WHERE name = :name
 
 -- name: make_key
 INSERT INTO study_keys (name, value) VALUES ('secret', :value) ON CONFLICT (name) DO NOTHING

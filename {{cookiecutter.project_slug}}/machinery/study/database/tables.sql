@@ -50,6 +50,25 @@ CREATE TABLE IF NOT EXISTS study_browser_errors (
   last TIMESTAMP NOT NULL,
   PRIMARY KEY (message, file, line, page, browser)
 );
+-- When a server was started, or a version released. Names no machine but Heroku's "web.1".
+CREATE TABLE IF NOT EXISTS study_starts (
+  server VARCHAR(64) NOT NULL,
+  started TIMESTAMP NOT NULL,
+  PRIMARY KEY (server, started)
+);
+-- Who of all processes does until when what only one may do.
+CREATE TABLE IF NOT EXISTS study_leases (
+  name VARCHAR(32) PRIMARY KEY,
+  holder VARCHAR(32) NOT NULL,
+  ends TIMESTAMP NOT NULL
+);
+-- Alerts that go on, and since when. unsent is what the researcher is still to be told of them.
+CREATE TABLE IF NOT EXISTS study_alerts (
+  name VARCHAR(600) PRIMARY KEY,
+  since TIMESTAMP NOT NULL,
+  is_over BOOLEAN NOT NULL,
+  unsent TEXT NOT NULL
+);
 -- psiTurk looks up a worker's rows on every visit and has no index for it.
 -- Ids that differ in capitals only are one person's.
 CREATE INDEX IF NOT EXISTS "{name}_lower_workerid" ON {table} (lower(workerid))

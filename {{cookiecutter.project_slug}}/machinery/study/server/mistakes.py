@@ -1,6 +1,7 @@
 """Errors in participants' browsers: the script that tells of them, and what is kept of a report."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -25,6 +26,7 @@ VERSION = re.compile(r"^/static/[0-9a-f]{12}/")
 # A part of a path that looks like an id.
 ID = re.compile(r"[0-9a-f]{12,}|\d{6,}|(?=[A-Z]*\d)[A-Z\d]{10,}|[^/]*[@:][^/]*")
 LARGEST_LINE = 10**6
+RESEARCHERS = [(Path("static"), "")]
 
 
 def add_script(response: Response) -> Response:
@@ -50,20 +52,21 @@ def read_report(report: dict, browser: str) -> Kind | None:
 
     Raises TypeError, ValueError, KeyError or AttributeError if the report is malformed.
     """
-    message, page = str(report["message"]), clean_path(str(report["page"]))[:LONGEST_PAGE]
+    message, page = str(report["message"]), clean_path(str(report["page"]))
     places = [(find_file(str(url)), int(line)) for url, line in report["places"]]
     if HARMLESS in message or (places and not places[0][0]):  # of a browser's extension
         return None
-    own = [place for place in places if is_researchers(place[0])]
+    own = [place for place in places if is_file(place[0], RESEARCHERS)]
     file, line = next(iter(own or places), ("", 0))
-    is_load = not message
-    message = describe_load(file) if is_load else find_wording().clean(message)
-    line = line if 0 < line < LARGEST_LINE else 0
-    return Kind(message, file[:LONGEST_FILE], line, page, browser[:LONGEST_BROWSER])
+    words = find_wording().clean(message) if message else describe_load(file)
+    if not 0 < line < LARGEST_LINE:
+        line, file = 0, "" if file == page else file
+    where = file[:LONGEST_FILE], line, page[:LONGEST_PAGE]
+    return Kind(words, *where, browser[:LONGEST_BROWSER])
 
 
 def find_file(url: str) -> str:
-    """Return a file's path in the study or, for one of another host, its address.
+    """Return a file's path in the study, a page's path, or the address at another host.
 
     Returns an empty text for what is neither, such as a script of a browser's extension.
     """
@@ -72,7 +75,8 @@ def find_file(url: str) -> str:
         return ""
     path = clean_path(VERSION.sub("/static/", unquote(parts.path)))
     is_own = parts.netloc == request.host
-    return path.lstrip("/") or "/" if is_own else f"{parts.hostname}{path}"
+    path = path.removeprefix("/") if path.startswith("/static/") else path
+    return path if is_own else f"{parts.hostname}{path}"
 
 
 def clean_path(path: str) -> str:
@@ -80,18 +84,14 @@ def clean_path(path: str) -> str:
     return path if is_file(path.lstrip("/")) else printable(ID.sub(GAP, path))
 
 
-def is_file(path: str) -> bool:
-    """Return whether the study has that file in static/."""
+def is_file(path: str, folders: Iterable[tuple[Path, str]] = files.FOLDERS) -> bool:
+    """Return whether one of the folders that are served has that file."""
     return any(
         path.startswith(root := f"static/{place}")
         and (found := safe_join(str(folder), path.removeprefix(root)))
         and Path(found).is_file()
-        for folder, place in files.FOLDERS
+        for folder, place in folders
     )
-
-
-def is_researchers(path: str) -> bool:
-    return path.startswith("static/") and "\0" not in path and Path(path).is_file()
 
 
 def describe_load(path: str) -> str:

@@ -12,8 +12,8 @@ from study.messages import printable
 LONGEST = 200  # characters
 GAP = "…"
 SEVERAL_GAPS = re.compile(rf"{GAP}(\W{{0,2}}{GAP})+")
-# What browsers say of a script from elsewhere, and the types of what a script may throw instead.
-NO_ERRORS = ("Script error.", "string", "object", "number", "undefined", "boolean")
+FROM_ELSEWHERE = "Script error."  # is all that browsers say of a script of another host
+TYPES = ("string", "number", "boolean", "object", "function")  # of what was thrown and is no Error
 # Names of errors that browsers raise, with messages of their own.
 BROWSERS_OWN = re.compile(
     r"(Type|Reference|Syntax|Range|URI|Internal|NotAllowed|NotFound|NotSupported|InvalidState"
@@ -23,22 +23,30 @@ BROWSERS_OWN = re.compile(
 WORD = re.compile(r"[\w$]+")
 BROWSERS_WORDS = frozenset(
     WORD.findall("""
-    a abort aborted access accessed after allowed already an and apply argument arguments array as
-    assignment at attempt await be been before being bound by call called can cannot class column
-    complete const construct constructor convert create data declaration declared defined delete
-    denied destructure document does dynamically element end error evaluating executed execute
-    exceeded expected expression export failed failure fetch fetched find for found from function
-    get got has identifier import imported in index initialization initialized input insecure
-    instance instanceof interact into invalid is it iterable iterator json left length line load
-    loading many match maximum method missing module more must name named network no non not null
-    number object of on only operation operator or out parameter parse permission play position
-    properties property provide provided quota range read reading redeclaration redefine reference
-    regular request requested resolve response rest return script set size specified specifier
-    stack statement string supported symbol syntax t target template terminated than that the
-    this to token too type undefined unexpected unterminated unexpectedly user valid value values
-    variable was with
+    a abort aborted access accessed after allowed already ambiguous an and apply argument arguments
+    array as assignment at attempt attribute attributes await bare be because been before being big
+    bigint blocked body bound break by call called can cannot chain chaining character characters
+    child class column comment complete const construct constructor continue conversion convert
+    count create cross data date declaration declared default defined delete denied derived
+    destructure document does duplicate during dynamic dynamically either element end eof error
+    evaluating exceeded execute executed expected export expression failed failure fetch fetched
+    field file find for format found frame from function get got has identifier illegal implicit
+    import imported in index indirect initialization initialized input insecure insert instance
+    instanceof integer interact interrupted into invalid is it iterable iterated iterator json label
+    left length line literal load loading look looking many match maximum media method mime missing
+    mix mode module more must name named names neither network new newline no node non not null
+    nullish number object octal of on only operation operator optional or origin out parameter
+    parameters parse pause permission play policy position precision private properties property
+    provide provided quota radix range re read reading redeclaration redefine reference references
+    regular relative removed removes request requested resolve response rest return returning script
+    set size source specified specifier stack start statement strict string super support supported
+    supports symbol syntax t target template terminated than that the there this time to token too
+    type types undefined unexpected unexpectedly unsupported unterminated up user valid value values
+    variable was while with yield zone
     """)
 )
+# The address of a file, up to its path in the study.
+ADDRESS = re.compile(r"https?://[^/\s]+/(?:(static/)[0-9a-f]{12}/)?")
 # Several words that a browser quotes.
 PHRASE = re.compile(r"""(?<!\w)(["'`“‘«])[^"'`”’»]*\s[^"'`”’»]*(["'`”’»])""")
 # A literal with which a script makes an error; between its fixed parts stands ${…}.
@@ -60,10 +68,15 @@ class Wording:
 
     def clean(self, message: str) -> str:
         """Return an error's ``Name: text`` with gaps for what may be a participant's."""
-        name, _, text = message.removeprefix("Uncaught ").partition(": ")
+        if message == FROM_ELSEWHERE:
+            return message
+        if message in TYPES:
+            return f"Something was thrown that is no Error, but a {message}"
+        message = ADDRESS.sub(r"\1", message.removeprefix("Uncaught "))
+        name, _, text = message.partition(": ")
         is_browsers = BROWSERS_OWN.fullmatch(name)
         if not is_browsers and name not in self._words:
-            return message if message in NO_ERRORS else GAP
+            return GAP
         kept = self._quote(text)
         if not kept and is_browsers:
             kept = WORD.sub(self._keep_word, PHRASE.sub(rf"\1{GAP}\2", text))

@@ -7,6 +7,7 @@ import { ago, bar, clock, count, find, make, none, pairs, percent, ranking } fro
 import { drawDurations, drawTimeline } from "./charts.js";
 import { describePeople, listenToSearch, showPeople } from "./people.js";
 
+const FAILED = "save-failed"; // an incident that has a place of its own
 let timer;
 let updated; // when figures came last
 let shown; // the figures
@@ -113,7 +114,7 @@ function showDurations({ durations, minutes }) {
 }
 
 function showSaving({ last_save: save, last_finish: finish, last_arrival: arrival, incidents }, errors) {
-  const failed = incidents["save-failed"];
+  const failed = incidents[FAILED];
   find("saving").replaceChildren(...pairs(
     ["Last save", save && `${clock(save)}, ${ago(save)}`],
     ["Last who finished", finish && `${clock(finish)}, ${ago(finish)}`],
@@ -152,7 +153,7 @@ function showErrors(errors, more) {
 }
 
 function showIncidents(numbers, { days, words }) {
-  const named = Object.entries(words).filter(([kind]) => numbers[kind]).map(([kind, text]) => make("li", {}, make("span", { class: "number" }, count(numbers[kind])), ` ${text}`));
+  const named = Object.entries(words).filter(([kind]) => numbers[kind] && kind !== FAILED).map(([kind, text]) => make("li", {}, make("span", { class: "number" }, count(numbers[kind])), ` ${text}`));
   const list = named.length ? make("ul", { class: "counts" }, ...named) : none("Nothing of the kind.");
   find("incidents").replaceChildren(make("p", { class: "note" }, `In the last ${days} days.`), list);
 }
