@@ -267,8 +267,9 @@ def fill(options: dict) -> None:
             for _ in range(max(1, number * of_1000 // 1000)):
                 connection.execute(SQL["count_browser_error"], named | {"now": now})
         for kind, share in INCIDENTS.items():
-            for _ in range(round(share * number)):
-                connection.execute(SQL["count_event"], {"kind": kind, "day": today})
+            if times := round(share * number):
+                values = {"kind": kind, "day": today, "number": times}
+                connection.execute(SQL["count_event"], values)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from simulated_study import simulate
 
 QUALITY = """
 import csv, sys
+from pathlib import Path
 from study.signing import pseudonym, read_pseudonym_key
 name = pseudonym(read_pseudonym_key(Path.cwd()), sys.argv[1])
 Path("data/one").mkdir(parents=True, exist_ok=True)
@@ -141,7 +142,7 @@ def test_rows_of_any_shape_make_a_page(empty_lab, tmp_path):
     lab = copy(empty_lab, tmp_path)
     columns = [name for _, name, *_ in lab.select("pragma table_info(assignments)")]
     nothing = dict.fromkeys(columns, "null") | {"uniqueid": "'a:b'", "record_version": "0"}
-    nothing |= {"workerid": "'<b>'", "assignmentid": "'b'"}
+    nothing |= {"workerid": "'<b>'", "assignmentid": "'b'", "hitid": "'h'"}
     odd = nothing | {"uniqueid": "'c:d'", "beginhit": "'2999-01-01 00:00:00.000000'", "cond": "7"}
     odd |= {"endhit": "'1999-01-01 00:00:00.000000'", "status": "99", "codeversion": "'1.0'"}
     odd |= {"last_place": "'<i>'", "ending": "'for a new reason'", "mode": "'other'"}
