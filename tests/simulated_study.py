@@ -30,6 +30,15 @@ INCIDENTS = {
     **{"wrong-browser": 0.04, "declined": 0.03, "excluded": 0.015, "preview": 0.01},
     **{"link-missing": 0.01, "too-little": 0.005, "no-proof": 0.005, "link-unsigned": 0.005},
 }
+# Message, file, line, page, browser, and how many of 1,000 participants meet it.
+ERRORS = [
+    ("TypeError: Cannot read properties of null (reading 'focus')", "static/js/task.js", 112,
+     "/exp", "Safari", 15),
+    ("NotAllowedError: play() failed because the user did not interact with the document first",
+     "static/js/task.js", 87, "/exp", "Safari", 10),
+    ("ReferenceError: structuredClone is not defined", "static/js/stimuli.js", 41, "/exp",
+     "Chrome", 5),
+]  # fmt: skip
 ENTRIES_PER_WINDOW = 2**32
 
 
@@ -162,7 +171,7 @@ class Person:
         ]  # fmt: skip
         asked = {"what_counts": "colour", "which_key": "b", "passed": True}
         rows.append(("comprehension.html", {"phase": "COMPREHENSION", "attempt": 1, **asked}))
-        rows += [("PRACTICE", self.trial("PRACTICE", 0, n, 0.5)) for n in range(8)]
+        rows += [("PRACTICE, block 0", self.trial("PRACTICE", 0, n, 0.5)) for n in range(8)]
         for block in (1, 2):
             name = f"TEST, block {block}"
             rows += [(name, self.trial("TEST", block, n, self.share)) for n in range(20)]
@@ -252,9 +261,15 @@ def fill(options: dict) -> None:
             connection.execute(table.insert(), rows[start : start + 500])
         if saves:
             connection.execute(entries.insert(), saves)
+        now, number = datetime.datetime.now(datetime.UTC).replace(tzinfo=None), len(rows)
+        for *kind, of_1000 in ERRORS:
+            named = dict(zip(("message", "file", "line", "page", "browser"), kind, strict=True))
+            for _ in range(max(1, number * of_1000 // 1000)):
+                connection.execute(SQL["count_browser_error"], named | {"now": now})
         for kind, share in INCIDENTS.items():
-            for _ in range(round(share * options.get("number", 200))):
-                connection.execute(SQL["count_event"], {"kind": kind, "day": today})
+            if times := round(share * number):
+                values = {"kind": kind, "day": today, "number": times}
+                connection.execute(SQL["count_event"], values)
 
 
 if __name__ == "__main__":

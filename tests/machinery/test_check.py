@@ -212,11 +212,11 @@ def new(live):
         ("red", "files", "a secret setting in config.txt line"),
         ("red", "files", "a chat's address in config.txt line"),
         ("yellow", "files", "config.txt. Commit"),
-        ("red", "pages", "templates/consent.html has passages to fill in: principal investigator"),
+        ("red", "pages", "consent.html, line 25: principal investigator is still to be filled in"),
         ("red", "contact", "you@example.edu, an example"),
         ("red", "dynos", "no server runs"),
         ("red", "address", "does not show the invitation"),
-        ("red", "ad", "ad_url_domain is empty"),
+        ("red", "ad", ": ad_url_domain is empty"),
         ("yellow", "database", "a second database costs money"),
         ("yellow", "database", "1 test run in it"),
         ("yellow", "version", "nothing was deployed yet"),
@@ -283,13 +283,44 @@ def test_each_setting_tells_its_source(ready, well):
 
 
 def test_no_secret_is_shown(ready):
-    done = ready("check")
+    done = ready("check", "--all")
     assert done.returncode == 0
     assert "s3cret" not in done.stdout and "secret_key = ***" in done.stdout
     assert "alert_url = ***" in done.stdout
     assert "C0MPLETED" not in done.stdout and "heroku config:get COMPLETION_CODE" in done.stdout
     assert urlsplit(ready.url).password not in done.stdout + done.stderr
     assert re.search(r"^green +backups +daily at 2:00 UTC$", done.stdout, re.MULTILINE)
+
+
+def test_it_ends_in_one_line_after_what_is_to_be_done(ready, well):
+    lines = ready("check").stdout.splitlines()
+    yellow = sum(shade == "yellow" for found in well[1].values() for shade, _ in found)
+    assert lines[-1] == (
+        f"Nothing to do before your first participant, {yellow} more to know. "
+        "Every check and setting: uv run study check --all"
+    )
+    assert [line.split()[0] for line in lines[:-2]] == ["yellow"] * yellow
+
+
+def test_psiturks_defaults_are_no_news(ready):
+    said = ready("check", "--all").stdout
+    assert (
+        "num_conds = 2" in said and "cutoff_time" not in said and "psiTurk's default " not in said
+    )
+
+
+def test_each_thing_to_do_tells_its_line_and_is_wrapped_at_words(ready):
+    config = ready.folder / "config.txt"
+    edit(config, "^contact_email_on_error = .*?$", "contact_email_on_error =")
+    try:
+        said = ready("check", COLUMNS="70").stdout
+    finally:
+        ready.machine.git("checkout", "-q", "config.txt", cwd=ready.folder)
+    assert re.search(
+        r"^red +contact +config\.txt, line \d+: participants write to nobody", said, re.M
+    )
+    assert "\n1 thing before your first participant" in said
+    assert all(len(line) <= 70 or len(line.split()) == 1 for line in said.splitlines()[:-1])
 
 
 def test_an_eco_dyno_other_code_and_a_closed_door_are_found(ready):

@@ -11,7 +11,8 @@ from server import cloud_server
 from wire import ask
 
 ERROR = {"message": "TypeError: psiTurk is undefined", "page": "/exp"}
-ERROR["places"] = [["http://HOST/static/0123456789ab/js/task.js", 12]]
+ERROR["places"] = [["http://HOST/static/0f0f0f0f0f0f/js/task.js", 12]]
+ERROR_TEXT = json.dumps(ERROR)
 KINDS = 500
 OF_CLIENT = 100  # a minute
 ELSEWHERE = {"Sec-Fetch-Site": "cross-site"}
@@ -21,6 +22,7 @@ MALFORMED = {
     "nothing": "{}",
     "places that are none": json.dumps(ERROR | {"places": 3}),
     "a line that is none": json.dumps(ERROR | {"places": [["http://h/x.js", "x"]]}),
+    "an endless line": ERROR_TEXT.replace("12", "Infinity"),
     "an address that is none": json.dumps(ERROR | {"places": [["http://[", 1]]}),
     "a deep one": "[" * 4000,
 }
@@ -30,6 +32,9 @@ MESSAGES = {
     "TypeError: psiTurk.taskdata is undefined": "TypeError: psiTurk.taskdata is undefined",
     "TypeError: Cannot use 'in' operator to search for 'rt' in Wretched!": (
         "TypeError: Cannot use 'in' operator to search for 'rt' in …!"
+    ),
+    "TypeError: Cannot use 'in' operator to search for 'rt' in 34": (
+        "TypeError: Cannot use 'in' operator to search for 'rt' in …"
     ),
     "SyntaxError: Unexpected token 'I', \"I am wretched\" is not valid JSON": (
         "SyntaxError: Unexpected token 'I', \"…\" is not valid JSON"

@@ -159,7 +159,9 @@ def ad(context: CheckContext) -> Iterator[Finding]:
     else:
         # psiTurk reads this setting only for HITs, and a domain of one's own is no mistake.
         colour = "red" if context.recruiter.makes_hits or not domain else "yellow"
-        yield colour, f"ad_url_domain is {domain or 'empty'}, the app's is {context.app.domain}"
+        place = context.place("HIT Configuration", "ad_url_domain")
+        differ = f"ad_url_domain is {domain or 'empty'}, the app's is {context.app.domain}"
+        yield colour, f"{place}: {differ}"
 
 
 def version(context: CheckContext) -> Iterator[Finding]:

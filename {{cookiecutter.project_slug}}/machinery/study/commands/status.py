@@ -126,7 +126,7 @@ def describe_incidents(overview: Overview) -> list[str]:
     counts = overview.incidents
     known = {words: counts[kind] for kind, words in INCIDENTS.items() if kind in counts}
     told = [f"{number:>{WIDTH - 2},}  {words}" for words, number in known.items()]
-    return ["", f"Visits of the last {DAYS} days", *told] if told else []
+    return ["", f"Visits of the last {DAYS} days:", *told] if told else []
 
 
 def describe_time(time: datetime | None) -> str:

@@ -4,7 +4,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ class Participants:
 
     engine: Engine
     table: Table | None
+    _own_tables: dict[str, Table] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def place(self) -> str:
@@ -37,7 +38,14 @@ class Participants:
 
         Raises StudyError if the database cannot be read.
         """
-        return None if self.table is None else reflect(self.engine, name)
+        if self.table is None:
+            return None
+        if name not in self._own_tables:  # asking for it takes longer than most queries
+            found = reflect(self.engine, name)
+            if found is None:
+                return None
+            self._own_tables[name] = found
+        return self._own_tables[name]
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:

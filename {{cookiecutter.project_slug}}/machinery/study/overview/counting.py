@@ -19,7 +19,7 @@ from study.database.reader import Participants
 from study.overview import figures
 from study.overview.figures import BIN, Durations, Overview, Progress
 from study.overview.incidents import count_incidents
-from study.overview.names import name_cells
+from study.overview.names import name_cells, name_unknown
 from study.statuses import FINISHED, QUIT, UNPAID_MODES
 
 RECENT_MINUTES = 10
@@ -40,8 +40,8 @@ def collect(participants: Participants, settings: Config) -> Overview:
     columns = Columns(participants.table, options, now)
     with participants.snapshot() as connection:
         groups = count_groups(connection, columns)
-        real = [group for group in groups if group.is_present and is_real(group)]
-        counted = count_people(groups) | read_times(real)
+        real = [group for group in groups if group.is_present and group.is_real]
+        counted = count_people(groups, real) | read_times(real)
         counted["cells"] = count_cells(real, options, names)
         counted["durations"] = count_durations(connection, columns)
         counted["last_save"] = find_last_save(participants, connection, real)
@@ -129,8 +129,8 @@ def count_groups(connection: Connection, columns: Columns) -> list[Row]:
     """The participants by all that tells them apart, with their times."""
     table = columns.table.c
     keys = {name: table[name] for name in ("mode", "codeversion", "cond", "counterbalance")}
-    keys |= {"is_present": columns.is_present, "state": columns.state}
-    keys |= {"reason": columns.reason, "place": columns.place}
+    keys |= {"is_present": columns.is_present, "is_real": columns.is_real}
+    keys |= {"state": columns.state, "reason": columns.reason, "place": columns.place}
     named = [expression.label(name) for name, expression in keys.items()]
     recently = columns.since(table.endhit, RECENT_MINUTES) & columns.is_finished
     counts = (
@@ -146,20 +146,14 @@ def count_groups(connection: Connection, columns: Columns) -> list[Row]:
     return list(connection.execute(sa.select(*named, *counts).group_by(*numbers)))
 
 
-def is_real(group: Row) -> bool:
-    return group.mode not in UNPAID_MODES
-
-
-def count_people(groups: Sequence[Row]) -> dict[str, Any]:
-    """Those who are gone by reason and place, and those who count elsewhere."""
-    real = [group for group in groups if group.is_present and is_real(group)]
-    tests = [group for group in groups if not is_real(group)]
-    earlier = [g for g in groups if is_real(g) and not g.is_present and g.state == figures.FINISHED]
+def count_people(groups: Sequence[Row], real: Sequence[Row]) -> dict[str, Any]:
+    """Those who are gone by reason and place, and those who are not counted."""
+    others = [group for group in groups if group.is_real and not group.is_present]
     return {
         "gone": tally(real, "reason"),
         "places": tally(real, "place"),
-        "apart": tally(tests, "mode"),
-        "other_versions": tally(earlier, "codeversion"),
+        "apart": tally((group for group in groups if not group.is_real), "mode"),
+        "other_versions": tally((g for g in others if g.state == figures.FINISHED), "codeversion"),
     }
 
 
@@ -188,7 +182,7 @@ def count_cells(
     others = sorted({key[:2] for key in found} - set(design.cells), key=str)
     return tuple(
         Progress(
-            names.get(cell, f"condition {cell[0]}, order {cell[1]}"),
+            names.get(cell) or name_unknown(cell),
             *cell,
             targets.get(cell),
             **{name: found[*cell, state] for name, state in states.items()},

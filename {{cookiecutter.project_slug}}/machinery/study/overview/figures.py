@@ -53,7 +53,7 @@ class Progress:
 class Durations:
     """How long those who finished took, from the task's first page to its end.
 
-    ``bins`` are numbers of participants by tenths of a minute, as they were begun.
+    ``bins`` are numbers of participants by the whole tenths of a minute that they took.
     """
 
     bins: Mapping[int, int] = field(default_factory=dict)
@@ -67,13 +67,19 @@ class Durations:
         return self.quantile(0.5)
 
     def quantile(self, share: float) -> float | None:
-        """The minutes in which that share had finished, to a tenth; None if nobody has."""
-        passed = 0
+        """The minutes in which that share had finished, in tenths; None if nobody has.
+
+        Between two people it is the mean of theirs, as for a median of an even number.
+        """
+        wanted, passed, below = share * self.number, 0, None
         for tenth, number in sorted(self.bins.items()):
+            if below is not None:
+                return (below + tenth) / 2 * BIN / 60
             passed += number
-            if passed >= share * self.number:
+            if passed > wanted:
                 return tenth * BIN / 60
-        return None
+            below = tenth if passed == wanted else None
+        return None if below is None else below * BIN / 60
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,9 @@ class Overview:
 
     @property
     def total(self) -> Progress:
-        """All conditions together; they have a target if each of them has one."""
-        targets = [cell.target for cell in self.cells]
-        target = sum(targets) if targets and None not in targets else None
+        """All conditions together, with the sum of their targets."""
+        targets = [cell.target for cell in self.cells if cell.target is not None]
+        target = sum(targets) if targets else None
         names = ("finished", "in_progress", "gone")
         sums = {name: sum(getattr(cell, name) for cell in self.cells) for name in names}
         return Progress("all", target=target, **sums)
@@ -142,7 +148,7 @@ class Overview:
         return facts | {
             "total": _describe(self.total),
             "cells": [_describe(cell) for cell in self.cells],
-            "durations": named | {"number": self.durations.number},
+            "durations": named | {"number": self.durations.number, "bins": self.durations.bins},
             "dropped_out": self.dropped_out,
             "drop_out": self.drop_out,
         }

@@ -23,6 +23,7 @@ INCIDENTS = {
     "left-early": "stopped by the button",
     "too-little": "came to the end with less done than a completion code is for",
     "no-proof": "asked for a record that another browser owns",
+    "save-failed": "times a save failed, which the browser tries again",
 }
 
 

@@ -26,6 +26,14 @@ def name_cells(folder: Path, options: StudySettings) -> dict[Cell, str]:
     }
 
 
+def name_unknown(cell: tuple) -> str:
+    """Return a name for what somebody was given that is no cell of the study any more."""
+    condition, order = cell
+    if condition is None:
+        return "no condition"
+    return f"condition {condition}" + ("" if order is None else f", order {order}")
+
+
 def read_names(folder: Path, number: int) -> list[str]:
     """Return the names of so many conditions; ``condition 0`` and so on if they are not known."""
     try:
