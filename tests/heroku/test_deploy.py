@@ -185,7 +185,7 @@ def test_every_page_of_a_pilot_says_so_and_so_do_check_and_status(scene):
         assert MARK in scene.machine.open(scene.app.web_url + path).stdout, path
     assert MARK not in scene.machine.open(f"{scene.app.web_url}practice.html").stdout
     for command in ("check", "status"):
-        said = scene.study(command).out
+        said = " ".join(scene.study(command).out.split())
         assert "every page says so. To go live: uv run study deploy" in said
 
 

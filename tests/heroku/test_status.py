@@ -1,6 +1,7 @@
 """`study status`: who has taken part, counted honestly."""
 
 import json
+import re
 
 import pytest
 from live_study import participant
@@ -32,33 +33,56 @@ def printed(live):
     return [" ".join(line.split()) for line in done.stdout.splitlines()]
 
 
-def test_participants_are_counted_by_psiturks_statuses(printed):
-    for line in (
-        *("Participants: 8", "allocated 2", "started 1", "completed 1", "submitted 2"),
-        *("quit early 1", "bonused 1"),
+def test_each_named_condition_shows_who_finished_who_is_busy_and_who_is_gone(printed):
+    assert "75% congruent 3 0 2" in printed
+    assert "25% congruent 1 1 1" in printed
+    assert "all 4 1 3" in printed
+
+
+def test_the_drop_out_is_told_with_its_reasons(printed):
+    assert "Drop-out 3 of 7 who are no longer at work did not finish (43%)" in printed
+    for reason in (
+        "closed the window and have not come back",
+        "did something, and did not finish in time",
+        "opened the task and did nothing",
     ):
-        assert line in printed
+        assert f"1 {reason}" in printed
 
 
 def test_debug_and_sandbox_runs_are_counted_apart(printed):
-    assert "apart: 2 debug runs" in printed and "apart: 1 sandbox run" in printed
-
-
-def test_each_condition_shows_who_finished_who_is_busy_and_who_is_gone(printed):
-    assert "0 0 3 0 2" in printed
-    assert "1 0 1 1 1" in printed
+    assert "Not counted 2 debug runs, 1 sandbox run" in printed
 
 
 def test_times_are_told(printed):
     assert any(line.startswith("Arrived first 2") for line in printed)
-    assert "Duration median 5.5 minutes of those who finished" in printed
-    assert any(line.startswith("Last 10 minutes: 2 arrived, 1 finished") for line in printed)
+    assert "Duration median 5.5 minutes of those who finished; the invitation says 7" in printed
+    assert "Just now 2 arrived, 1 finished within 10 minutes" in printed
+
+
+def test_a_target_is_told_with_how_many_have_reached_it(live, printed):
+    said = live("status", PSITURK_CONDITION_TARGETS="20").stdout.split()
+    assert " ".join(said[said.index("all") :]).startswith("all 4 1 3")  # the app's settings count
+    live.app.set_config({"PSITURK_CONDITION_TARGETS": "20"}, live.platform.account)
+    try:
+        assert "all 4 of 40 1 3" in " ".join(live("status").stdout.split())
+    finally:
+        live.app.set_config({"PSITURK_CONDITION_TARGETS": None}, live.platform.account)
+
+
+def test_json_has_the_same_numbers(live, printed):
+    found = json.loads(live("status", "--json").stdout)
+    assert (found["total"]["finished"], found["dropped_out"]) == (4, 3)
+    assert found["hosting"]["plan"] == "heroku-postgresql:essential-0"
+    assert found["hosting"]["monthly"] == 12 and found["hosting"]["spent_at_most"] >= 0
+    secret = live.app.config["DATABASE_URL"]
+    assert secret not in json.dumps(found)
 
 
 def test_the_server_and_the_size_of_the_database_are_told(printed):
     assert "Server web.1 up (Basic)" in printed
     size = next(line for line in printed if line.startswith("Database"))
-    assert "heroku-postgresql:essential-0" in size and "MB / 1 GB" in size
+    assert re.fullmatch(r"Database heroku-postgresql:essential-0, \d+ of 1,000 MB \(\d%\)", size)
+    assert any(line.startswith("Cost at most 0.0") for line in printed)
 
 
 def test_local_data_are_looked_at_without_heroku(live, tmp_path):
@@ -66,8 +90,8 @@ def test_local_data_are_looked_at_without_heroku(live, tmp_path):
     live.fill(rows(), url)
     calls = len(live.machine.calls)
     done = live("status", "--local", PSITURK_DATABASE_URL=url)
-    assert "Participants: 8" in done.stdout
-    assert "Duration   median 5.5 minutes" in done.stdout
+    assert "all 4 1 3" in " ".join(done.stdout.split())
+    assert "median 5.5 minutes" in done.stdout
     assert len(live.machine.calls) == calls
 
 

@@ -192,7 +192,9 @@ def edit(path, pattern, replacement):
 def new(live):
     """A new study with an app, before any work on it, and with some mistakes made."""
     before = (live.folder / "config.txt").read_text()
-    for name, value in (("host", "localhost"), ("threads", "auto"), ("secret_key", "s3cret")):
+    chosen = {"host": "localhost", "threads": "auto", "secret_key": "s3cret"}
+    chosen["alert_url"] = "https://chat.example.edu/s3cret"
+    for name, value in chosen.items():
         edit(live.folder / "config.txt", rf"^;{name} =.*?$", f"{name} = {value}")
     extra = buy(live.app, PLAN, by=live.platform.account)
     live.fill([participant(1, mode="debug"), participant(2)])
@@ -208,18 +210,20 @@ def new(live):
         ("red", "files", "sets host"),
         ("red", "files", "sets threads"),
         ("red", "files", "a secret setting in config.txt line"),
+        ("red", "files", "a chat's address in config.txt line"),
         ("yellow", "files", "config.txt. Commit"),
-        ("red", "pages", "templates/consent.html has passages to fill in: principal investigator"),
+        ("red", "pages", "consent.html, line 25: principal investigator is still to be filled in"),
         ("red", "contact", "you@example.edu, an example"),
         ("red", "dynos", "no server runs"),
         ("red", "address", "does not show the invitation"),
-        ("red", "ad", "ad_url_domain is empty"),
+        ("red", "ad", ": ad_url_domain is empty"),
         ("yellow", "database", "a second database costs money"),
         ("yellow", "database", "1 test run in it"),
         ("yellow", "version", "nothing was deployed yet"),
         ("yellow", "backups", "none are scheduled"),
         ("green", "database", "essential-0, 2 participants"),
         ("green", "mode", "cloud server"),
+        ("yellow", "alerts", "heroku config:set ALERT_URL=https://… --app my-study"),
         ("yellow", "codes", "COMPLETION_CODE is not set"),
         ("yellow", "recruiter", "preview_ids in config.txt is empty"),
         ("green", "recruiter", "/start?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID="),
@@ -240,7 +244,8 @@ def ready(live, new):
     edit(config, r"you@example\.edu", "lab@psychology.uni-example.ac.uk")
     edit(config, r"^ad_url_domain =", f"ad_url_domain = {live.app.host}")
     live.machine.git("commit", "-qam", "Finish the study", cwd=live.folder)
-    live.app.set_config({"COMPLETION_CODE": "C0MPLETED"}, live.platform.account)
+    variables = {"COMPLETION_CODE": "C0MPLETED", "ALERT_URL": "http://127.0.0.1:9/s3cret"}
+    live.app.set_config(variables, live.platform.account)
     live.deploy()
     live.app.backup_hours = [2]
     return live
@@ -257,6 +262,7 @@ def test_a_study_that_is_ready_has_nothing_red(well):
     assert (reds, code) == ([], 0)
     assert set(lines) >= {"address", "ad", "version", "backups", "dynos", "pages", "contact"}
     assert [shade for shade, _ in lines["version"] + lines["backups"]] == ["green", "green"]
+    assert lines["alerts"][0][0] == "green"
     assert lines["connected"] == [("green", "2 worker processes use up to 16 of the plan's 20")]
 
 
@@ -277,12 +283,44 @@ def test_each_setting_tells_its_source(ready, well):
 
 
 def test_no_secret_is_shown(ready):
-    done = ready("check")
+    done = ready("check", "--all")
     assert done.returncode == 0
     assert "s3cret" not in done.stdout and "secret_key = ***" in done.stdout
+    assert "alert_url = ***" in done.stdout
     assert "C0MPLETED" not in done.stdout and "heroku config:get COMPLETION_CODE" in done.stdout
     assert urlsplit(ready.url).password not in done.stdout + done.stderr
     assert re.search(r"^green +backups +daily at 2:00 UTC$", done.stdout, re.MULTILINE)
+
+
+def test_it_ends_in_one_line_after_what_is_to_be_done(ready, well):
+    lines = ready("check").stdout.splitlines()
+    yellow = sum(shade == "yellow" for found in well[1].values() for shade, _ in found)
+    assert lines[-1] == (
+        f"Nothing to do before your first participant, {yellow} more to know. "
+        "Every check and setting: uv run study check --all"
+    )
+    assert [line.split()[0] for line in lines[:-2]] == ["yellow"] * yellow
+
+
+def test_psiturks_defaults_are_no_news(ready):
+    said = ready("check", "--all").stdout
+    assert (
+        "num_conds = 2" in said and "cutoff_time" not in said and "psiTurk's default " not in said
+    )
+
+
+def test_each_thing_to_do_tells_its_line_and_is_wrapped_at_words(ready):
+    config = ready.folder / "config.txt"
+    edit(config, "^contact_email_on_error = .*?$", "contact_email_on_error =")
+    try:
+        said = ready("check", COLUMNS="70").stdout
+    finally:
+        ready.machine.git("checkout", "-q", "config.txt", cwd=ready.folder)
+    assert re.search(
+        r"^red +contact +config\.txt, line \d+: participants write to nobody", said, re.M
+    )
+    assert "\n1 thing before your first participant" in said
+    assert all(len(line) <= 70 or len(line.split()) == 1 for line in said.splitlines()[:-1])
 
 
 def test_an_eco_dyno_other_code_and_a_closed_door_are_found(ready):

@@ -143,6 +143,26 @@ def test_the_column_is_whole_when_somebody_is_idle(study, server, cluster):
         assert add(participant, 4, numbered(4, 4)).json["held"] == 4
 
 
+PLACES = [
+    (["trial", 5, {"phase": "TEST", "block": 2, "rt": 1}], "TEST, block 2"),
+    (["attributes", {"page": "questionnaire.html"}], "questionnaire.html"),
+    (["answer", "age", "30"], "questionnaire.html"),  # an answer tells no place
+    (["trial", 5, {"phase": "INSTRUCTIONS", "template": "a\0.html"}], "a.html"),
+    (["trial", 5, {"phase": "x" * 100}], "x" * 64),
+    (["trial", 5, {"phase": {"a": 1}, "block": None}], "x" * 64),
+    (["trial", 5, [1, 2]], "x" * 64),
+]
+
+
+def test_the_place_of_the_last_save_is_noted_with_its_time(server, cluster, participant):
+    query = "SELECT last_saved >= beginhit, last_place FROM assignments WHERE uniqueid = "
+    for number, (entry, expected) in enumerate(PLACES, start=1):
+        assert add(participant, number, [entry]).json["held"] == number
+        participant.load()  # which makes the column whole
+        has_time, place = read_row(cluster, server, f"{query}'{participant.uniqueid}'")
+        assert (str(has_time)[0], place) == ("1" if has_time == 1 else "t", expected)
+
+
 SAVES = st.lists(st.tuples(st.integers(1, 8), st.integers(1, 4)), min_size=1, max_size=12)
 
 

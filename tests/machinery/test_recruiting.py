@@ -136,8 +136,8 @@ def test_status_tells_of_endings_and_of_the_last_days_in_plain_words(lab):
         connection.execute("update assignments set ending = 'screened-out' where status = 6")
     said = lab("status").stdout
     words = [" ".join(line.split()) for line in said.splitlines()]
-    assert "screened out 2" in words and "apart: 1 preview run" in words
-    assert "Participants: 3" in words
+    assert "2 were screened out" in words and "Not counted 1 preview run" in words
+    assert "all 1 0 2" in words and not any(line.startswith("Drop-out 2") for line in words)
     assert words[words.index("Visits of the last 7 days:") + 1 :] == [
         "4 came by a link that lacked something", "1 were screened out",
     ]  # fmt: skip
@@ -151,7 +151,7 @@ def test_a_database_older_than_the_counters_has_a_status_too(lab):
         connection.execute("alter table assignments drop column ending")
     done = lab("status")
     assert done.returncode == 0
-    assert "Participants: 1" in done.stdout and "Visits" not in done.stdout
+    assert "all 1 0 0" in " ".join(done.stdout.split()) and "Visits" not in done.stdout
 
 
 def test_app_json_lists_the_codes_of_every_recruiter():

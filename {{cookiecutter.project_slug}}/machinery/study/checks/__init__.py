@@ -21,11 +21,11 @@ from study.checks.pages import find_broken_pages, find_missing_pages
 from study.checks.scripts import find_missing_imports, find_syntax_errors
 from study.checks.server_code import find_import_errors, find_lost_start, start_import
 from study.checks.sources import find_refused_sources
-from study.checks.unfinished import find_gaps, find_missing_contact, list_gaps
+from study.checks.unfinished import find_gaps, find_missing_contact
 from study.config import Config
 from study.messages import StudyError
 
-__all__ = ["Finding", "find_missing_contact", "find_unfinished", "list_gaps", "run"]
+__all__ = ["Finding", "find_gaps", "find_missing_contact", "find_unfinished", "run"]
 
 CHECKS = (
     find_syntax_errors,

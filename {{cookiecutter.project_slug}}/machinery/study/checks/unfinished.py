@@ -11,19 +11,14 @@ MARK = re.compile(r'<mark class="todo" data-todo="([^"]*)"')
 EXAMPLE = re.compile(r"youremail@gmail\.com|.*@example\.\w+", re.IGNORECASE)
 
 
-def list_gaps(folder: Path) -> Iterator[tuple[str, int, str]]:
-    """Yield file, line and name of the marked passages that only the researcher can fill in."""
+def find_gaps(folder: Path) -> Iterator[Finding]:
+    """Yield the marked passages that only the researcher can fill in."""
     for page in sorted((folder / "templates").rglob("*.html")):
         name = page.relative_to(folder).as_posix()
         for line, text in enumerate(page.read_text("utf-8", "replace").split("\n"), 1):
-            yield from ((name, line, todo or "a passage") for todo in MARK.findall(text))
-
-
-def find_gaps(folder: Path) -> Iterator[Finding]:
-    """Yield a finding for each of them."""
-    for name, line, todo in list_gaps(folder):
-        what = f"{todo} is still to be filled in"
-        yield Finding(name, line, what, "Replace the whole <mark> by your words.")
+            for todo in MARK.findall(text):
+                what = f"{todo or 'a passage'} is still to be filled in"
+                yield Finding(name, line, what, "Replace the whole <mark> by your words.")
 
 
 def find_missing_contact(config: Config) -> Iterator[Finding]:

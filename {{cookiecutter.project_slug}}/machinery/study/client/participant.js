@@ -143,6 +143,7 @@ export class PsiTurk {
     const root = pageRoot();
     root.replaceChildren(document.createRange().createContextualFragment(this.getPage(name)));
     this.taskdata.saver.pageChanged();
+    if (this.taskdata.get("page") !== name) this.taskdata.set({ page: name }); // where people stop
     window.scrollTo(0, 0);
     const target = root.querySelector("[autofocus], h1, h2");
     if (!target) return;
@@ -274,6 +275,7 @@ export class PsiTurk {
   /** Tell the participant that the study cannot go on; the console says why. */
   reportProblem(error) {
     console.error(error);
+    document.dispatchEvent(new CustomEvent("psiturk-problem", { detail: error })); // see mistakes.js
     this.saveData().catch(() => {});
     showNotice({ name: "problem", ...WORDS.problem, contact: page.contact });
   }

@@ -1,22 +1,26 @@
 """Checks whether the study is ready for participants: `study check`.
 
-Prints every setting of psiTurk with its source, then a line for each finding: red must be put
-right first, yellow is worth knowing, green is fine. Changes nothing.
+Prints a line for each finding: red must be put right first, yellow is worth knowing. What is green,
+and the settings with their sources, are shown on demand. Changes nothing.
 """
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
 
 from study import checks, config
-from study.config import Config
+from study.config import DEFAULT, Config
+from study.config.settings import Setting
 from study.excluded import FILE, fingerprint, read_excluded
 from study.heroku.app import AppSpec, AppState, fetch_app, read_spec
 from study.heroku.cli import Heroku
@@ -33,6 +37,8 @@ QUERIES = {
     "schedules": ("pg:backups:schedules",),
 }
 Finding = tuple[str, str]  # red, yellow or green, and a sentence
+COLOURS = ("green", "yellow", "red")  # the worst comes last, where people look
+NARROWEST, WIDEST = 60, 100  # lines, in a terminal
 
 
 @dataclass
@@ -55,36 +61,71 @@ class CheckContext:
     def has_usable_settings(self) -> bool:
         return all(about != "settings" for about, _, _ in self.lines)
 
+    def place(self, section: str, name: str) -> str:
+        """Where a setting is, or belongs: usually a line of config.txt."""
+        found = self.settings.settings.get((section, name))
+        is_written = found and not found.source.startswith(DEFAULT)
+        return found.source if is_written else f"config.txt, [{section}]"
+
     def heroku(self, command: str) -> str:
         return f"heroku {command} --app {self.spec.app}"
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def check(as_json: bool) -> bool:
-    """Show every setting with its source, and what needs attention.
+@click.option("--all", "all_", is_flag=True, help="Also show the settings, and what is fine.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def check(all_: bool, as_json: bool) -> bool:
+    """Say what needs attention before participants come.
 
     Exits with 1 if something must be put right first.
     """
     context = build_context(Path.cwd())
     for find in list_checks(context):
         context.lines += [(find.__name__, *finding) for finding in find(context)]
-    listed = context.settings.settings.values() if context.settings else ()
-    settings = [asdict(each) | {"value": each.shown} for each in listed]
+    settings = list(context.settings.settings.values()) if context.settings else []
     if as_json:
+        shown = [asdict(each) | {"value": each.shown} for each in settings]
         lines = [{"about": a, "colour": c, "text": text} for a, c, text in context.lines]
-        print(json.dumps({"settings": settings, "lines": lines}, indent=2))
+        print(json.dumps({"settings": shown, "lines": lines}, indent=2))
     else:
-        place = f"the app {context.spec.app}" if context.app else "this computer"
-        print(f"psiTurk's settings on {place}")
-        for section, members in groupby(settings, lambda setting: setting["section"]):
-            print(f"\n[{section}]")
-            for each in members:
-                print(f"  {each['name'] + ' = ' + each['value']:<58} {each['source']}")
-        print()
-        for about, colour, text in context.lines:
-            click.secho(f"{colour:<7}{about:<10} {text}", fg=colour)
+        if all_:
+            print_settings(context, settings)
+        print_findings(context.lines, all_)
     return all(colour != "red" for _, colour, _ in context.lines)
+
+
+def print_settings(context: CheckContext, settings: list[Setting]) -> None:
+    """Print what somebody has set, or the host; psiTurk's defaults are no news."""
+    place = f"the app {context.spec.app}" if context.app else "this computer"
+    print(f"Settings on {place}, without psiTurk's defaults")
+    chosen = [each for each in settings if not each.source.startswith("psiTurk")]
+    for section, members in groupby(chosen, lambda setting: setting.section):
+        print(f"\n[{section}]")
+        for each in members:
+            print(f"  {each.name + ' = ' + each.shown:<58} {each.source}")
+    print()
+
+
+def print_findings(lines: list[tuple[str, str, str]], all_: bool) -> None:
+    """Print the findings, the worst last, and in one line how many there are."""
+    counts = Counter(colour for _, colour, _ in lines)
+    for about, colour, text in sorted(lines, key=lambda line: COLOURS.index(line[1])):
+        if all_ or colour != "green":
+            click.secho(wrap(f"{colour:<7}{about:<10} {text}", 18), fg=colour)
+    things = pluralize(counts["red"], "thing") if counts["red"] else "Nothing to do"
+    more = f", {counts['yellow']:,} more to know" if counts["yellow"] else ""
+    rest = "" if all_ else ". Every check and setting: uv run study check --all"
+    print(f"\n{things} before your first participant{more}{rest}")
+
+
+def wrap(text: str, indent: int) -> str:
+    """Break a line at its words where it is wider than the terminal, if there is one."""
+    columns = get_terminal_size((0, 0)).columns
+    if not columns:
+        return text
+    width = min(max(columns, NARROWEST), WIDEST)
+    words = {"break_long_words": False, "break_on_hyphens": False}
+    return fill(text, width, subsequent_indent=" " * indent, **words)
 
 
 def build_context(folder: Path) -> CheckContext:
@@ -114,7 +155,8 @@ def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator
     if context.app:
         found += [app.version, app.mode, app.dynos, app.connected, app.backups]
     if context.app and context.settings:
-        found += [app.address, app.ad, app.key, app.codes, app.database, app.happened]
+        found += [app.address, app.ad, app.key, app.codes, app.database]
+        found += [app.alerts, app.happened]
     return found
 
 
@@ -161,9 +203,7 @@ def experiment(context: CheckContext) -> Iterator[Finding]:
 
 def pages(context: CheckContext) -> Iterator[Finding]:
     """Find the passages that are still to be filled in."""
-    by_page = groupby(checks.list_gaps(context.folder), lambda gap: gap[0])
-    named = {page: ", ".join(f"{name} (line {n})" for _, n, name in gaps) for page, gaps in by_page}
-    found = [("red", f"{page} has passages to fill in: {names}") for page, names in named.items()]
+    found = [("red", str(gap)) for gap in checks.find_gaps(context.folder)]
     yield from found or [("green", "every marked passage is filled in")]
 
 
@@ -181,15 +221,17 @@ def recruiter(context: CheckContext) -> Iterator[Finding]:
         yield from context.recruiter.check(context.settings.value, address)
     else:
         written = context.settings.value("Study", "recruitment") or "empty"
-        yield "red", f"recruitment is {written}; it must be one of {', '.join(RECRUITERS)}"
+        place, names = context.place("Study", "recruitment"), ", ".join(RECRUITERS)
+        yield "red", f"{place}: recruitment is {written}; it must be one of {names}"
 
 
 def work(context: CheckContext) -> Iterator[Finding]:
     """Say what a completion code is for."""
     least = context.settings.value("Study", "minimum_trials") or "0"
     if least == "0":
-        cause = "a completion code needs no more than one saved line"
-        yield "yellow", f"{cause}: set minimum_trials to what your task records at least"
+        place = context.place("Study", "minimum_trials")
+        cause = f"{place}: a completion code needs one saved line"
+        yield "yellow", f"{cause}. Set minimum_trials to what your task records at least"
     else:
         yield "green", f"a completion code needs {least} lines of data (minimum_trials)"
 

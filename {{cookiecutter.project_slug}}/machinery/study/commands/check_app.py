@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from study.alerts.posting import name_chat
 from study.commands.check import CheckContext, Finding
 from study.commands.deploy import find_ad_problem
-from study.commands.status import INCIDENTS, count_incidents
 from study.config import is_on_cloud, is_pilot
 from study.database.capacity import FULL, find_share
 from study.database.engine import ENGINE_CONNECTIONS, connections_per_worker
@@ -14,11 +14,11 @@ from study.heroku.app import PLANS, find_limit
 from study.heroku.git import Repository
 from study.heroku.resources import LIMIT
 from study.messages import StudyError, pluralize
+from study.overview.incidents import DAYS, INCIDENTS, count_incidents
 from study.recruiters import debug_link
 from study.statuses import TEST_MODES
 
 OUR_CONNECTIONS = 2  # of `study data` and the release phase
-DAYS = 7
 ALMOST_FULL = 0.7
 
 
@@ -159,7 +159,9 @@ def ad(context: CheckContext) -> Iterator[Finding]:
     else:
         # psiTurk reads this setting only for HITs, and a domain of one's own is no mistake.
         colour = "red" if context.recruiter.makes_hits or not domain else "yellow"
-        yield colour, f"ad_url_domain is {domain or 'empty'}, the app's is {context.app.domain}"
+        place = context.place("HIT Configuration", "ad_url_domain")
+        differ = f"ad_url_domain is {domain or 'empty'}, the app's is {context.app.domain}"
+        yield colour, f"{place}: {differ}"
 
 
 def version(context: CheckContext) -> Iterator[Finding]:
@@ -206,6 +208,19 @@ def codes(context: CheckContext) -> Iterator[Finding]:
         yield "red", f"{name} cannot be right. {problem} {remedy}"
 
 
+def alerts(context: CheckContext) -> Iterator[Finding]:
+    """Somebody should be told when something goes wrong."""
+    command = context.heroku("config:set ALERT_URL=https://…")
+    if not (url := context.settings.value("Study", "alert_url")):
+        yield "yellow", f"nobody is told if something goes wrong (docs/alerts.md): {command}"
+        return
+    try:
+        chat = name_chat(url) or "the address in ALERT_URL"
+        yield "green", f"go to {chat}. To send a test message: uv run study alert"
+    except StudyError as error:
+        yield "red", f"{error.cause}: {command}"
+
+
 def happened(context: CheckContext) -> Iterator[Finding]:
     """Report what did not go as planned, as far as something can be done about it."""
     if context.participants is None:
@@ -220,7 +235,8 @@ def happened(context: CheckContext) -> Iterator[Finding]:
             command = context.heroku(f"config:set {name}=…")
             without = f"without a code of {context.recruiter}'s"
             remedies[kind] = f"{without}. If it gave you one: {command}"
-    counts = count_incidents(context.participants, DAYS)
+    with context.participants.snapshot() as connection:
+        counts = count_incidents(context.participants, connection)
     for kind, remedy in remedies.items():
-        if count := counts[kind]:
+        if count := counts.get(kind):
             yield "yellow", f"{count} {INCIDENTS[kind]} in the last {DAYS} days, {remedy}"

@@ -4,7 +4,6 @@ Destroying the app destroys its database and Heroku's backups of it. So the data
 downloaded and counted; nothing is destroyed until that has worked.
 """
 
-import re
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from study.database.reader import Participants, open_participants
 from study.export.download import download
 from study.heroku.app import PLANS, AppState, fetch_app, find_price, read_spec
 from study.heroku.cli import Heroku, problem
+from study.heroku.hosting import scale
 from study.messages import StudyError
 from study.signing import read_pseudonym_key
 
@@ -68,9 +68,7 @@ def down(pause: bool, confirmed: str | None) -> None:
 
 def pause_app(heroku: Heroku, app: AppState) -> None:
     """Stop the web dynos. Raises StudyError if they are still scaled up afterwards."""
-    result = heroku.run("ps:scale", "web=0")
-    if not re.search(r"(^|\s)web=0\b", heroku.read("ps:scale").out):
-        raise problem(result, "stopping the server")
+    scale(heroku, 0)
     print("Paused: nobody can take part, and the server costs nothing.")
     print(describe_cost("Still costs", app, with_dynos=False))
     print(f"To go on: heroku ps:scale web=1 --app {heroku.app}")

@@ -19,7 +19,10 @@ from study.config.settings import HIT, SERVER, Setting, StudySettings, validate
 from study.messages import StudyError
 
 # Names that psiTurk also reads without its prefix.
-UNPREFIXED = ("PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+UNPREFIXED = (
+    *("PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    "ALERT_URL",  # psiTurk does not know it
+)
 QUALIFICATIONS = ("require_quals", "block_quals", "advanced_quals_path")
 # Newer and older names of one setting: section, the name that wins, the name that it replaces.
 SYNONYMS = [
@@ -31,9 +34,11 @@ SYNONYMS = [
 # no limit; `study up` sets it), and how many people a process takes in a minute.
 NUMBERS = {"DATABASE_LIMIT_MB": "0", "ARRIVALS_PER_MINUTE": "1000"}
 PILOT = "STUDY_PILOT"  # a config var: if it is set, every page says that this is a pilot
-DEFAULT = "psiTurk's default"
+DEFAULT, OUR_DEFAULT = "psiTurk's default", "the machinery's default"
 # The defaults that `study up` needs before psiTurk, which has the same, is installed.
 KEYS = "[AWS Access]\naws_access_key_id =\naws_secret_access_key =\n"
+# What a config var can set though config.txt lacks it.
+OURS = "[Study]\nalert_url =\n"
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ def read(folder: Path, app_config: Mapping[str, str] | None = None) -> Config:
 
     environment, layers = _escape(variables), _Layers()
     layers.add_text(DEFAULT, KEYS)
+    layers.add_text(OUR_DEFAULT, OURS)
     for label, path in _find_files(environment, home, folder):
         try:
             layers.add_text(label, path.read_text(encoding="utf-8"))
@@ -138,6 +144,11 @@ def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
     return "ON_CLOUD" in environment or "ON_HEROKU" in environment
 
 
+def name_server(environment: Mapping[str, str] = os.environ) -> str:
+    """Return which of a study's servers this is: Heroku's name for it, such as web.1."""
+    return environment.get("DYNO") or "server"
+
+
 def is_pilot(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether every page says that the study is a pilot."""
     return bool(environment.get(PILOT))
@@ -166,7 +177,7 @@ class _Layers(ConfigParser):
             if header := re.match(r"\[(.+)\]", line):
                 section = header[1]
             elif option := re.match(r"\s*([^#;\s=:][^=:]*?)\s*[=:]", line):
-                source = label if label.startswith("psiTurk") else f"{label}, line {number}"
+                source = label if label.endswith("default") else f"{label}, line {number}"
                 self._sources[section, option[1].lower()] = source
 
     def add_environment(self, environment: Mapping[str, str], origin: Callable) -> None:

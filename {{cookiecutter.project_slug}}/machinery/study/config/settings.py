@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from study.config import Config
 
 STUDY, TASK, SERVER, HIT = "Study", "Task Parameters", "Server Parameters", "HIT Configuration"
-SECRET = re.compile(r"(^|_)(key|pw|password|secret|token)(_|$)")
+SECRET = re.compile(r"(^|_)(key|pw|password|secret|token)(_|$)|^alert_url$")
 Words = tuple[str, ...]
 
 
@@ -61,6 +61,7 @@ class StudySettings:
     media_sources: Words = described(STUDY, default="")
     currency: str = described(STUDY, default="USD")
     max_record_mb: float = described(STUDY, default="64")
+    alert_drop_out: int = described(STUDY, default="40")
     code_version: str = described(TASK, "experiment_code_version")
     num_conds: int = described(TASK, least=1)
     num_counters: int = described(TASK, least=1)

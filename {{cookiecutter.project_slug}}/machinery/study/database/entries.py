@@ -26,6 +26,7 @@ _decode_outline = msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw
 _decode_entries = msgspec.json.Decoder(list[list[msgspec.Raw]]).decode
 # The parts of a record to which entries add, all psiTurk's but one, and how their JSON begins.
 GROWING = {"data": "[", "eventdata": "[", "questiondata": "{", "windows": "{", "currenttrial": ""}
+LONGEST_PLACE = 64  # characters of the column last_place
 LISTED = ("data", "eventdata", "questiondata")
 EMPTY = {
     "condition": "0", "counterbalance": "0", "assignmentId": "0", "workerId": "0", "hitId": "0",
@@ -160,6 +161,35 @@ def merge(uniqueid: str, record: str, saves: Iterable[Save]) -> tuple[str, dict[
         inside = parts[name].strip()[1:-1].strip()
         parts[name] = _write_list([inside, *items] if inside else items)
     return _write_object(parts), windows
+
+
+def find_place(saves: Sequence[Save]) -> str | None:
+    """Return the page or block from which the last of these entries come; None if none says."""
+    for save in reversed(saves):
+        for entry in reversed(save.entries):
+            if place := _read_place(entry):
+                return place[:LONGEST_PLACE]
+    return None
+
+
+def _read_place(entry: list[str]) -> str:
+    """Read it from a page that is shown, or from what a trial says of itself."""
+    with suppress(ValueError, RecursionError):  # of a trial that is no object
+        match entry:
+            case ['"attributes"', attributes]:
+                return _read_text(read_object(attributes), "page")
+            case ['"trial"', _, trial]:
+                trial = read_object(trial)
+                phase, block = (_read_text(trial, name) for name in ("phase", "block"))
+                named = phase and block and f"{phase}, block {block}"
+                return _read_text(trial, "template") or named or phase or block
+    return ""
+
+
+def _read_text(values: dict[str, str], name: str) -> str:
+    value = json.loads(values.get(name, "null"))
+    is_name = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value).replace("\0", "") if is_name else ""
 
 
 def initial_record(row: Any) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from study.database.engine import Database, Query
-from study.database.entries import Save, initial_record, merge
+from study.database.entries import Save, find_place, initial_record, merge
 from study.database.idle import IdleRecords
 from study.database.schema import SQL
 
@@ -91,6 +91,7 @@ class Records:
             window = row.record_version // ENTRIES_PER_WINDOW
             version = window * ENTRIES_PER_WINDOW + merged[1].get(str(window), 0)
             values = {"uid": uniqueid, "data": merged[0], "version": version}
+            values["place"] = find_place(saves)
             return [(SQL["store"], values), (SQL["delete_entries"], {"uid": uniqueid})]
 
         read = [(SQL[name], {"uid": uniqueid}) for name in ("lock", "entries")]

@@ -4,7 +4,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ class Participants:
 
     engine: Engine
     table: Table | None
+    _own_tables: dict[str, Table] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def place(self) -> str:
@@ -37,7 +38,14 @@ class Participants:
 
         Raises StudyError if the database cannot be read.
         """
-        return None if self.table is None else _reflect(self.engine, name)
+        if self.table is None:
+            return None
+        if name not in self._own_tables:  # asking for it takes longer than most queries
+            found = reflect(self.engine, name)
+            if found is None:
+                return None
+            self._own_tables[name] = found
+        return self._own_tables[name]
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -118,7 +126,7 @@ def open_participants(settings: Config) -> Participants:
     if not _exists(engine):
         return Participants(engine, None)
     name = settings.value("Database Parameters", "table_name")
-    return Participants(engine, _reflect(engine, name))
+    return Participants(engine, reflect(engine, name))
 
 
 def open_database(url: str) -> Participants:
@@ -133,7 +141,7 @@ def open_database(url: str) -> Participants:
         names = sa.inspect(engine).get_table_names()
     except SQLAlchemyError as error:
         raise unreadable(error) from error
-    tables = [_reflect(engine, name) for name in names]
+    tables = [reflect(engine, name) for name in names]
     found = [table for table in tables if set(table.c.keys()) >= PSITURKS_COLUMNS]
     if len(found) != 1:
         raise StudyError(
@@ -169,7 +177,8 @@ def unreadable(error: Exception) -> StudyError:
     )
 
 
-def _reflect(engine: Engine, name: str) -> Table | None:
+def reflect(engine: Engine, name: str) -> Table | None:
+    """Return a table as the database has it, or None. Raises StudyError if it cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)  # of the index on lower(workerid)

@@ -2,9 +2,10 @@
 
 psiTurk's own table of participants (psiturk/models.py) gets more columns, which psiTurk
 ignores: ``record_version`` orders the saves of a record, ``ending`` says why a participant
-ended without completing, ``owner`` is the browser that has the record, and ``first_saved`` the
-time of its first save. The other files of this folder hold the SQL. Importing this module
-makes psiTurk read its settings.
+ended without completing, ``owner`` is the browser that has the record, ``first_saved`` the time of
+its first save, ``last_saved`` that of the last one in the record, and ``last_place`` the page or
+block that it came from. The other files of this folder hold the SQL. Importing this module makes
+psiTurk read its settings.
 """
 
 import re
@@ -37,6 +38,8 @@ ADDED_COLUMNS = {
     "ending": "VARCHAR(32)",
     "owner": "VARCHAR(32)",
     "first_saved": "TIMESTAMP",
+    "last_saved": "TIMESTAMP",
+    "last_place": "VARCHAR(64)",
 }
 # What is read of a participant's row apart from the record. SQLite 3.40 says of each column of a
 # row that an INSERT returns that it is not null, so `saved` is no word about a new row.
@@ -47,7 +50,8 @@ COLUMNS = (
     "beginhit, beginexp, endhit"
 )
 TIMES = dict.fromkeys(("beginhit", "beginexp", "endhit"), sa.DateTime)  # which SQLite keeps as text
-TYPES = dict.fromkeys(("now", "since", "lately", "earliest"), sa.DateTime) | {"day": sa.Date}
+MOMENTS = ("now", "since", "lately", "earliest", "ends")
+TYPES = dict.fromkeys(MOMENTS, sa.DateTime) | {"day": sa.Date}
 # Where a participant counts, as the key of study_cells. Version 0.1.0 sets no first_saved.
 CELL = f"""{{row}}codeversion, {{row}}mode,
   CASE WHEN {{row}}status IN {statuses.FINISHED} THEN 'finished'

@@ -98,7 +98,11 @@ SELECT datastring, {columns} FROM {table} WHERE uniqueid = :uid {for_update}
 SELECT writer, first, entries FROM study_entries WHERE uniqueid = :uid ORDER BY writer, first
 
 -- name: store
-UPDATE {table} SET datastring = :data, record_version = :version WHERE uniqueid = :uid
+UPDATE {table} SET datastring = :data, record_version = :version,
+  last_place = coalesce(:place, last_place), last_saved = coalesce((
+    SELECT max(received) FROM study_entries WHERE uniqueid = :uid
+  ), last_saved)
+WHERE uniqueid = :uid
 
 -- name: delete_entries
 DELETE FROM study_entries WHERE uniqueid = :uid
@@ -113,6 +117,7 @@ SELECT uniqueid FROM study_entries GROUP BY uniqueid HAVING max(received) < :sin
 -- name: save
 -- The whole record, as psiturk.js saves it. Its entries only become more, so the larger is newer.
 UPDATE {table} SET datastring = :data, first_saved = coalesce(first_saved, :now),
+  last_saved = :now,
   record_version = record_version / 4294967296 * 4294967296 + :size
 WHERE uniqueid = :uid AND record_version % 4294967296 <= :size AND {MAY_SAVE}
 RETURNING uniqueid
@@ -162,8 +167,40 @@ WHERE uniqueid = :uid AND status NOT IN {FINISHED} AND ending IS NULL
 RETURNING uniqueid
 
 -- name: count_event
-INSERT INTO study_incidents (kind, day, count) VALUES (:kind, :day, 1)
-ON CONFLICT (kind, day) DO UPDATE SET count = study_incidents.count + 1
+INSERT INTO study_incidents (kind, day, count) VALUES (:kind, :day, :number)
+ON CONFLICT (kind, day) DO UPDATE SET count = study_incidents.count + excluded.count
+
+-- name: count_browser_error
+INSERT INTO study_browser_errors (message, file, line, page, browser, participants, first, last)
+VALUES (:message, :file, :line, :page, :browser, 1, :now, :now)
+ON CONFLICT (message, file, line, page, browser)
+DO UPDATE SET participants = study_browser_errors.participants + 1, last = excluded.last
+
+-- name: forget_rare_browser_errors
+DELETE FROM study_browser_errors WHERE (message, file, line, page, browser) IN (
+  SELECT message, file, line, page, browser FROM study_browser_errors
+  ORDER BY participants DESC, last DESC LIMIT 1000000 OFFSET :most
+)
+
+-- name: note_start
+INSERT INTO study_starts (server, started) VALUES (:server, :now) ON CONFLICT DO NOTHING
+
+-- name: forget_starts
+DELETE FROM study_starts WHERE started < :earliest
+
+-- name: take_lease
+INSERT INTO study_leases (name, holder, ends) VALUES (:name, :holder, :ends)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, ends = excluded.ends
+WHERE study_leases.holder = excluded.holder OR study_leases.ends < :now
+RETURNING holder
+
+-- name: keep_alert
+INSERT INTO study_alerts (name, since, is_over, unsent) VALUES (:name, :since, :is_over, :unsent)
+ON CONFLICT (name) DO UPDATE
+SET since = excluded.since, is_over = excluded.is_over, unsent = excluded.unsent
+
+-- name: drop_alert
+DELETE FROM study_alerts WHERE name = :name
 
 -- name: make_key
 INSERT INTO study_keys (name, value) VALUES ('secret', :value) ON CONFLICT (name) DO NOTHING

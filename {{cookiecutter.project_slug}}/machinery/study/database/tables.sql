@@ -38,6 +38,37 @@ CREATE TABLE IF NOT EXISTS study_superseded_records (
   datastring TEXT NOT NULL,
   PRIMARY KEY (uniqueid, writer)
 );
+-- Errors in participants' browsers: a row for each kind, with the number of participants who met it.
+CREATE TABLE IF NOT EXISTS study_browser_errors (
+  message VARCHAR(200) NOT NULL,
+  file VARCHAR(200) NOT NULL,
+  line INTEGER NOT NULL,
+  page VARCHAR(100) NOT NULL,
+  browser VARCHAR(50) NOT NULL,
+  participants INTEGER NOT NULL,
+  first TIMESTAMP NOT NULL,
+  last TIMESTAMP NOT NULL,
+  PRIMARY KEY (message, file, line, page, browser)
+);
+-- When a server was started, or a version released. Names no machine but Heroku's "web.1".
+CREATE TABLE IF NOT EXISTS study_starts (
+  server VARCHAR(64) NOT NULL,
+  started TIMESTAMP NOT NULL,
+  PRIMARY KEY (server, started)
+);
+-- Who of all processes does until when what only one may do.
+CREATE TABLE IF NOT EXISTS study_leases (
+  name VARCHAR(32) PRIMARY KEY,
+  holder VARCHAR(32) NOT NULL,
+  ends TIMESTAMP NOT NULL
+);
+-- Alerts that go on, and since when. unsent is what the researcher is still to be told of them.
+CREATE TABLE IF NOT EXISTS study_alerts (
+  name VARCHAR(600) PRIMARY KEY,
+  since TIMESTAMP NOT NULL,
+  is_over BOOLEAN NOT NULL,
+  unsent TEXT NOT NULL
+);
 -- psiTurk looks up a worker's rows on every visit and has no index for it.
 -- Ids that differ in capitals only are one person's.
 CREATE INDEX IF NOT EXISTS "{name}_lower_workerid" ON {table} (lower(workerid))

@@ -32,7 +32,7 @@ from study.signing import private, pseudonym
 
 TABLES = ("participants", *PARTS)
 IDENTIFIERS = ("uniqueid", "workerid", "assignmentid", "hitid", "ipaddress")
-NOT_PUBLIC = (*IDENTIFIERS, "datastring", "record_version", "owner", "first_saved")
+NOT_PUBLIC = (*IDENTIFIERS, "datastring", "record_version", "owner", "first_saved", "last_saved")
 UNREADABLE = "unreadable.jsonl"  # records that could not be read whole, unchanged
 SUPERSEDED = "superseded.jsonl"  # records from a window that a newer one had replaced
 UNFINISHED = ".unfinished-"

@@ -61,9 +61,15 @@ def prepare_release() -> None:
             f"DATABASE_URL is an address of {url.drivername}; this study keeps data in Postgres.",
             remedy,
         )
-    from study.database.schema import create_tables  # psiTurk reads the settings on import
+    # These make psiTurk read its settings.
+    from psiturk.db import engine
+
+    from study.database.alerts import RELEASE, note_start
+    from study.database.participants import utc_now
+    from study.database.schema import create_tables
 
     create_tables()
+    note_start(engine, RELEASE, utc_now())
     print(f"Tables and indexes are ready in {url.render_as_string()}")
 
 

@@ -40,14 +40,17 @@ class Services:
         excluded = self._excluded
         return bool(excluded) and signing.worker_pseudonym(self.key, worker) in excluded
 
-    def count_event(self, kind: str) -> None:
-        """Add 1 to today's (UTC) counter of a kind of event, which `study status` reports.
+    def count_event(self, kind: str, number: int = 1) -> bool:
+        """Add to today's (UTC) counter of a kind of event, which `study status` reports.
 
         Counters hold no ids, so they can say what the log must not. If the database is
-        away, the event is not counted.
+        away, nothing is counted, and the answer is no.
         """
+        values = {"kind": kind, "day": utc_now().date(), "number": number}
         with suppress(SQLAlchemyError), self.engine.begin() as connection:
-            connection.execute(SQL["count_event"], {"kind": kind, "day": utc_now().date()})
+            connection.execute(SQL["count_event"], values)
+            return True
+        return False
 
 
 services = Services()

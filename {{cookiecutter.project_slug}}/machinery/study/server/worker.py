@@ -119,6 +119,9 @@ class Worker(GeventWorker):
                 raise
             print(mistake, file=sys.stderr, flush=True)
             sys.exit(Arbiter.APP_LOAD_ERROR)
+        from study.server import alerts  # what it imports needs psiTurk's application
+
+        alerts.start(is_new=self.age == 1 or self.age > self.cfg.workers)
 
     def _log_unless_saved(self, response, request, environ: dict, duration: timedelta) -> None:
         # Of 200 participants, saves would push all else out of the 1,500 lines that Heroku keeps.

@@ -25,7 +25,8 @@ from study.server.problems import board, from_error
 from study.server.services import services
 from study.statuses import DEBUG
 
-HEAD = re.compile(rb"<head\b[^>]*>", re.IGNORECASE)
+# Tags behind which a page's head begins: HTML lets authors leave them out.
+TAGS = [re.compile(rb"<%s\b[^>]*>" % tag, re.IGNORECASE) for tag in (b"head", b"html", b"!doctype")]
 PATH = "/workshop/"
 FRONT_PAGE = "/"  # is for researchers
 # Of these, the study's own error pages say what a participant can do.
@@ -73,8 +74,7 @@ def add_workshop(response: Response) -> Response:
 
 def insert(page: bytes, scripts: bytes) -> bytes:
     """Put scripts before all others, so that they hear of the first mistake."""
-    head = HEAD.search(page)
-    start = head.end() if head else 0
+    start = next((found.end() for tag in TAGS if (found := tag.search(page))), 0)
     return page[:start] + scripts + page[start:]
 
 

@@ -21,11 +21,14 @@ STEPS = {
 def register(app: Flask) -> None:
     """Add all routes to psiTurk's application."""
     from study.server import links
-    from study.server.routes import arrival, endings, task, workshop
+    from study.server.mistakes import add_script
+    from study.server.routes import arrival, endings, mistakes, task, workshop
 
     app.jinja_env.add_extension(links.ModeInLinks)
     app.register_error_handler(BadLink, links.answer_bad_link)
-    for module in (arrival, task, endings, workshop):
+    for module in (arrival, endings):
+        module.blueprint.after_request(add_script)
+    for module in (arrival, task, endings, mistakes, workshop):
         app.register_blueprint(module.blueprint)
 
 

@@ -14,11 +14,13 @@ from study.database.entries import Save, count_entries
 from study.database.participants import Saved
 from study.server.body import read_text
 from study.server.errors import answer
+from study.server.failures import note_failure
 from study.server.ownership import refuse, require_browser, require_owned_id, require_owner
 from study.server.saving import describe, saved_bytes
 from study.server.services import services
 
 blueprint = Blueprint("task", __name__)
+blueprint.after_request(note_failure)
 
 MOST = 2**31 - 1  # windows, and entries of one
 STATUSES = {Saved.ENDED: 409, Saved.SUPERSEDED: 409, Saved.UNOPENED: 409, Saved.TOO_LARGE: 413}
