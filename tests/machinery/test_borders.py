@@ -11,7 +11,7 @@ from generated import REPOSITORY
 from docs.draw_modules import STUDY, imports
 
 # Which any part may import.
-TOOLS = {"messages", "signing", "statuses", "excluded"}
+TOOLS = {"messages", "signing", "statuses", "excluded", "provenance"}
 MAY_IMPORT = {
     "config": {"recruiters"},
     "recruiters": set(),
