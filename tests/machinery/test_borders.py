@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "heroku": {"config", "recruiters", "libraries"},
     "libraries": set(),
     "export": {"config", "recruiters", "database"},
+    "dataset": {"config", "export"},
+    "archive": {"config", "export", "dataset"},
     "bonuses": {"config", "recruiters", "database"},
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},

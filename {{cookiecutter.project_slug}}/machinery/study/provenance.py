@@ -30,7 +30,7 @@ class Provenance:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._machinery = version("psiturk-heroku-machinery")
+        self._machinery = find_machinery()
         self._commit = find_commit(folder) if config.is_on_cloud() else ""
 
     @property
@@ -38,6 +38,11 @@ class Provenance:
         """What the columns ``commit`` and ``machinery`` get."""
         commit = self._commit or find_commit(self._folder)
         return {"commit": commit, "machinery": self._machinery}
+
+
+def find_machinery() -> str:
+    """Return the version of the machinery that is installed."""
+    return version("psiturk-heroku-machinery")
 
 
 def find_commit(folder: Path) -> str:
