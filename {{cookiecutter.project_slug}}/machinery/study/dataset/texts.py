@@ -15,8 +15,8 @@ FORMAT = (
     "column; `documentation/codebook.md` also says which values came up."
 )
 PSEUDONYMS = (
-    "In all files, `participant` is one participation and `worker` one person. They are pseudonyms: "
-    "the ids that a recruiter knows are not in the dataset and cannot be computed from them."
+    "In all files, `participant` is one participation and `worker` one person. They are "
+    "pseudonyms: the ids that a recruiter knows are not in the dataset, nor to be computed from it."
 )
 TITLE = "# Changes\n\n"
 
