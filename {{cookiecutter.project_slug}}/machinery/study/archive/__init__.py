@@ -9,6 +9,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -24,16 +25,24 @@ HASHES = "SHA256SUMS"
 EARLIEST = 1980  # year of a file in a zip
 
 
-def write_archive(
-    path: Path, work: Path, code: Path, commit: str, date: datetime, settings: Config,
-    report: Report | None,
-) -> None:  # fmt: skip
-    """Write the archive of a commit, whose files are in the tar file ``code``, to ``path``.
+@dataclass(frozen=True)
+class Commit:
+    """A commit of the study, and the tar file that git has made of it."""
 
-    ``report`` is of the download of its data; without one there are none. ``work`` is an empty
-    folder. Raises StudyError if the archived study could not run, or if nothing can be written.
+    id: str
+    date: datetime
+    code: Path
+
+
+def write_archive(
+    path: Path, work: Path, commit: Commit, settings: Config, report: Report | None
+) -> None:
+    """Write the archive to ``path``; ``work`` is an empty folder to prepare it in.
+
+    ``report`` is of the download of its data; without one it has none. Raises StudyError if the
+    archived study could not run, or if nothing can be written.
     """
-    unpack(code, work / "study")
+    unpack(commit.code, work / "study")
     if not (work / "study" / "uv.lock").exists():
         remedy = "Make and commit it: uv lock, then git add uv.lock, then git commit -m Lock"
         raise StudyError("uv.lock is not committed, so the study could not run again.", remedy)
@@ -42,14 +51,14 @@ def write_archive(
         write_dataset(report, work / "data", settings.study, read_about(settings.folder))
         census = Census.of(report)
     texts = {
-        "README.md": write_readme(settings.study, commit, date, census),
+        "README.md": write_readme(settings.study, commit.id, commit.date, census),
         "settings.md": write_settings(settings),
     }
     for name, text in texts.items():
         (work / name).write_bytes(text.encode())
     (work / HASHES).write_bytes(write_hashes(work).encode())
     try:
-        pack(work, path, date)
+        pack(work, path, commit.date)
     except OSError as error:
         remedy = "Choose another place with --out."
         raise StudyError(f"The archive could not be written: {error}.", remedy) from error

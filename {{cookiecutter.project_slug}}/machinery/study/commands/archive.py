@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from study.archive import write_archive
+from study.archive import Commit, write_archive
 from study.commands import find_study
 from study.database.reader import Participants
 from study.dataset import READ, find_gaps
@@ -41,18 +41,14 @@ def archive(local: bool, out: Path | None) -> None:
     folder = Path.cwd()
     repository = require_clean(folder)
     participants, settings = find_study(folder, local)
-    commit = repository.head
-    out = out or folder / "data" / f"{folder.name}-{commit[:8]}.zip"
+    out = out or folder / "data" / f"{folder.name}-{repository.head[:8]}.zip"
     with tempfile.TemporaryDirectory() as temporary:
-        work, code = Path(temporary, "archive"), Path(temporary, "code.tar")
+        work = Path(temporary, "archive")
         work.mkdir()
-        written = repository.git("-c", "core.autocrlf=false", "archive", "-o", str(code), "HEAD")
-        if reason := reason_of(written):
-            raise StudyError(f"git could not write its files: {reason}.", "Correct that.")
+        commit = take_commit(repository, Path(temporary, "code.tar"))
         report = read_data(participants, Path(temporary, "download"), folder)
-        date = datetime.fromtimestamp(int(repository.read("log", "-1", "--format=%ct")), UTC)
-        write_archive(out, work, code, commit, date, settings, report)
-        print(describe(report, commit, folder))
+        write_archive(out, work, commit, settings, report)
+        print(describe(report, commit.id, folder))
     if settings.study.preview_ids:
         print("The preview_ids in config.txt, your own ids at the recruiter, are in it too.")
     print(f"Written: {out}")
@@ -68,6 +64,16 @@ def require_clean(folder: Path) -> Repository:
         if found := find(folder):
             raise StudyError(f"{what}: {found}. Nothing was written.", remedy)
     return repository
+
+
+def take_commit(repository: Repository, code: Path) -> Commit:
+    """Let git write the files of the present commit. Raises StudyError if it cannot."""
+    as_committed = ("-c", "core.autocrlf=false")
+    done = repository.git(*as_committed, "archive", "--format=tar", "-o", str(code), "HEAD")
+    if reason := reason_of(done):
+        raise StudyError(f"git could not write the study's files: {reason}.", "Correct that.")
+    date = datetime.fromtimestamp(int(repository.read("log", "-1", "--format=%ct")), UTC)
+    return Commit(repository.head, date, code)
 
 
 def read_data(participants: Participants, out: Path, folder: Path) -> Report | None:

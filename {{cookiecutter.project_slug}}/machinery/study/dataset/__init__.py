@@ -38,26 +38,26 @@ def write_dataset(report: Report, out: Path, settings: StudySettings, about: Abo
 
     What else is there is left alone. Raises StudyError if it cannot be written.
     """
-    census, earlier = Census.of(report), out / CHANGES
+    tables, census, earlier = take_public(report), Census.of(report), out / CHANGES
     told = earlier.read_text(encoding="utf-8") if earlier.exists() else ""
-    description = describe(take_public(report), settings, about)
+    description = describe(tables, settings, about)
+    label = re.sub(r"[^a-zA-Z0-9]", "", settings.title.title()) or "Study"
+    files = {name: f"study-{label}_description-{word}_data.csv" for name, word in FILES.items()}
     texts = {
         "dataset_description.json": json.dumps(description, indent=2, ensure_ascii=False) + "\n",
-        "README.md": write_readme(report, census, settings, about),
+        "README.md": write_readme(report, files, census, settings, about),
         "LICENSE.md": f"# Licence\n\n{describe_licence(settings, about)}\n",
         CHANGES: write_changes(report, census, told),
-        "documentation/codebook.md": codebook(report.tables, report.notes, about),
+        "documentation/codebook.md": codebook(tables, report.notes, about),
     }
-    label = re.sub(r"[^a-zA-Z0-9]", "", settings.title.title()) or "Study"
     with replace_files(out) as folder:
         for path, text in texts.items():
             (folder / path).parent.mkdir(exist_ok=True)
-            with open(folder / path, "wb", opener=private) as file:
-                file.write(text.encode())
+            with open(folder / path, "wb", opener=private) as written:
+                written.write(text.encode())
         (folder / "data").mkdir()
-        for name, word in FILES.items():
-            named = f"study-{label}_description-{word}_data.csv"
-            shutil.copy(report.folder / f"{name}.csv", folder / "data" / named)
+        for name, file in files.items():
+            shutil.copy(report.folder / f"{name}.csv", folder / "data" / file)
         for path in (out / "data").glob("study-*"):
             if OURS.fullmatch(path.name):  # the study may have had another title
                 path.unlink()
@@ -66,12 +66,12 @@ def write_dataset(report: Report, out: Path, settings: StudySettings, about: Abo
 def find_gaps(report: Report, about: About) -> Iterator[str]:
     """Yield a sentence about each thing that others will miss."""
     if not about.licence:
-        yield f"It has no licence, so nobody may use it without asking you: choose one in {FILE}."
+        yield f"The dataset has no licence, so nobody may use it unasked: choose one in {FILE}."
     if not about.authors:
-        yield f"It names no authors: add them to {FILE}."
+        yield f"The dataset names no authors: add them to {FILE}."
     if missing := find_undescribed(take_public(report), about):
         columns = ", ".join(map(printable, missing))
-        yield f"It does not say what these columns mean: {columns}. Describe them in {FILE}."
+        yield f"The dataset does not say what these columns mean: {columns}. Add that to {FILE}."
 
 
 def take_public(report: Report) -> dict[str, Table]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from study.config import StudySettings
 from study.export.about import About
+from study.export.codebook import table
 from study.export.download import Report
 from study.messages import pluralize
 from study.provenance import UNKNOWN, find_machinery
@@ -42,17 +43,21 @@ class Census:
         )
 
 
-def write_readme(report: Report, census: Census, settings: StudySettings, about: About) -> str:
-    """Return a README for those who find the dataset somewhere."""
-    rows = {name: number for name, number in report.rows.items() if name != "identifiers"}
-    counts = ", ".join(f"{number:,} in {name}" for name, number in rows.items())
+def write_readme(
+    report: Report, files: dict[str, str], census: Census, settings: StudySettings, about: About
+) -> str:
+    """Return a README for those who find the dataset somewhere.
+
+    ``files`` has the names of the files in data/ by those of the download.
+    """
+    rows = [(f"`{file}`", f"{name}.csv", report.rows[name]) for name, file in files.items()]
     paragraphs = [
         f"# {settings.title}",
         settings.description,
         ", ".join([*(author.name for author in about.authors), settings.institution]),
         about.citation,
         FORMAT,
-        f"Rows: {counts}.",
+        table(("file in data/", "in the codebook", "rows"), rows),
         "\n".join(f"- {note}" for note in report.notes),
         PSEUDONYMS,
         f"The commits of the study under which the records were made:\n\n{census}",

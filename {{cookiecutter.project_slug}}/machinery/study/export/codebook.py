@@ -23,6 +23,7 @@ MODES = {mode: words for each in RECRUITERS.values() for mode, words in each.mod
 def codebook(tables: dict[str, Table], notes: list[str], about: About) -> str:
     """Return the text of codebook.md. ``notes`` describe the download, one line each."""
     parts = {name: describe_columns(name, found, about) for name, found in tables.items()}
+    parts["identifiers"] = WORDS["identifiers"] if "identifiers" in tables else ""
     parts["notes"] = "\n".join(f"- {printable(line)}" for line in notes)
     questions = [(code(name), printable(text)) for name, text in about.questions.items()]
     parts["questions"] = table(("question", "meaning"), questions) if questions else ""
