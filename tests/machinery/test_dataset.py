@@ -103,8 +103,8 @@ def test_a_dataset_that_is_written_again_keeps_its_history_and_what_is_not_its_o
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ('licence = "', "line 1"),
-        ("licence = 4", "Expected `str`, got `int` - at `$.license`".replace("license", "licence")),
+        ("keywords = []\nlicence = MIT", "line 2"),
+        ("licence = 4", "Expected `str`, got `int` - at `$.licence`"),
         ('license = "MIT"', "unknown field `license`"),
         ('licence = "free for all"', "'free for all' is not the name of a licence"),
         ('[[authors]]\nname = "A"\norcid = "1"', "'1' is not an ORCID iD"),
