@@ -16,8 +16,12 @@ from study import config
 FILE = ".commit"
 UNKNOWN = "unknown"
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
-# One process for the commit and for what differs from it; git's own lock is left to others.
-STATUS = ("git", "--no-optional-locks", "status", "--porcelain=v2", "--branch")
+# One process for the commit and for what differs from it, whatever the user's settings of git;
+# its lock is left to others.
+STATUS = (
+    *("git", "--no-optional-locks", "status"),
+    *("--porcelain=v2", "--branch", "--untracked-files=normal"),
+)
 MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # of a hook that started us
 
 
