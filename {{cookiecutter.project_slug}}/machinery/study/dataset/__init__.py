@@ -38,18 +38,9 @@ def write_dataset(report: Report, out: Path, settings: StudySettings, about: Abo
 
     What else is there is left alone. Raises StudyError if it cannot be written.
     """
-    tables, census, earlier = take_public(report), Census.of(report), out / CHANGES
-    told = earlier.read_text(encoding="utf-8") if earlier.exists() else ""
-    description = describe(tables, settings, about)
-    label = re.sub(r"[^a-zA-Z0-9]", "", settings.title.title()) or "Study"
-    files = {name: f"study-{label}_description-{word}_data.csv" for name, word in FILES.items()}
-    texts = {
-        "dataset_description.json": json.dumps(description, indent=2, ensure_ascii=False) + "\n",
-        "README.md": write_readme(report, files, census, settings, about),
-        "LICENSE.md": f"# Licence\n\n{describe_licence(settings, about)}\n",
-        CHANGES: write_changes(report, census, told),
-        "documentation/codebook.md": codebook(tables, report.notes, about),
-    }
+    files = name_files(settings.title)
+    earlier = (out / CHANGES).read_text(encoding="utf-8") if (out / CHANGES).exists() else ""
+    texts = write_texts(report, files, settings, about, earlier)
     with replace_files(out) as folder:
         for path, text in texts.items():
             (folder / path).parent.mkdir(exist_ok=True)
@@ -59,8 +50,29 @@ def write_dataset(report: Report, out: Path, settings: StudySettings, about: Abo
         for name, file in files.items():
             shutil.copy(report.folder / f"{name}.csv", folder / "data" / file)
         for path in (out / "data").glob("study-*"):
-            if OURS.fullmatch(path.name):  # the study may have had another title
-                path.unlink()
+            if OURS.fullmatch(path.name) and path.name not in files.values():
+                path.unlink()  # the study had another title
+
+
+def name_files(title: str) -> dict[str, str]:
+    """Return the names in the dataset of the files of a download."""
+    label = re.sub(r"[^a-zA-Z0-9]", "", title.title()) or "Study"
+    return {name: f"study-{label}_description-{word}_data.csv" for name, word in FILES.items()}
+
+
+def write_texts(
+    report: Report, files: dict[str, str], settings: StudySettings, about: About, earlier: str
+) -> dict[str, str]:
+    """Return the texts of a dataset by their paths; ``earlier`` is the last CHANGES.md."""
+    tables, census = take_public(report), Census.of(report)
+    description = describe(tables, settings, about)
+    return {
+        "dataset_description.json": json.dumps(description, indent=2, ensure_ascii=False) + "\n",
+        "README.md": write_readme(report, files, census, settings, about),
+        "LICENSE.md": f"# Licence\n\n{describe_licence(settings, about)}\n",
+        CHANGES: write_changes(report, census, earlier),
+        "documentation/codebook.md": codebook(tables, report.notes, about),
+    }
 
 
 def find_gaps(report: Report, about: About) -> Iterator[str]:
