@@ -11,6 +11,7 @@ from statistics import median
 import pytest
 from generated import Study
 from npm import package
+from psych_ds import find_breaches
 
 # A task that only its own answer can do: a field to click on, without a button or a key.
 OWN_TASK = """
@@ -93,6 +94,13 @@ def test_robots_finish_every_condition_and_leave_nothing_behind(new_study, exper
     said = study.run("study", "data", "--local").stdout
     assert "Nobody has opened the study yet" in said
     assert study.run("git", "status", "--porcelain").stdout.count("data/") == 0
+
+    database = f"sqlite:///{study.path}/data/simulated/participants.db"
+    options = ("--psych-ds", "--mode", "all", "--database-url", database, "--out", "data/shared")
+    shared = study.run("study", "data", *options)
+    assert shared.returncode == 0, shared.stderr
+    assert "what these columns mean" not in shared.stdout  # dataset.toml says it of all
+    assert list(find_breaches(study.path / "data" / "shared" / "psych-ds")) == []
 
     kept = study.path / "data" / "simulated" / "analysis.R"
     kept.write_text("# the researcher's")

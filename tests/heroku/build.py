@@ -2,7 +2,7 @@
 
 The rules are those of Heroku's Python buildpack for a project managed by uv. uv never fetches a
 Python; the interpreter is one that is installed here. Config vars are not given to `uv sync`,
-but are to bin/pre_compile and bin/post_compile.
+but are to bin/pre_compile and bin/post_compile, which get SOURCE_VERSION, the commit, as well.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def build(app: App, folder: Path, commit: str, pusher: Account, show: Show) -> b
 def compile_slug(app: App, folder: Path, commit: str, show: Show) -> Slug:
     check_files(folder)
     version = python_version(folder)
-    _hook(app, folder, "pre_compile", show)
+    _hook(app, folder, "pre_compile", commit, show)
     python = find_python(version)
     if python is None:
         raise BuildError(f"Python {version} is not installed here, so it cannot be built.")
@@ -76,7 +76,7 @@ def compile_slug(app: App, folder: Path, commit: str, show: Show) -> Slug:
     command = [uv(), "sync", "--locked", "--no-default-groups", "--python", python, "--no-progress"]
     if _run(command, folder, _uv_environment(folder), show):
         raise BuildError("Error: Unable to install dependencies using uv.")
-    _hook(app, folder, "post_compile", show)
+    _hook(app, folder, "post_compile", commit, show)
     show("-----> Discovering process types")
     processes = procfile(folder)
     show(f"       Procfile declares types -> {', '.join(processes)}")
@@ -200,7 +200,7 @@ def _uv_environment(folder: Path) -> dict[str, str]:
     )
 
 
-def _hook(app: App, folder: Path, name: str, show: Show) -> None:
+def _hook(app: App, folder: Path, name: str, commit: str, show: Show) -> None:
     file = folder / "bin" / name
     if not file.exists():
         return
@@ -210,6 +210,7 @@ def _hook(app: App, folder: Path, name: str, show: Show) -> None:
         "HOME": str(folder),
         "LANG": "C.UTF-8",
         **app.config,
+        "SOURCE_VERSION": commit,
     }
     file.chmod(file.stat().st_mode | 0o111)
     if _run([str(file)], folder, environment, show):

@@ -3,6 +3,7 @@
 One study goes through its life here, so the tests run in the order of the file.
 """
 
+import csv
 import json
 import re
 import shutil
@@ -216,6 +217,9 @@ def test_somebody_takes_part_through_the_recruiters_link(scene, monkeypatch):
     person.take_part(trials=40)
     assert person.status() == 4
     assert f"cc={scene.app.config['COMPLETION_CODE']}" in person.complete().text
+    assert scene.study("data").code == 0
+    [row] = csv.DictReader(scene.text("data/participants.csv").splitlines())
+    assert row["commit"] == scene.run("git", "rev-parse", "HEAD").out.strip()
 
 
 @pytest.mark.parametrize(
@@ -318,6 +322,8 @@ def test_a_plain_push_works_as_well(scene):
     assert pushed.code == 0, pushed.out
     scene.app.wait_until_up()
     assert scene.machine.open(scene.app.web_url).returncode == 0
+    head = scene.run("git", "rev-parse", "HEAD").out.strip()
+    assert f"Records will carry the commit {head}\n" in scene.app.releases[-1].output
 
 
 def test_a_study_that_is_scaled_to_nothing_is_told(scene):

@@ -11,7 +11,7 @@ from generated import REPOSITORY
 from docs.draw_modules import STUDY, imports
 
 # Which any part may import.
-TOOLS = {"messages", "signing", "statuses", "excluded"}
+TOOLS = {"messages", "signing", "statuses", "excluded", "provenance"}
 MAY_IMPORT = {
     "config": {"recruiters"},
     "recruiters": set(),
@@ -23,6 +23,8 @@ MAY_IMPORT = {
     "export": {"config", "recruiters", "database"},
     "overview": {"config", "database"},
     "watch": {"config", "database", "heroku", "overview"},
+    "dataset": {"config", "export"},
+    "archive": {"config", "export", "dataset"},
     "bonuses": {"config", "recruiters", "database"},
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},

@@ -33,6 +33,8 @@ SYNONYMS = [
 # Config vars of the server, with their defaults: how large its database may become (0: there is
 # no limit; `study up` sets it), and how many people a process takes in a minute.
 NUMBERS = {"DATABASE_LIMIT_MB": "0", "ARRIVALS_PER_MINUTE": "1000"}
+# Where a host, or whoever builds a container, names the commit that it runs.
+COMMIT_VARIABLES = ("STUDY_COMMIT", "SOURCE_VERSION", "GIT_REV")
 PILOT = "STUDY_PILOT"  # a config var: if it is set, every page says that this is a pilot
 DEFAULT, OUR_DEFAULT = "psiTurk's default", "the machinery's default"
 # The defaults that `study up` needs before psiTurk, which has the same, is installed.
@@ -152,6 +154,14 @@ def name_server(environment: Mapping[str, str] = os.environ) -> str:
 def is_pilot(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether every page says that the study is a pilot."""
     return bool(environment.get(PILOT))
+
+
+def find_commit_variable(
+    commit: re.Pattern[str], environment: Mapping[str, str] = os.environ
+) -> str:
+    """Return the first of COMMIT_VARIABLES that holds a commit; empty if none does."""
+    values = (environment.get(name, "") for name in COMMIT_VARIABLES)
+    return next(filter(commit.fullmatch, values), "")
 
 
 class _Layers(ConfigParser):

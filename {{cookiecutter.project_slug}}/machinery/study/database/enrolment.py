@@ -19,6 +19,7 @@ from study.database.conditions import MINUTES_WITHOUT_SAVE, Cell, Design
 from study.database.engine import SECONDS_OF_SILENCE, Database, Query
 from study.database.participants import utc_now
 from study.database.schema import SQL
+from study.provenance import Provenance
 from study.recruiters import Ids
 from study.statuses import TEST_MODES, UNPAID_MODES
 
@@ -47,8 +48,8 @@ class _Arrival:
 class Enrolment:
     """Enrols participants in this database, with conditions by the design in the settings."""
 
-    def __init__(self, database: Database, options: StudySettings):
-        self._database, self._options = database, options
+    def __init__(self, database: Database, options: StudySettings, provenance: Provenance):
+        self._database, self._options, self._provenance = database, options, provenance
         self._design = Design.of(options)
         self._waiting: list[_Arrival] = []  # for the next transaction
         self._door = Lock()  # to _waiting
@@ -114,6 +115,7 @@ class Enrolment:
         workers = dict.fromkeys(arrival.ids.worker.lower() for arrival in group)
         whose = {"workers": json.dumps(workers), "number": len(workers)}
         read = [(SQL["of_workers"], whose), *(self._count(mode, now) for mode in modes)]
+        made_under = {"codeversion": self._options.code_version} | self._provenance.values
 
         def decide(existing: list[Row], *counts: list[Row]) -> list[Query]:
             taken = {
@@ -127,7 +129,7 @@ class Enrolment:
                 values = vars(arrival.ids) | arrival.browser
                 new[arrival.ids.uniqueid] = values | dict(zip(CELL, cell, strict=True))
             values = {"arrivals": json.dumps(new), "now": now}
-            return [(SQL["enrol"], values | {"codeversion": self._options.code_version})]
+            return [(SQL["enrol"], values | made_under)]
 
         silence = SECONDS_OF_CUSTOM_CHOICE if choose else SECONDS_OF_SILENCE
         existing, *_, made = self._database.run_serialized(read, decide, silence)

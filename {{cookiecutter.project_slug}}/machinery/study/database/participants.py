@@ -16,6 +16,7 @@ from study.database.engine import Database, Query
 from study.database.entries import Save, find_place, initial_record, merge
 from study.database.idle import IdleRecords
 from study.database.schema import SQL
+from study.provenance import Provenance
 
 ENTRIES_PER_WINDOW = 2**32  # in record_version (statements.sql)
 OWNED = timedelta(days=30)  # for which a record belongs to its browser, at most
@@ -35,8 +36,8 @@ class Saved(Enum):
 class Records:
     """The participants in a database. A record may have so many bytes."""
 
-    def __init__(self, database: Database, limit: int):
-        self._database, self._limit = database, limit
+    def __init__(self, database: Database, limit: int, provenance: Provenance):
+        self._database, self._limit, self._provenance = database, limit, provenance
         self._idle = IdleRecords(self._gather_idle, utc_now)
 
     def find(self, uniqueid: str) -> Row | None:
@@ -53,7 +54,7 @@ class Records:
         Returns its row, or None if it has a save.
         """
         values = {"uid": uniqueid, "owner": owner, "mode": mode, "now": utc_now()}
-        return self._database.one(SQL["take_over"], **values)
+        return self._database.one(SQL["take_over"], **values, **self._provenance.values)
 
     def open_window(self, uniqueid: str, owner: str) -> tuple[int, str] | None:
         """Return the number of a new window of that browser, and the record.
@@ -61,7 +62,8 @@ class Records:
         From now on that window alone may save. Who had quit has not any more. Returns None if the
         browser does not own the record, or if the participation is over.
         """
-        row = self._database.one(SQL["open_window"], uid=uniqueid, **_claim(owner))
+        values = _claim(owner) | self._provenance.values
+        row = self._database.one(SQL["open_window"], uid=uniqueid, **values)
         return row and (row.record_version // ENTRIES_PER_WINDOW, self._complete(row))
 
     def load(self, uniqueid: str) -> str | None:

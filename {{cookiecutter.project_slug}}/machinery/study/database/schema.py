@@ -3,9 +3,9 @@
 psiTurk's own table of participants (psiturk/models.py) gets more columns, which psiTurk
 ignores: ``record_version`` orders the saves of a record, ``ending`` says why a participant
 ended without completing, ``owner`` is the browser that has the record, ``first_saved`` the time of
-its first save, ``last_saved`` that of the last one in the record, and ``last_place`` the page or
-block that it came from. The other files of this folder hold the SQL. Importing this module makes
-psiTurk read its settings.
+its first save, ``last_saved`` that of the last one in the record, ``last_place`` the page or block
+that it came from, ``commit`` and ``machinery`` the code under which it was made. The other files of
+this folder hold the SQL. Importing this module makes psiTurk read its settings.
 """
 
 import re
@@ -26,6 +26,7 @@ from study import statuses
 from study.config import is_on_cloud
 from study.database.engine import LOCK
 from study.messages import StudyError
+from study.provenance import UNKNOWN
 
 # Heroku gives a server 60 seconds to listen. One that exits instead is restarted at once, and
 # if it exits again, after 20 minutes (devcenter.heroku.com/articles/dynos).
@@ -40,6 +41,8 @@ ADDED_COLUMNS = {
     "first_saved": "TIMESTAMP",
     "last_saved": "TIMESTAMP",
     "last_place": "VARCHAR(64)",
+    "commit": "TEXT",  # a keyword of SQL, so always in quotes
+    "machinery": "TEXT",
 }
 # What is read of a participant's row apart from the record. SQLite 3.40 says of each column of a
 # row that an INSERT returns that it is not null, so `saved` is no word about a new row.
@@ -64,6 +67,13 @@ CELL = f"""{{row}}codeversion, {{row}}mode,
 IS_OPEN = f"ending IS NULL AND status NOT IN {statuses.FINISHED}"  # the participation goes on
 MAY_SAVE = f"{IS_OPEN} AND owner = :owner AND beginhit > :earliest"  # and this browser owns it
 HAS_ENTRIES = "EXISTS (SELECT 1 FROM study_entries WHERE uniqueid = :uid) AS has_entries"
+# A record that goes on under another code names that one too, after a space. Those of an older
+# machinery have no value.
+GOES_ON = ", ".join(
+    f"""{column} = CASE WHEN ' ' || coalesce({column}, '{UNKNOWN}') LIKE '% ' || :{name}
+    THEN {column} ELSE coalesce({column}, '{UNKNOWN}') || ' ' || :{name} END"""
+    for name, column in (("commit", '"commit"'), ("machinery", "machinery"))
+)
 # What the dialects do not share. SQLite has one writer at a time.
 DIALECTS = {
     "postgresql": {
@@ -90,7 +100,7 @@ def read_sql(file: str, **names: str) -> str:
     text = (Path(__file__).parent / file).read_text(encoding="utf-8")
     names |= DIALECTS["sqlite" if db.engine.dialect.name == "sqlite" else "postgresql"]
     fixed = {"name": NAME, "table": TABLE, "columns": COLUMNS, "IS_OPEN": IS_OPEN}
-    fixed |= {"MAY_SAVE": MAY_SAVE, "has_entries": HAS_ENTRIES}
+    fixed |= {"MAY_SAVE": MAY_SAVE, "has_entries": HAS_ENTRIES, "GOES_ON": GOES_ON}
     return text.format(**fixed, **vars(statuses), **names)
 
 
@@ -152,7 +162,7 @@ def _create_own_tables(connection: Connection) -> None:
     existing = {column["name"] for column in inspect(connection).get_columns(NAME)}
     for column, kind in ADDED_COLUMNS.items():
         if column not in existing:
-            connection.exec_driver_sql(f"ALTER TABLE {TABLE} ADD COLUMN {column} {kind}")
+            connection.exec_driver_sql(f'ALTER TABLE {TABLE} ADD COLUMN "{column}" {kind}')
     had_indexes = is_postgres and _count_indexes(connection)
     for statement in read_sql("tables.sql").split(";"):
         connection.exec_driver_sql(statement)

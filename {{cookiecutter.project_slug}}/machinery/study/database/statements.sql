@@ -32,25 +32,26 @@ SELECT cond, counterbalance, CAST(sum(number) AS INTEGER) FROM (
 -- name: enrol
 INSERT INTO {table} (uniqueid, assignmentid, workerid, hitid, mode, cond, counterbalance,
   codeversion, beginhit, ipaddress, browser, platform, language, owner, status, bonus,
-  record_version)
+  record_version, "commit", machinery)
 SELECT key, value ->> 'assignment', value ->> 'worker', value ->> 'hit', value ->> 'mode',
   CAST(value ->> 'cond' AS INTEGER), CAST(value ->> 'counterbalance' AS INTEGER),
   :codeversion, :now, value ->> 'ipaddress', value ->> 'browser', value ->> 'platform',
-  value ->> 'language', value ->> 'owner', {ALLOCATED}, 0, 0
+  value ->> 'language', value ->> 'owner', {ALLOCATED}, 0, 0,
+  :commit, :machinery
 FROM json_each(:arrivals)
 RETURNING {columns}
 
 -- name: take_over
 -- Until the first save: afterwards nobody else opens the record.
 UPDATE {table} SET owner = :owner, mode = :mode, status = {ALLOCATED}, ending = NULL,
-  beginhit = :now, beginexp = NULL, endhit = NULL,
+  beginhit = :now, beginexp = NULL, endhit = NULL, "commit" = :commit, machinery = :machinery,
   record_version = (record_version / 4294967296 + 1) * 4294967296
 WHERE uniqueid = :uid AND first_saved IS NULL AND datastring IS NULL
 RETURNING {columns}
 
 -- name: open_window
 UPDATE {table} SET record_version = (record_version / 4294967296 + 1) * 4294967296,
-  status = CASE WHEN status = {QUIT} THEN {STARTED} ELSE status END
+  status = CASE WHEN status = {QUIT} THEN {STARTED} ELSE status END, {GOES_ON}
 WHERE uniqueid = :uid AND {MAY_SAVE}
 RETURNING datastring, {has_entries}, {columns}
 

@@ -1,6 +1,6 @@
 """codebook.md: what the files, columns and values of a download mean, and which values occur.
 
-The words are in codebook.toml.
+The words are in codebook.toml, and in dataset.toml for what a study records itself.
 """
 
 import re
@@ -8,7 +8,9 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+from study.export.about import About
 from study.export.csv_format import Table
+from study.export.records import COLUMNS
 from study.messages import printable
 from study.recruiters import RECRUITERS
 from study.statuses import STATUS_NAMES
@@ -18,10 +20,13 @@ CONDITIONS = Path("static", "js", "conditions.js")
 MODES = {mode: words for each in RECRUITERS.values() for mode, words in each.modes.items()}
 
 
-def codebook(tables: dict[str, Table], about: list[str]) -> str:
-    """Return the text of codebook.md. ``about`` describes the download, one line each."""
-    parts = {name: describe_columns(found) for name, found in tables.items()}
-    parts["about"] = "\n".join(f"- {printable(line)}" for line in about)
+def codebook(tables: dict[str, Table], notes: list[str], about: About) -> str:
+    """Return the text of codebook.md. ``notes`` describe the download, one line each."""
+    parts = {name: describe_columns(name, found, about) for name, found in tables.items()}
+    parts["identifiers"] = WORDS["identifiers"] if "identifiers" in tables else ""
+    parts["notes"] = "\n".join(f"- {printable(line)}" for line in notes)
+    questions = [(code(name), printable(text)) for name, text in about.questions.items()]
+    parts["questions"] = table(("question", "meaning"), questions) if questions else ""
     parts["statuses"] = table(("status", "meaning"), STATUS_NAMES.items())
     parts["modes"] = table(("mode", "meaning"), (MODES | WORDS["modes"]).items())
     text = WORDS["text"]
@@ -40,8 +45,17 @@ def read_conditions(path: Path) -> list[str]:
     return lines if all(re.fullmatch(r"\{.*\}", line) for line in lines) else []
 
 
-def describe_columns(found: Table) -> str:
-    """Describe each column of a table in a row of a table in Markdown."""
+def find_meaning(table: str, column: str, about: About) -> str:
+    """Return what a column of one of the files means; empty if nobody has said it."""
+    if table not in COLUMNS or column in ("participant", *COLUMNS[table]):
+        return WORDS["meanings"].get(column, "")
+    found = about.column(column)
+    unit = f" ({found.unit})" if found.unit else ""
+    return f"{found.meaning}{unit}" if found.meaning else WORDS["instructions"].get(column, "")
+
+
+def describe_columns(name: str, found: Table, about: About) -> str:
+    """Describe each column of a file in a row of a table in Markdown."""
     rows = []
     for column, stats in zip(found.columns, found.stats, strict=True):
         seen = "many"
@@ -50,7 +64,8 @@ def describe_columns(found: Table) -> str:
         elif stats.least <= stats.most:
             seen = f"{stats.least:,} to {stats.most:,}"
         kinds = ", ".join(sorted(stats.kinds) + ["*formula*"] * stats.has_formula) or "none"
-        meaning, missing = WORDS["meanings"].get(column, ""), f"{found.rows - stats.present:,}"
+        meaning = printable(find_meaning(name, column, about)).replace("|", r"\|")
+        missing = f"{found.rows - stats.present:,}"
         rows.append((code(column), meaning, kinds, missing, seen))
     return table(("column", "meaning", "type", "missing", "seen"), rows)
 

@@ -28,7 +28,7 @@ BARE = {"integer", "number", "true/false"}
 ODD = "NaN, Infinity or beyond 64 bits"
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 FORMULA = tuple("=+-@")  # the first characters of text that a spreadsheet calculates
-MOST_VALUES, LONGEST_VALUE = 12, 40
+MOST_VALUES, LONGEST_VALUE = 12, 50  # characters: a commit with +changes fits
 ROW_END = b"\xff\r\n"  # until a table is complete; UTF-8 has no such byte
 TIMES = ("beginhit", "beginexp", "endhit")
 EXACT = 2**53  # up to here, a floating-point number can be every integer

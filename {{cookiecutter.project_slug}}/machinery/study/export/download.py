@@ -23,6 +23,7 @@ import sqlalchemy as sa
 
 from study.database.entries import Save, complete
 from study.database.reader import Participants
+from study.export.about import read_about
 from study.export.codebook import codebook
 from study.export.csv_format import Table, write_parquet
 from study.export.filters import Filter, count
@@ -113,6 +114,7 @@ class Download:
 
         ``whole`` says why each trial is JSON in one column, if it is.
         """
+        about = read_about(Path())
         table, names = self.participants.table, self.participants.table.c.keys()
         expected, left_out = count(self.connection, table, self.filters)
         report = Report(out, [f"Left out: {people}." for people in left_out])
@@ -139,9 +141,9 @@ class Download:
                 f"{read} were read and {report.rows} written.",
                 "Run the same command again.",
             )
-        about = [f"Downloaded on {datetime.now(UTC):%Y-%m-%d at %H:%M} UTC.", *report.notes]
+        notes = [f"Downloaded on {datetime.now(UTC):%Y-%m-%d at %H:%M} UTC.", *report.notes]
         with open(self.folder / "codebook.md", "wb", opener=private) as file:
-            file.write(codebook(report.tables, about).encode())
+            file.write(codebook(report.tables, notes, about).encode())
         return report
 
     def _write_rows(self, rows: Iterable[sa.Row], report: Report, whole: bool) -> None:
@@ -295,11 +297,13 @@ def replace_files(out: Path) -> Iterator[Path]:
             shutil.rmtree(killed, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=out) as folder:
             yield Path(folder)
-            complete = sorted(Path(folder).iterdir())
+            complete = sorted(path for path in Path(folder).rglob("*") if path.is_file())
             for name in {UNREADABLE, SUPERSEDED} - {path.name for path in complete}:
                 (out / name).unlink(missing_ok=True)
             for path in complete:
-                path.replace(out / path.name)
+                target = out / path.relative_to(folder)
+                target.parent.mkdir(exist_ok=True)
+                path.replace(target)
     except KeyboardInterrupt:
         raise StudyError("Interrupted.", "Run the same command again.", left) from None
     except OSError as error:

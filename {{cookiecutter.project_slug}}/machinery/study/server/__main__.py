@@ -19,6 +19,7 @@ from pathlib import Path
 from study import config
 from study.excluded import read_excluded
 from study.messages import StudyError
+from study.provenance import find_commit
 
 # What psiTurk takes from custom.py, and the line that gives it.
 NEEDED = {
@@ -71,6 +72,7 @@ def prepare_release() -> None:
     create_tables()
     note_start(engine, RELEASE, utc_now())
     print(f"Tables and indexes are ready in {url.render_as_string()}")
+    print(f"Records will carry the commit {find_commit(Path())}")
 
 
 def check_start() -> None:

@@ -14,6 +14,7 @@ from study.database.enrolment import Enrolment
 from study.database.participants import Records, utc_now
 from study.database.schema import SQL
 from study.excluded import read_excluded
+from study.provenance import Provenance
 
 
 class Services:
@@ -24,8 +25,9 @@ class Services:
         from psiturk.db import engine  # reads the settings when it is imported
 
         self.options, self.engine, database = options, engine, Database(engine.url)
-        self.records = Records(database, options.max_record_bytes)
-        self.enrolment = Enrolment(database, options)
+        provenance = Provenance(Path())
+        self.records = Records(database, options.max_record_bytes, provenance)
+        self.enrolment = Enrolment(database, options, provenance)
         self.capacity = Capacity(database)
         self._configured_key = configured_key
         self._excluded = read_excluded(Path()).pseudonyms
