@@ -79,4 +79,4 @@ def own_record(uniqueid: str) -> dict:
     from study.server.services import services
 
     require_owner(uniqueid)
-    return json.loads(services.records.load(uniqueid) or "{}")
+    return json.loads(services.records.load(uniqueid))
