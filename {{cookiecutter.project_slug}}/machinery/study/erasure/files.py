@@ -79,7 +79,7 @@ def find_places(
     for path, top in downloads.items():
         if own := _find_whole(path, top, names):
             whole[own] = Place(own, "all")
-        elif _suffix(path) in ROWS and (number := _count(path, names)):
+        elif is_table(path) and (number := _count(path, names)):
             rows.append(Place(path, "row", number))
     books = dict.fromkeys(each.path.parent / CODEBOOK for each in rows)
     values = [Place(book, "values") for book in books if book.exists()]
@@ -94,6 +94,11 @@ def find_others(
     opaque = [path for path in downloads if path.suffix.lower() in OPAQUE]
     searched = dict.fromkeys((*downloads, *_list_folder(folder)))
     return [path for path in searched if path not in opaque and mentions(path, names)], opaque
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file has rows. Bonuses are in NAME.csv.part until they are recorded."""
+    return path.name.removesuffix(".part").lower().endswith(ROWS)
 
 
 def mentions(path: Path, names: Collection[str]) -> bool:
@@ -111,11 +116,6 @@ def _find_whole(path: Path, top: Path, names: Collection[str]) -> Path | None:
         if is_theirs or part.startswith(UNFINISHED):
             return Path(top, *path.relative_to(top).parts[:number])
     return None
-
-
-def _suffix(path: Path) -> str:
-    # A file of bonuses is named NAME.csv.part until it is recorded.
-    return Path(path.name.removesuffix(".part")).suffix.lower()
 
 
 def _count(path: Path, names: Collection[str]) -> int:

@@ -117,9 +117,7 @@ def find_people(
     return list(people.values())
 
 
-def _find_worker(
-    known: list[Participation], name: str, key: str, excluded: frozenset[str]
-) -> str:
+def _find_worker(known: list[Participation], name: str, key: str, excluded: frozenset[str]) -> str:
     wanted = {name.strip().lower(), signing.normalised_code(name).lower()} - {""}
     found = {
         each.worker.lower(): (each, what)

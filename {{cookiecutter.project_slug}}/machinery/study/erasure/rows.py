@@ -55,6 +55,17 @@ def remove_rows(path: Path, names: Collection[str]) -> None:
     return _replace(path, copy)
 
 
+def read_columns(path: Path) -> set[str]:
+    """Return the names in the first row of a table, in lower case; none of one without any."""
+    if path.suffix == ".parquet":
+        return {*map(str.lower, _import_parquet().read_schema(path).names)}
+    if path.suffix == ".jsonl":
+        return set()
+    with open(path, **TEXT) as file, suppress(NotRows):
+        return {*_read_header(next(_read_raw_rows(file), ""))}
+    return set()
+
+
 def replace_text(path: Path, change: Callable[[str], str]) -> None:
     """Change the text of a file. An interruption leaves it as it was."""
     text = path.read_bytes().decode(**{k: v for k, v in TEXT.items() if k != "newline"})
@@ -84,7 +95,7 @@ def _split(path: Path, file: Iterator[str], names: Collection[str]) -> Iterator[
     header: list[str] = []
     for number, raw in enumerate(_read_raw_rows(file)):
         if number == 0:
-            header = [cell.strip().lower() for cell in _read_cells(raw.lstrip("\ufeff"))]
+            header = _read_header(raw)
             has_header = not (ID_COLUMNS | PSEUDONYM_COLUMNS).isdisjoint(header)
             if has_header:
                 yield raw, False
@@ -101,6 +112,10 @@ def _read_raw_rows(file: Iterator[str]) -> Iterator[str]:
                 raise NotRows
             raw += line
         yield raw
+
+
+def _read_header(raw: str) -> list[str]:
+    return [cell.strip().lower() for cell in _read_cells(raw.lstrip("\ufeff"))]
 
 
 def _read_cells(raw: str) -> list[str]:

@@ -63,6 +63,8 @@ def describe_study(options: StudySettings) -> dict:
         "contact": options.contact,
         "num_conditions": options.num_conds,
         "stores_address": options.store_address,
+        "retention": options.retention,
+        "identifiers_until": options.identifiers_until,
         "test_modes": TEST_MODES,
         "needs_computer": "mobile" in options.browser_exclude_rule,
         "minutes": options.minutes,

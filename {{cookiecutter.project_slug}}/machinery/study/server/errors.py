@@ -22,8 +22,8 @@ from study.database.participants import Vanished
 NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
 TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
 NOT_KNOWN, WRONG_BROWSER, NOT_SAVED = 1013, 1014, 1017
-# Ours: the record belongs to another browser; it was erased; too many requests; no room for somebody
-# new; the link is not this study's; less was done than a completion code is for.
+# Ours: the record belongs to another browser; it was erased; too many requests; no room for
+# somebody new; the link is not this study's; less was done than a completion code is for.
 NOT_YOURS, ERASED, TOO_OFTEN, FULL, NOT_SIGNED, TOO_LITTLE = 403, 410, 429, 507, 1101, 1102
 # psiTurk answers all of its errors with 200. Those that are missing here have 403.
 STATUSES = {
