@@ -7,6 +7,7 @@ import shutil
 import string
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -124,15 +125,18 @@ def somebody(number: int, worker: str, assignment: str, said: str) -> dict:
     return row | {"datastring": json.dumps(record)}
 
 
-IDS = st.text(string.ascii_letters + string.digits + "._@+=~-", min_size=9, max_size=40)
+IDS = st.text(string.ascii_letters + string.digits + "._@+=~-", min_size=9, max_size=40).filter(
+    lambda text: not text.startswith("debug")
+)
 SAID = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 
 @given(
-    workers=st.lists(IDS.filter(lambda t: not t.startswith("debug")), min_size=2, max_size=3,
-                     unique_by=str.lower),
-    twice=st.booleans(), said=SAID, called=st.sampled_from(["workerid", "uniqueid", "participant", "worker"]),
-)  # fmt: skip
+    workers=st.lists(IDS, min_size=2, max_size=3, unique_by=str.lower),
+    twice=st.booleans(),
+    said=SAID,
+    called=st.sampled_from(["workerid", "uniqueid", "participant", "worker"]),
+)
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 def test_afterwards_nothing_has_the_persons_names_or_words(archive, workers, twice, said, called):
     archive.empty()
@@ -147,7 +151,11 @@ def test_afterwards_nothing_has_the_persons_names_or_words(archive, workers, twi
     before = archive.rows()
     ids = read(archive.folder / "data" / "identifiers.csv")
     own = [row for row in ids if row["workerid"] == gone]
-    names = {row[name] for row in own for name in ("workerid", "assignmentid", "uniqueid", "participant", "worker")}
+    names = {
+        row[name]
+        for row in own
+        for name in ("workerid", "assignmentid", "uniqueid", "participant", "worker")
+    }
     done = archive("erase", own[0][called], "--local", "--yes")
     assert done.returncode == 0, done.stderr + done.stdout
     looked = [archive.dump(), *(p.read_bytes() for p in archive.folder.rglob("*") if p.is_file())]
@@ -166,3 +174,192 @@ def test_afterwards_nothing_has_the_persons_names_or_words(archive, workers, twi
 def read(path: Path) -> list[dict]:
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+ADA, BOB = "60ffe5c8371090c7041d43f8", "5b9ab28d4f0c9e0001a2b3c4"
+
+
+@pytest.fixture
+def two(lab) -> Archive:
+    """Ada, who came twice, and Bob; with files of a download."""
+    archive = Archive(lab.folder, lab.python, lab.url, None)
+    archive.fill(
+        somebody(1, ADA, "first-visit", MARKER),
+        somebody(2, ADA, "second-visit", MARKER),
+        somebody(3, BOB, "only-visit", "fine"),
+    )
+    assert archive("data", "--local").returncode == 0
+    return archive
+
+
+def state(archive: Archive) -> tuple:
+    return archive.rows(), archive.select("select uniqueid from assignments")
+
+
+def test_an_unknown_id_or_no_yes_changes_nothing(two):
+    before = state(two)
+    unknown = two("erase", ADA, "nobody-has-this", "--local", "--yes")
+    assert unknown.returncode == 1
+    assert "Nobody here has nobody-has-this" in unknown.stderr
+    unasked = two("erase", ADA, "--local")
+    assert unasked.returncode == 1 and "no terminal to type it in" in unasked.stderr
+    assert "2 rows  table assignments" in unasked.stdout
+    assert two("person", "nobody-has-this", "--local").returncode == 1
+    assert state(two) == before
+
+
+def test_an_id_of_two_people_is_told_and_one_person_is_removed_once(two):
+    two.fill(somebody(4, "first-visit", "another", "of somebody else"))
+    both = two("erase", "first-visit", "--local", "--yes")
+    assert both.returncode == 1 and "means more than one person" in both.stderr
+    assert len(two.select("select uniqueid from assignments")) == 4
+    done = two("erase", ADA, f"{ADA}:second-visit", "--local", "--yes")
+    assert "Some of these ids are the same person's." in done.stdout
+    assert "Removed 1 person." in done.stdout
+    assert two.select("select workerid from assignments order by 1") == [BOB, "first-visit"]
+
+
+KILLED = """
+import os, sys
+from sqlalchemy import Engine, event
+{when}
+sys.argv = ["study", "erase", "{id}", "--local", "--yes"]
+from study.__main__ import main
+main()
+"""
+WHEN = {
+    "between two files": """
+files = []
+def count(name, args):
+    files.append(1) if name == "os.rename" else None
+    os._exit(9) if len(files) == 2 else None
+sys.addaudithook(count)
+""",
+    "before the commit": 'event.listen(Engine, "commit", lambda connection: os._exit(9))',
+}
+
+
+@pytest.mark.parametrize("when", WHEN)
+def test_killed_half_way_a_second_run_completes_it(two, when):
+    program = KILLED.format(when=WHEN[when], id=ADA)
+    environment = os.environ | {"PSITURK_DATABASE_URL": two.url}
+    killed = forks.run(two.python, "-c", program, cwd=two.folder, env=environment)
+    assert killed.returncode == 9, killed.stderr
+    assert len(two.select("select uniqueid from assignments")) == 3
+    assert two("erase", ADA, "--local", "--yes").returncode == 0
+    assert two.select("select workerid from assignments") == [BOB]
+    looked = [two.dump(), *(path.read_bytes() for path in two.folder.rglob("*.csv"))]
+    assert not [text for text in looked if ADA.encode() in text or MARKER.encode() in text]
+
+
+def test_files_are_cleared_without_a_database_and_what_cannot_be_is_told(two):
+    Path(two.url.removeprefix("sqlite:///")).unlink()
+    (two.folder / "notes.md").write_text(f"{ADA} wrote to us")
+    (two.folder / "data" / "old.zip").write_bytes(b"PK")
+    shutil.copytree(two.folder / "data", two.folder / "elsewhere")
+    done = two("erase", ADA, "--local", "--yes", "--files", "elsewhere")
+    assert done.returncode == 0, done.stderr
+    assert "notes.md names the person" in done.stdout
+    assert "data/old.zip cannot be looked into" in done.stdout
+    for path in two.folder.rglob("*.csv"):
+        assert MARKER not in path.read_text() and ADA not in path.read_text(), path
+
+
+def test_a_persons_copy_holds_everything_of_theirs_and_nobody_elses(two):
+    done = two("person", ADA, "--local")
+    assert done.returncode == 0, done.stderr
+    [folder] = (two.folder / "data").glob("person-*")
+    everything = json.loads((folder / "everything.json").read_text())
+    assert {name: len(rows) for name, rows in everything.items()} == {
+        "assignments": 2, "study_superseded_records": 2,
+    }  # fmt: skip
+    record = everything["assignments"][0]["datastring"]
+    assert record["questiondata"] == {"said": MARKER, "late": MARKER}
+    assert {row["uniqueid"] for row in read(folder / "identifiers.csv")} == {
+        f"{ADA}:first-visit", f"{ADA}:second-visit",
+    }  # fmt: skip
+    assert "2 rows  table assignments" in (folder / "README.txt").read_text()
+    assert not [path for path in folder.iterdir() if BOB in path.read_text()]
+    two("erase", ADA, "--local", "--yes")
+    assert not folder.exists()
+
+
+def set_days(archive: Archive, **days: str) -> None:
+    config = archive.folder / "config.txt"
+    lines = config.read_text("utf-8").splitlines()
+    named = {line.partition(" =")[0]: number for number, line in enumerate(lines)}
+    for name, day in days.items():
+        lines[named[name]] = f"{name} = {day}"
+    config.write_text("\n".join(lines), "utf-8")
+
+
+def check(archive: Archive) -> list[tuple[str, str]]:
+    lines = json.loads(archive("check", "--json").stdout)["lines"]
+    return [(line["colour"], line["text"]) for line in lines if line["about"] == "retention"]
+
+
+def test_identifiers_are_forgotten_first_and_data_later(two):
+    assert two("forget", "--local").returncode == 1  # no day is named
+    own = two.folder / "data" / "figures.csv"
+    own.write_text("condition,mean\n0,512\n")
+    two("bonuses", "--local")
+    set_days(two, retention="2999-12-31")
+    assert "Nothing is due yet" in two("forget", "--local").stdout
+    assert check(two) == [("green", "data of participants may be kept until 2999-12-31")]
+    set_days(two, retention_identifiers="2020-01-01")
+    told = "identifiers of participants were to be kept only until 2020-01-01: uv run study forget"
+    assert check(two)[0] == ("red", told)
+    before = read(two.folder / "data" / "participants.csv")
+    done = two("forget", "--local", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert two.select("select count(*) from assignments") == ["0"]
+    for path in two.folder.rglob("data/**/*"):
+        assert not path.is_file() or ADA not in path.read_text(), path
+    [kept] = two.folder.glob("data/kept-*")
+    assert read(kept / "participants.csv") == read(two.folder / "data" / "participants.csv")
+    assert (
+        read(kept / "participants.csv") == before
+        and MARKER in (kept / "questiondata.csv").read_text()
+    )
+    assert not (two.folder / "data" / "key").exists()
+    assert check(two)[0][0] == "green"
+    set_days(two, retention="2020-01-02")
+    assert check(two)[1][0] == "red"
+    assert two("forget", "--local", "--yes").returncode == 0
+    left = [path for path in two.folder.rglob("data/**/*") if path.is_file()]
+    assert left == [own]
+    assert "Nothing is left" in two("forget", "--local").stdout
+
+
+def test_nothing_is_forgotten_while_somebody_may_be_at_work(two):
+    two.fill(
+        somebody(5, "at-work-now", "a", "x") | {"status": 2, "endhit": None, "beginhit": _now()}
+    )
+    set_days(two, retention="2020-01-02")
+    done = two("forget", "--local", "--yes")
+    assert done.returncode == 1 and "1 participant came within the last day" in done.stderr
+    assert len(two.select("select uniqueid from assignments")) == 4
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC).replace(tzinfo=None)}"
+
+
+@pytest.mark.parametrize(
+    ("days", "why"),
+    [
+        ({"retention": "31.12.2027"}, "'31.12.2027' is not a day such as 2027-12-31"),
+        (
+            {"retention": "2027-12-31", "retention_identifiers": "2028-01-01"},
+            "2028-01-01 is after retention, when all data are deleted",
+        ),
+    ],
+)
+def test_a_wrong_day_is_told_with_file_and_line(two, days, why):
+    set_days(two, **days)
+    done = two("forget", "--local")
+    name = list(days)[-1]
+    lines = (two.folder / "config.txt").read_text("utf-8").splitlines()
+    line = 1 + next(n for n, text in enumerate(lines) if text.startswith(f"{name} ="))
+    said = f"The setting {name} cannot be used: {why}.\nCorrect it: config.txt, line {line}."
+    assert done.returncode == 1 and done.stderr.strip() == said

@@ -209,7 +209,8 @@ def retention(context: CheckContext) -> Iterator[Finding]:
             colour = "yellow" if promise.is_near(today) else "green"
             yield colour, f"{promise.what} may be kept until {promise.day}"
         elif number or any(find_files(promise.what, list_downloads(context.folder))):
-            yield "red", f"{promise.what} were to be kept until {promise.day}: uv run study forget"
+            late = f"{promise.what} were to be kept only until {promise.day}"
+            yield "red", f"{late}: uv run study forget"
         else:
             yield "green", f"{promise.what} were kept until {promise.day}, and nothing is left here"
 

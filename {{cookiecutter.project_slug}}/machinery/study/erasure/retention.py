@@ -20,6 +20,7 @@ from study.export.download import SUPERSEDED, UNFINISHED, UNREADABLE
 from study.recruiters import RECRUITERS
 from study.statuses import FINISHED
 
+IDENTIFIERS, DATA_TOO = "identifiers of participants", "data of participants"
 NEAR = timedelta(days=30)
 AT_WORK = timedelta(days=1)  # in which somebody who came may still be in the task
 RAW = (UNREADABLE, SUPERSEDED, "backup.dump")
@@ -39,8 +40,6 @@ class Promise:
     def is_near(self, today: date) -> bool:
         return today + NEAR >= self.day
 
-
-IDENTIFIERS, DATA_TOO = "what tells who participants are", "all data of participants"
 
 
 def list_promises(options: StudySettings) -> list[Promise]:
