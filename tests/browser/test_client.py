@@ -726,8 +726,9 @@ def kept(page) -> list:
         """() => new Promise((resolve) => {
             const opened = indexedDB.open("study-entries");
             opened.onsuccess = () => {
-                const stores = opened.result.transaction(["journals", "entries"]);
-                const found = ["journals", "entries"].map((name) => stores.objectStore(name).getAll());
+                const names = ["journals", "entries"];
+                const stores = opened.result.transaction(names);
+                const found = names.map((name) => stores.objectStore(name).getAll());
                 stores.oncomplete = () => resolve(found.flatMap(({ result }) => result));
             };
         })"""
@@ -743,7 +744,7 @@ def test_the_open_window_of_somebody_erased_says_so_and_deletes_its_copy(preview
     run_trials(page, 1)
     page.evaluate("void psiTurk.completeHIT()")
     expect(page.get_by_role("heading", name="Your data have been deleted")).to_be_visible()
-    take_picture(page, "erased-in-the-task")
+    inspect(page, "erased-in-the-task")
     assert kept(page) == []
     run_trials(page, 1)
     assert kept(page) == []
@@ -766,7 +767,7 @@ def test_what_a_browser_could_not_send_is_deleted_at_the_next_visit(preview, cou
     erase(preview, "erased-and-away")
     assert page.goto(invitation).status == 410
     expect(page.get_by_role("heading", name="Your data have been deleted")).to_be_visible()
-    take_picture(page, "erased-at-the-next-visit")
+    inspect(page, "erased-at-the-next-visit")
     until(page, lambda: kept(page) == [])
 
 

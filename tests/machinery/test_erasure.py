@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import string
 import subprocess
@@ -252,6 +253,28 @@ def test_killed_half_way_a_second_run_completes_it(two, when):
     assert not [text for text in looked if ADA.encode() in text or MARKER.encode() in text]
 
 
+def test_on_the_app_counts_stay_exact_and_heroku_s_backups_are_named(live):
+    settings = os.environ | {"PSITURK_DATABASE_URL": live.url}
+    forks.run(live.python, "-c", READY, cwd=live.folder, env=settings, check=True)
+    live.fill([somebody(1, ADA, "first-visit", "x"), somebody(3, BOB, "only-visit", "y")])
+    archive = Archive(live.folder, live.python, live.url, live.platform.databases)
+    cells = "select state, cond, number from study_cells"
+    assert archive.select(cells) == ["finished|1|2"]
+    live.machine.heroku("pg:backups:capture", "-a", live.app.name)
+    live.app.backup_hours.append(2)
+    done = live("erase", ADA, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert archive.select(cells) == ["finished|1|1"]
+    name = live.app.name
+    assert re.search(
+        rf"Heroku's backup b001 of \d{{4}}-\d\d-\d\d. To delete it: "
+        rf"heroku pg:backups:delete b001 --confirm {name} --app {name}\n",
+        done.stdout,
+    )
+    assert f"heroku pg:backups:unschedule DATABASE_URL --app {name}" in done.stdout
+    assert "Heroku's log" in done.stdout and "Prolific itself" in done.stdout
+
+
 def test_files_are_cleared_without_a_database_and_what_cannot_be_is_told(two):
     Path(two.url.removeprefix("sqlite:///")).unlink()
     (two.folder / "notes.md").write_text(f"{ADA} wrote to us")
@@ -259,7 +282,7 @@ def test_files_are_cleared_without_a_database_and_what_cannot_be_is_told(two):
     shutil.copytree(two.folder / "data", two.folder / "elsewhere")
     done = two("erase", ADA, "--local", "--yes", "--files", "elsewhere")
     assert done.returncode == 0, done.stderr
-    assert "notes.md names the person" in done.stdout
+    assert "notes.md still names the person" in done.stdout
     assert "data/old.zip cannot be looked into" in done.stdout
     for path in two.folder.rglob("*.csv"):
         assert MARKER not in path.read_text() and ADA not in path.read_text(), path

@@ -13,6 +13,7 @@ from study.database.erasure import BONUSES, clear_remains, count_rows, delete_ro
 from study.database.reader import Participants
 from study.erasure.files import Place, find_others, find_places, shorten
 from study.erasure.people import Person
+from study.excluded import FILE
 from study.messages import StudyError, pluralize
 
 STAYS = "its amount stays in the ledger, without the person"
@@ -72,7 +73,11 @@ class Removal:
         existing = [path for path in self.downloads if path.exists()]
         named, opaque = find_others(self.folder, existing, names)
         for path in named:
-            yield f"{shorten(path, self.folder)} names the person and is none of the study's files"
+            is_database = path.name.startswith("participants.db")
+            remedy = "run this with --local" if is_database else "change or delete it"
+            yield f"{shorten(path, self.folder)} still names the person: {remedy}"
+        if any(place.path.name == FILE for place in self.places):
+            yield f"{FILE} as the app has it. Commit the file, then: uv run study deploy"
         for path in opaque:
             yield f"{shorten(path, self.folder)} cannot be looked into. If it has data, delete it"
 
