@@ -288,6 +288,25 @@ def test_files_are_cleared_without_a_database_and_what_cannot_be_is_told(two):
         assert MARKER not in path.read_text() and ADA not in path.read_text(), path
 
 
+def test_a_short_id_is_not_taken_for_other_numbers(lab):
+    archive = Archive(lab.folder, lab.python, lab.url, None)
+    people = [somebody(n, f"{n}", f"{n}", "fine") | {"mode": "sona"} for n in (17, 18)]
+    for each in people:
+        each["datastring"] = each["datastring"].replace('"correct"', '"code": "17", "correct"')
+    archive.fill(*people)
+    assert archive("data", "--local", "--psiturk").returncode == 0
+    own = archive.folder / "data" / "clean.csv"
+    own.write_text("participant,score\n17,3\n18,4\n")
+    before = len(read(archive.folder / "data" / "trialdata.csv"))
+    assert archive("erase", "17", "--local", "--yes").returncode == 0
+    assert len(read(archive.folder / "data" / "trialdata.csv")) == before / 2
+    assert [row["workerid"] for row in read(archive.folder / "data" / "identifiers.csv")] == ["18"]
+    assert len(own.read_text().splitlines()) == 3
+    for name in ("trialdata", "questiondata"):
+        text = (archive.folder / "data" / "psiturk" / f"{name}.csv").read_text()
+        assert "18:18" in text and "17:17" not in text
+
+
 def test_a_persons_copy_holds_everything_of_theirs_and_nobody_elses(two):
     done = two("person", ADA, "--local")
     assert done.returncode == 0, done.stderr

@@ -7,13 +7,14 @@ import click
 
 from study.commands.erase import PATH, Holdings, ask_for_yes
 from study.database.erasure import clear_remains, count_rows, delete_rows
-from study.erasure.files import DATA, Place, find_others
+from study.erasure.files import DATA, Place, shorten
 from study.erasure.removal import UNTIDY
 from study.erasure.retention import (
     IDENTIFIERS,
     count_at_work,
     find_due,
     find_files,
+    has_data,
     list_promises,
 )
 from study.export.download import download
@@ -23,6 +24,7 @@ from study.heroku.cli import Heroku
 from study.messages import StudyError, pluralize
 from study.signing import read_pseudonym_key
 
+KEPT = "kept-"  # what folders with the tables that stay begin with
 EXAMPLE = "retention = 2027-12-31, in section [Study]"
 
 
@@ -52,36 +54,56 @@ def forget(local: bool, files: tuple[Path, ...], agreed: bool) -> None:
         cause = f"{pluralize(number, 'participant')} came within the last day and may be at work."
         remedy = "Keep others out (uv run study down --pause), and run this again tomorrow."
         raise StudyError(cause, remedy, "Nothing was deleted.")
-    carry_out(due, holdings, agreed)
-
-
-def carry_out(due: str, holdings: Holdings, agreed: bool) -> None:
-    """Show what is due, ask, delete it, and say what is left."""
-    participants, folder = holdings.participants, holdings.folder
-    rows = count_rows(participants, None) if participants.table is not None else {}
-    places = list(find_files(due, holdings.downloads))
+    rows, places = find_rows(holdings), list(find_files(due, holdings.downloads))
     if not rows and not places:
-        return print(f"Nothing is left of it here: {due}.")
-    print(f"To be deleted: {due}")
-    for name, number in rows.items():
-        print(f"{pluralize(number, 'row'):>18}  table {name}")
-    print("\n".join(place.describe(folder) for place in places))
-    keeps = due == IDENTIFIERS and participants.table is not None and bool(rows)
-    kept = folder / DATA / f"kept-{datetime.now():%Y-%m-%d-%H%M%S}"
-    if keeps:
-        print(f"Before that, the data without identifiers are downloaded into {kept}.")
+        return print(f"Nothing is left here of the {due}.")
+    keeps = bool(rows) and due == IDENTIFIERS
+    describe(due, holdings, rows, places, keeps)
     ask_for_yes("delete this for ever", agreed)
     if keeps:
-        print(download(participants, kept, read_pseudonym_key(folder), read_filters()))
-        places += find_files(due, {path: kept for path in kept.iterdir()})
+        places += keep_tables(holdings)
+    delete(holdings, rows, places)
+
+
+def find_rows(holdings: Holdings) -> dict[str, int]:
+    """Return how many rows of participants each table has, if any."""
+    has_tables = holdings.participants.table is not None
+    return count_rows(holdings.participants, None) if has_tables else {}
+
+
+def describe(
+    due: str, holdings: Holdings, rows: dict[str, int], places: list[Place], keeps: bool
+) -> None:
+    print(f"To be deleted, the {due}:")
+    for name, number in rows.items():
+        print(f"{pluralize(number, 'row'):>18}  table {name}")
+    print("\n".join(place.describe(holdings.folder) for place in places))
+    if keeps:
+        print(f"Before that, the tables without identifiers are downloaded into {DATA}/{KEPT}….")
+
+
+def keep_tables(holdings: Holdings) -> list[Place]:
+    """Download the data once more; return the files among them that have identifiers.
+
+    They get a folder of their own, as those of an earlier day may hold others.
+    """
+    folder = holdings.folder / DATA / f"{KEPT}{datetime.now():%Y-%m-%d-%H%M%S}"
+    key = read_pseudonym_key(holdings.folder)
+    print(download(holdings.participants, folder, key, read_filters()))
+    return list(find_files(IDENTIFIERS, {path: folder for path in folder.iterdir()}))
+
+
+def delete(holdings: Holdings, rows: dict[str, int], places: list[Place]) -> None:
+    """Delete the rows, the files and, as the last, the key of the pseudonyms; say what is left."""
     if rows:
-        delete_rows(participants, None, holdings.key)
-    for place in (*places, Place(folder / DATA / "key", "all")):
+        delete_rows(holdings.participants, None, holdings.key)
+    for place in (*places, Place(holdings.folder / DATA / "key", "all")):
         place.remove(())
     print("\nDeleted. Not reached:")
-    if rows and not clear_remains(participants):
+    if rows and not clear_remains(holdings.participants):
         print(f"  {UNTIDY}")
-    for path in find_others(folder, [p for p in holdings.downloads if p.exists()], ())[1]:
-        print(f"  {path} cannot be looked into. If it has data, delete it")
+    for path in holdings.downloads:
+        if path.exists() and not has_data(path):
+            print(f"  {shorten(path, holdings.folder)}, if there is something of participants in it")
     for line in holdings.describe_unreached():
         print(f"  {line}")

@@ -112,7 +112,8 @@ def mentions(path: Path, names: Collection[str]) -> bool:
 def _find_whole(path: Path, top: Path, names: Collection[str]) -> Path | None:
     """Return the file, or a folder below ``top``, that is theirs alone or was never finished."""
     for number, part in enumerate(path.relative_to(top).parts, 1):
-        is_theirs = any(part.startswith(f"{COPIES}{name}") for name in names)
+        prefix, dash, name = part.partition(".")[0].partition("-")
+        is_theirs = f"{prefix}{dash}" == COPIES and name in names
         if is_theirs or part.startswith(UNFINISHED):
             return Path(top, *path.relative_to(top).parts[:number])
     return None

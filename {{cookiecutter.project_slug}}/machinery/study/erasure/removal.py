@@ -17,8 +17,7 @@ from study.excluded import FILE
 from study.messages import StudyError, pluralize
 
 STAYS = "its amount stays in the ledger, without the person"
-UNTIDY = """free parts of the database's file, which somebody else has open. Stop the preview, then:
-    uv run python -c "import sqlite3; sqlite3.connect('participants.db').execute('VACUUM')\""""
+UNTIDY = "unused parts of the database, which is in use, until it tidies itself up"
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Removal:
         if self.tables and not clear_remains(self.participants):
             yield UNTIDY
         for column, number in search(self.participants, names):
-            yield f"{pluralize(number, 'row')} of {column} in the database: not the study's own"
+            yield f"{pluralize(number, 'row')} of {column} in the database still name the person"
         existing = [path for path in self.downloads if path.exists()]
         named, opaque = find_others(self.folder, existing, names)
         for path in named:

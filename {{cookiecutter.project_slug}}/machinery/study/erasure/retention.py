@@ -41,7 +41,6 @@ class Promise:
         return today + NEAR >= self.day
 
 
-
 def list_promises(options: StudySettings) -> list[Promise]:
     """Return what config.txt promises, in the order of the days."""
     days = {IDENTIFIERS: options.retention_identifiers, DATA_TOO: options.retention}

@@ -19,11 +19,12 @@ from study.messages import StudyError
 from study.recruiters import RECRUITERS
 
 IDS = {"worker", "assignment", "uniqueid", "code"}  # fields of Bonus, by which people are named
-ID_COLUMNS = {"uniqueid", "workerid", "assignmentid"}
+PSITURKS = {"uniqueid", "workerid", "assignmentid"}
+ID_COLUMNS = set(PSITURKS)
 for _recruiter in RECRUITERS.values():
     ID_COLUMNS |= {*_recruiter.id_columns, *map(str.lower, _recruiter.placeholders)}
     ID_COLUMNS |= {name.lower() for name, of in _recruiter.bonus_columns.items() if of in IDS}
-PSEUDONYM_COLUMNS = {"participant", "worker"}
+COLUMNS = ID_COLUMNS | {"participant", "worker"}
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 LARGEST_CELL = 2**31 - 1
 
@@ -68,7 +69,7 @@ def read_columns(path: Path) -> set[str]:
 
 def replace_text(path: Path, change: Callable[[str], str]) -> None:
     """Change the text of a file. An interruption leaves it as it was."""
-    text = path.read_bytes().decode(**{k: v for k, v in TEXT.items() if k != "newline"})
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
     _replace(path, lambda new: new.write_bytes(change(text).encode("utf-8", "surrogateescape")))
 
 
@@ -96,8 +97,7 @@ def _split(path: Path, file: Iterator[str], names: Collection[str]) -> Iterator[
     for number, raw in enumerate(_read_raw_rows(file)):
         if number == 0:
             header = _read_header(raw)
-            has_header = not (ID_COLUMNS | PSEUDONYM_COLUMNS).isdisjoint(header)
-            if has_header:
+            if not COLUMNS.isdisjoint(header):
                 yield raw, False
                 continue
             header = []
@@ -128,10 +128,13 @@ def _read_cells(raw: str) -> list[str]:
 def _is_row_of(header: list[str], cells: list[str], names: Collection[str]) -> bool:
     if not header:
         return bool(cells) and len(cells[0]) >= LONG and cells[0] in names
+    # A short id, such as 17 of SONA, may be a number of something else, for instance of a key. In
+    # tables of ours it is an id in psiTurk's columns alone.
+    sure = PSITURKS if "participant" in header else ID_COLUMNS - {"worker"}
     return any(
-        cell in names and (len(cell) >= LONG or column not in PSEUDONYM_COLUMNS)
+        cell in names and (len(cell) >= LONG or column in sure)
         for column, cell in zip(header, cells, strict=False)
-        if column in ID_COLUMNS | PSEUDONYM_COLUMNS
+        if column in COLUMNS
     )
 
 
@@ -141,8 +144,7 @@ def _is_line_of(line: str, names: Collection[str]) -> bool:
     except (ValueError, RecursionError) as error:
         raise NotRows from error
     return isinstance(sent, dict) and any(
-        isinstance(sent.get(name), str) and sent[name] in names
-        for name in ID_COLUMNS | PSEUDONYM_COLUMNS
+        isinstance(sent.get(name), str) and sent[name] in names for name in COLUMNS
     )
 
 
@@ -150,19 +152,10 @@ def _find_in_parquet(path: Path, names: Collection[str]) -> tuple:
     """Return the table in a file, and the numbers of the person's rows."""
     table = _import_parquet().read_table(path)
     columns = [name.lower() for name in table.column_names]
-    if (ID_COLUMNS | PSEUDONYM_COLUMNS).isdisjoint(columns):
-        return table, set()
-    cells = [
-        table.column(number).to_pylist() if column in ID_COLUMNS | PSEUDONYM_COLUMNS else None
-        for number, column in enumerate(columns)
-    ]
-    rows = range(table.num_rows)
-    theirs = {
-        row
-        for row in rows
-        if _is_row_of(columns, [str(each[row]) if each else "" for each in cells], names)
-    }
-    return table, theirs
+    naming = [number for number, column in enumerate(columns) if column in COLUMNS]
+    header = [columns[number] for number in naming]
+    rows = zip(*(map(str, table.column(number).to_pylist()) for number in naming), strict=True)
+    return table, {n for n, row in enumerate(rows) if _is_row_of(header, list(row), names)}
 
 
 def _import_parquet():
