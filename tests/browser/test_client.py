@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+import forks
 import pytest
 from arrival import find_link, open_experiment
 from counting import TASK, Count, open_task, until
@@ -710,6 +711,64 @@ def test_a_last_save_that_a_database_forgot_is_sent_at_the_next_visit(preview, c
     expect(page.get_by_role("heading", name="You have already started")).to_be_visible()
     until(page, lambda: all_arrived(preview, unique_id, counting))
     until(page, lambda: kept_entries(page) == [])
+
+
+def erase(preview, worker: str) -> None:
+    command = ("-m", "study", "erase", worker, "--local", "--yes")
+    study = preview.study
+    done = forks.run(study.python, *command, cwd=study.path, env=preview.environment)
+    assert done.returncode == 0, done.stderr
+
+
+def kept(page) -> list:
+    """All that the browser's database holds."""
+    return page.evaluate(
+        """() => new Promise((resolve) => {
+            const opened = indexedDB.open("study-entries");
+            opened.onsuccess = () => {
+                const names = ["journals", "entries"];
+                const stores = opened.result.transaction(names);
+                const found = names.map((name) => stores.objectStore(name).getAll());
+                stores.oncomplete = () => resolve(found.flatMap(({ result }) => result));
+            };
+        })"""
+    )
+
+
+def test_the_open_window_of_somebody_erased_says_so_and_deletes_its_copy(preview, counting, page):
+    open_task(page, preview.address, "erased-in-the-task")
+    run_trials(page, 3)
+    page.evaluate("psiTurk.saveData()")
+    assert kept(page)
+    erase(preview, "erased-in-the-task")
+    run_trials(page, 1)
+    page.evaluate("void psiTurk.completeHIT()")
+    expect(page.get_by_role("heading", name="Your data have been deleted")).to_be_visible()
+    inspect(page, "erased-in-the-task")
+    assert kept(page) == []
+    run_trials(page, 1)
+    assert kept(page) == []
+    assert page.reload().status == 410
+    with sqlite3.connect(preview.database) as database:
+        query = "select count(*) from assignments where workerid = 'erased-in-the-task'"
+        assert database.execute(query).fetchone() == (0,)
+
+
+def test_what_a_browser_could_not_send_is_deleted_at_the_next_visit(preview, counting, page):
+    open_task(page, preview.address, "erased-and-away")
+    run_trials(page, 1)
+    page.evaluate("psiTurk.saveData()")
+    lose_saves(page)
+    run_trials(page, 2)
+    assert len(kept(page)) > 2
+    invitation = find_link(page, preview.address, "/pub", "erased-and-away")
+    page.goto(f"{preview.address}/static/favicon.ico")
+    page.unroute(SYNC)
+    erase(preview, "erased-and-away")
+    assert page.goto(invitation).status == 410
+    expect(page.get_by_role("heading", name="Your data have been deleted")).to_be_visible()
+    inspect(page, "erased-at-the-next-visit")
+    until(page, lambda: kept(page) == [])
 
 
 @pytest.mark.parametrize("mode", ["prolific", "debug"])

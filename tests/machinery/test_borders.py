@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "dataset": {"config", "export"},
     "archive": {"config", "export", "dataset"},
     "bonuses": {"config", "recruiters", "database"},
+    "erasure": {"config", "recruiters", "database", "export"},
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
     "checks": {"config", "libraries", "recruiters", "server"},

@@ -31,6 +31,9 @@ COMMANDS = {
     "bonuses": "Write the bonuses to a file.",
     "verify": "Look up completion codes.",
     "exclude": "Keep out participants of earlier studies.",
+    "person": "Write the copy of a person's data that they may ask for.",
+    "erase": "Remove a person's data, after showing where they are.",
+    "forget": "Delete what the study promised to keep no longer.",
     "down": "Download everything, then destroy the app and its database.",
 }
 # Whose name no Python module can have.

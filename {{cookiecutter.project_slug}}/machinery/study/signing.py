@@ -48,6 +48,15 @@ def worker_pseudonym(key: str, worker: str) -> str:
     return proof(key, "worker", worker.lower()).hex()[:32]
 
 
+def erasure_mark(key: str, browser: str, uniqueid: str) -> str:
+    """What is kept of an erased record (64 hexadecimal digits).
+
+    It takes the random id of the browser to make it again, and that browser alone still has it:
+    whoever knows the person's ids and the key cannot tell whether they were here.
+    """
+    return proof(key, "erased", f"{browser}\0{uniqueid}").hex()
+
+
 def pseudonym(pseudonym_key: bytes, identifier: str) -> str:
     """The name for an id in downloads: always the same, and untraceable without the key."""
     return hmac.digest(pseudonym_key, identifier.encode(), hashlib.sha256).hex()[:16]

@@ -162,6 +162,14 @@ export class Journal {
     }
   }
 
+  /** Delete everything and keep no more: the study has deleted the record. */
+  async erase() {
+    this.#isClosed = true;
+    this.#pending = [];
+    await this.#written;
+    await erase(this.id);
+  }
+
   async #write() {
     const batch = [...this.#pending]; // entries recorded meanwhile wait for the next write
     try {
@@ -238,6 +246,18 @@ export async function acknowledge(id, window, held = Infinity) {
       entries.delete(IDBKeyRange.bound([id, window, 0], [id, window, held])));
   } catch (error) {
     console.warn("The journal could not be tidied", error); // harmless: the server knows that it has them
+  }
+}
+
+/** Delete a journal: the study has deleted the record. Never rejects; an old one goes in the end (removeOld). */
+export async function erase(id) {
+  try {
+    await transact((journals, entries) => {
+      journals.delete(id);
+      entries.delete(entriesOf(id));
+    });
+  } catch (error) {
+    console.warn("The journal could not be deleted", error);
   }
 }
 

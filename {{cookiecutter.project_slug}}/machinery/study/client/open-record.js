@@ -1,6 +1,6 @@
 /** Opens the participant's record when the page is loaded, and keeps it saved from then on. */
-import { Journal, acknowledge, removeOld } from "./journal.js";
-import { Saver, isSuperseded, loadRecord, openWindow, sendLeft } from "./sync.js";
+import { Journal, acknowledge, erase, removeOld } from "./journal.js";
+import { Saver, isErased, isSuperseded, loadRecord, openWindow, sendLeft } from "./sync.js";
 import { TaskData } from "./record.js";
 import { loadWithDialog, showConnectionState } from "./connection-ui.js";
 import { post, retry } from "./server.js";
@@ -9,17 +9,21 @@ import { WORDS } from "./words.js";
 
 /**
  * The server's record, with the entries that this browser still had from earlier windows. If the
- * study continues in another window, the promise never resolves.
+ * study continues in another window, or has deleted the record, the promise never resolves.
  * @returns {Promise<TaskData>}
  */
 export async function openRecord(page) {
   const releaseStartEvents = holdStartEvents();
   const { uniqueId: id, contact } = page;
-  const { window: number, record: stored } = await loadWithDialog(() => openWindow(id), contact);
+  const unlessErased = (load) => loadWithDialog(() => load().catch((error) => {
+    if (!isErased(error)) throw error;
+    return erase(id).then(() => sayErased(contact));
+  }), contact);
+  const { window: number, record: stored } = await unlessErased(() => openWindow(id));
   const journal = new Journal(id, number);
   const left = await journal.takeOver();
   if (!left) return goOnElsewhere();
-  const record = left.length ? await loadWithDialog(() => complete(id, number, left), contact) : stored;
+  const record = left.length ? await unlessErased(() => complete(id, number, left)) : stored;
   if (record.begun && page.resumed === false && !page.isTestRun) {
     await reportBegun(page.uniqueId); // could not be reported before; the server decides anew who may enter
     location.reload();
@@ -28,6 +32,7 @@ export async function openRecord(page) {
   const taskdata = new TaskData(record, page, journal);
   taskdata.saver = new Saver(taskdata, journal);
   showConnectionState(taskdata.saver, () => JSON.stringify(taskdata));
+  taskdata.saver.addEventListener("erased", () => sayErased(contact));
   journal.takenOver.then(() => {
     taskdata.saver.supersede();
     goOnElsewhere();
@@ -46,7 +51,7 @@ async function complete(id, number, left) {
     try {
       await sendLeft(id, number, part, (held) => acknowledge(id, part.window, held));
     } catch (error) {
-      if (!error.isFromTheStudy || isSuperseded(error)) throw error;
+      if (!error.isFromTheStudy || isSuperseded(error) || isErased(error)) throw error;
       console.warn("What an earlier window has left stays in this browser", error);
     }
   }
@@ -76,6 +81,11 @@ function holdStartEvents() {
 
 function goOnElsewhere() {
   showNotice({ name: "newer-window", ...WORDS.otherWindow });
+  return never;
+}
+
+function sayErased(contact) {
+  showNotice({ name: "erased", ...WORDS.erased, contact });
   return never;
 }
 

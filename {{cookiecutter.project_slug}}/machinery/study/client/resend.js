@@ -5,8 +5,8 @@
  *
  *     <script type="module" src="/static/js/resend.js"></script>
  */
-import { acknowledge, listUnsent, removeOld, unlessInUse } from "./journal.js";
-import { isSetAside, sendLeft } from "./sync.js";
+import { acknowledge, erase, listUnsent, removeOld, unlessInUse } from "./journal.js";
+import { isErased, isSetAside, sendLeft } from "./sync.js";
 import { offerFile, showLine } from "./notice.js";
 import { retry } from "./server.js";
 
@@ -27,6 +27,10 @@ async function resend({ id, window, left }) {
     line?.remove();
   } catch (error) {
     line?.remove();
+    if (isErased(error)) {
+      await erase(id);
+      return;
+    }
     if (!isSetAside(error)) {
       console.warn(error);
       line = showLine("Some of your answers could not be sent. They are kept in this browser.");

@@ -103,6 +103,9 @@ export const isSuperseded = (error) => error.status === 409 && error.reason === 
 /** Whether the server keeps what came apart from the record, or had it before the participation ended. */
 export const isSetAside = (error) => isSuperseded(error) || (error.status === 409 && error.reason === "ended");
 
+/** Whether the record was deleted on purpose, so that this browser must delete its copy. */
+export const isErased = (error) => error.status === 410 && error.reason === "erased";
+
 /** Whether the server has forgotten that it gave this window its number. */
 const isForgotten = (error) => error.status === 409 && error.reason === "unknown-window";
 
@@ -110,7 +113,7 @@ const isTooLargeForProxy = (error) => error.status === 413 && !error.isFromTheSt
 
 /**
  * Saves a participant's record. Emits "saved" after a save, "change" when `failingSince`, `refusal` or
- * `isOver` changes.
+ * `isOver` changes, "erased" when the study has deleted the record and this browser its copy.
  */
 export class Saver extends EventTarget {
   #taskdata;
@@ -199,6 +202,13 @@ export class Saver extends EventTarget {
     this.stop();
   }
 
+  /** Send and keep nothing more: the study has deleted the record. Whoever waits for a save waits for ever. */
+  erase() {
+    this.#waiting = [];
+    this.stop();
+    this.#journal.erase().then(() => this.dispatchEvent(new Event("erased")));
+  }
+
   /** Send nothing more. */
   stop() {
     this.isOver = true;
@@ -248,6 +258,10 @@ export class Saver extends EventTarget {
   async #fail(error, begun) {
     if (isTooLargeForProxy(error) && this.#sent.length > 1) {
       this.#largest = this.#sent.join("").length / 2;
+      return;
+    }
+    if (isErased(error)) {
+      this.erase();
       return;
     }
     if (isForgotten(error) && (await this.#reopen())) return;

@@ -56,6 +56,11 @@ export const WORDS = {
     text: "You have opened this study again in another window or tab. Your answers up to now are kept. You can "
       + "close this window.",
   },
+  erased: {
+    heading: "Your data have been deleted",
+    text: "We have deleted what this study had stored about you, and this browser has deleted its copy. You can close "
+      + "this window.",
+  },
   problem: {
     heading: "Sorry, something went wrong",
     text: "The study cannot go on in this window. This is our mistake, not yours.",

@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -157,7 +158,7 @@ def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator
     if context.app and context.settings:
         found += [app.address, app.ad, app.key, app.codes, app.database]
         found += [app.alerts, app.happened]
-    return found
+    return [*found, retention] if context.settings else found
 
 
 def machinery(context: CheckContext) -> Iterator[Finding]:
@@ -234,6 +235,26 @@ def work(context: CheckContext) -> Iterator[Finding]:
         yield "yellow", f"{cause}. Set minimum_trials to what your task records at least"
     else:
         yield "green", f"a completion code needs {least} lines of data (minimum_trials)"
+
+
+def retention(context: CheckContext) -> Iterator[Finding]:
+    """Remind of the days until which data are kept."""
+    from study.erasure.files import list_downloads
+    from study.erasure.retention import find_files, list_promises
+
+    if not context.has_usable_settings:
+        return
+    today = datetime.now(UTC).date()
+    number = context.participants.count_by("mode").total() if context.participants else 0
+    for promise in list_promises(context.settings.study):
+        if not promise.is_past(today):
+            colour = "yellow" if promise.is_near(today) else "green"
+            yield colour, f"{promise.what} may be kept until {promise.day}"
+        elif number or any(find_files(promise.what, list_downloads(context.folder))):
+            late = f"{promise.what} were to be kept only until {promise.day}"
+            yield "red", f"{late}: uv run study forget"
+        else:
+            yield "green", f"{promise.what} were kept until {promise.day}, and nothing is left here"
 
 
 def excluded(context: CheckContext) -> Iterator[Finding]:

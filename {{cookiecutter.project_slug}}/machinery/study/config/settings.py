@@ -4,6 +4,7 @@ import json
 import re
 from configparser import RawConfigParser
 from dataclasses import dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 STUDY, TASK, SERVER, HIT = "Study", "Task Parameters", "Server Parameters", "HIT Configuration"
 SECRET = re.compile(r"(^|_)(key|pw|password|secret|token)(_|$)|^alert_url$")
 Words = tuple[str, ...]
+Day = date | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class StudySettings:
     minutes: int = described(STUDY, default="0")
     minimum_trials: int = described(STUDY, default="0")
     store_address: bool = described(STUDY, default="false")
+    # Until when data are kept, and until when who they are of; None: it is not said.
+    retention: Day = described(STUDY, default="")
+    retention_identifiers: Day = described(STUDY, default="")
     script_sources: Words = described(STUDY, default="")
     media_sources: Words = described(STUDY, default="")
     currency: str = described(STUDY, default="USD")
@@ -85,6 +90,11 @@ class StudySettings:
     us_only: bool = described(HIT)
 
     @property
+    def identifiers_until(self) -> Day:
+        """The last day on which anything tells who the participants are."""
+        return self.retention_identifiers or self.retention
+
+    @property
     def max_record_bytes(self) -> int:
         return int(self.max_record_mb * 1_000_000)
 
@@ -101,6 +111,8 @@ def validate(config: "Config") -> StudySettings:
             value = parse(attribute.type, setting.value, least)
             if name in ("condition_targets", "condition_weights"):
                 value = spread(value, values["num_conds"], values["num_counters"])
+            if name == "retention_identifiers" and value and value > (values["retention"] or value):
+                raise ValueError(f"{value} is after retention, when all data are deleted")
         except ValueError as error:
             raise setting.error(str(error)) from error
         values[attribute.name] = value
@@ -133,12 +145,22 @@ def parse(kind: Any, text: str | None, least: int = 0) -> Any:
         raise ValueError(f"{text!r} is not a number above 0")
     if kind is Recruiter and text not in RECRUITERS:
         raise ValueError(f"{text!r} is none of {', '.join(RECRUITERS)}")
+    if kind == Day:
+        return read_day(text)
     if kind == Words:
         return tuple(re.findall(r"[^\s,;]+", text))
     if words := get_args(kind):
         return tuple(parse(words[0], word, 1) for word in text.split(",") if word.strip())
     values = {bool: RawConfigParser.BOOLEAN_STATES, Recruiter: RECRUITERS}
     return values[kind][text.lower()] if kind in values else kind(text)
+
+
+def read_day(text: str) -> Day:
+    """Return the day; None for an empty text. Raises ValueError for anything else."""
+    try:
+        return date.fromisoformat(text.strip()) if text.strip() else None
+    except ValueError:
+        raise ValueError(f"{text!r} is not a day such as 2027-12-31") from None
 
 
 def spread(numbers: tuple, conditions: int, orders: int) -> tuple:

@@ -22,6 +22,10 @@ ENTRIES_PER_WINDOW = 2**32  # in record_version (statements.sql)
 OWNED = timedelta(days=30)  # for which a record belongs to its browser, at most
 
 
+class Vanished(Exception):
+    """The participant was erased while a request of theirs was being answered."""
+
+
 class Saved(Enum):
     """The outcome of a save."""
 
@@ -66,13 +70,18 @@ class Records:
         row = self._database.one(SQL["open_window"], uid=uniqueid, **values)
         return row and (row.record_version // ENTRIES_PER_WINDOW, self._complete(row))
 
-    def load(self, uniqueid: str) -> str | None:
+    def load(self, uniqueid: str) -> str:
         """Return the whole record as JSON; before the first save, psiTurk's initial record.
 
-        Returns None if there is no such participant.
+        Raises Vanished if there is no such participant.
         """
-        row = self._database.one(SQL["load"], uid=uniqueid)
-        return row and self._complete(row)
+        if row := self._database.one(SQL["load"], uid=uniqueid):
+            return self._complete(row)
+        raise Vanished
+
+    def is_erased(self, mark: str) -> bool:
+        """Return whether the record of that mark was erased (study/signing.py)."""
+        return bool(self._database.run(SQL["find_erased"], mark=mark))
 
     def _complete(self, row: Row) -> str:
         if row.has_entries:
@@ -82,12 +91,14 @@ class Records:
     def _gather(self, uniqueid: str, *left: Save) -> tuple[str, dict[str, int]]:
         """Move the entries that are held, and those given, into the record.
 
-        Return it, and how many entries of each window it has.
+        Return it, and how many entries of each window it has. Raises Vanished.
         """
         merged: tuple[str, dict[str, int]] = "", {}
 
         def decide(rows: list[Row], held: list[Row]) -> list[Query]:
             nonlocal merged
+            if not rows:
+                raise Vanished
             [row], saves = rows, [*left, *(Save.unpack(*save) for save in held)]
             merged = merge(uniqueid, row.datastring or initial_record(row), saves)
             window = row.record_version // ENTRIES_PER_WINDOW
@@ -106,7 +117,8 @@ class Records:
 
     def _gather_idle(self, since: datetime, **one: str) -> None:
         for (found,) in self._database.run(SQL["idle" if one else "all_idle"], since=since, **one):
-            self._gather(found)
+            with suppress(Vanished):
+                self._gather(found)
 
     def add(self, uniqueid: str, owner: str, window: int, save: Save) -> tuple[Saved, int]:
         """Store entries at most once; return after the commit, with how many of theirs are held.
@@ -175,16 +187,18 @@ class Records:
             return Saved.REFUSED
         return Saved.ENDED if row.has_ended else Saved.STORED
 
-    def advance(self, uniqueid: str, step: str) -> Row | None:
-        """Take a step: begin, quit, complete or submit; return the row as it is then, or None.
+    def advance(self, uniqueid: str, step: str) -> Row:
+        """Take a step: begin, quit, complete or submit; return the row as it is then.
 
         A status never goes back, and nobody quits a test run, completes without a record or
-        submits before completing: such a step changes nothing.
+        submits before completing: such a step changes nothing. Raises Vanished.
         """
         advanced = self._database.one(SQL[step], uid=uniqueid, now=utc_now())
         if advanced and step in ("complete", "quit"):
             self._gather_held(uniqueid)
-        return advanced or self.find(uniqueid)
+        if row := advanced or self.find(uniqueid):
+            return row
+        raise Vanished
 
     def leave(self, uniqueid: str, reason: str) -> bool:
         """End a participation that has not ended; return whether there was one."""

@@ -124,7 +124,8 @@ WHERE uniqueid = :uid AND record_version % 4294967296 <= :size AND {MAY_SAVE}
 RETURNING uniqueid
 
 -- name: set_aside
--- Each piece once, a line each, and no more for one participant than a record may have.
+-- Each piece once, a line each, and no more for one participant than a record may have. The lock
+-- keeps the participant from being erased before the commit.
 INSERT INTO study_superseded_records (uniqueid, writer, received, reason, datastring)
 SELECT uniqueid, :window, :now, :reason, CAST(:data AS TEXT) FROM {table}
 WHERE uniqueid = :uid AND ({octet_length}(CAST(:data AS TEXT)) + (
@@ -134,6 +135,7 @@ WHERE uniqueid = :uid AND ({octet_length}(CAST(:data AS TEXT)) + (
   SELECT 1 FROM study_superseded_records
   WHERE uniqueid = :uid AND writer = :window AND {position}(datastring, CAST(:data AS TEXT)) > 0
 ))
+{for_share}
 ON CONFLICT (uniqueid, writer) DO UPDATE SET received = excluded.received, datastring =
   CASE WHEN {position}(study_superseded_records.datastring, excluded.datastring) > 0
     THEN study_superseded_records.datastring
@@ -166,6 +168,9 @@ RETURNING {columns}
 UPDATE {table} SET status = {QUIT}, ending = :reason, endhit = :now
 WHERE uniqueid = :uid AND status NOT IN {FINISHED} AND ending IS NULL
 RETURNING uniqueid
+
+-- name: find_erased
+SELECT 1 FROM study_erased WHERE mark = :mark
 
 -- name: count_event
 INSERT INTO study_incidents (kind, day, count) VALUES (:kind, :day, :number)

@@ -68,6 +68,11 @@ CREATE TABLE IF NOT EXISTS study_alerts (
   since TIMESTAMP NOT NULL,
   is_over BOOLEAN NOT NULL,
   unsent TEXT NOT NULL
+-- What is left of erased participants: a mark that only the browser that had the record can recognise
+-- (study/signing.py), so that it deletes what it still keeps.
+CREATE TABLE IF NOT EXISTS study_erased (
+  mark VARCHAR(64) PRIMARY KEY,
+  day DATE NOT NULL
 );
 -- psiTurk looks up a worker's rows on every visit and has no index for it.
 -- Ids that differ in capitals only are one person's.

@@ -17,6 +17,8 @@ from study.statuses import STATUS_NAMES
 
 WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 CONDITIONS = Path("static", "js", "conditions.js")
+# A column's line: its name, meaning and type, then how many are missing and what was seen.
+DESCRIBED = re.compile(r"^(\| `(?:[^|]|\\\|)*` \|(?: (?:[^|]|\\\|)* \|){2}).*$")
 MODES = {mode: words for each in RECRUITERS.values() for mode, words in each.modes.items()}
 
 
@@ -68,6 +70,13 @@ def describe_columns(name: str, found: Table, about: About) -> str:
         missing = f"{found.rows - stats.present:,}"
         rows.append((code(column), meaning, kinds, missing, seen))
     return table(("column", "meaning", "type", "missing", "seen"), rows)
+
+
+def forget_values(text: str) -> str:
+    """Return the text of a codebook without what its tables say about the data: only the meanings
+    and types of columns stay."""
+    lines = (DESCRIBED.sub(r"\1 | |", line) for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple]) -> str:

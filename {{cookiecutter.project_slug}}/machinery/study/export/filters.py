@@ -22,7 +22,11 @@ class Filter:
 
 
 def read_filters(
-    version: Iterable[str], mode: Iterable[str], status: Iterable[str], since: str, until: str
+    version: Iterable[str] = (),
+    mode: Iterable[str] = (),
+    status: Iterable[str] = (),
+    since: str = "",
+    until: str = "",
 ) -> list[Filter]:
     """Read the options of `study data`. Some can be repeated, and each can hold commas.
 

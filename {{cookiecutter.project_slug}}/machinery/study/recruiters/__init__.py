@@ -121,6 +121,8 @@ class Recruiter:
     makes_hits = False  # psiTurk's shell recruits: it writes the link and pays the bonuses
     frame_origin = ""  # a page of the recruiter's that shows the ad in a frame
 
+    # How participants say who they are, as in "tell us …", when they ask about their data.
+    person_id = "your participant number"
     placeholders: Mapping[str, str] = {}  # parameters of its link, with what it replaces
     form = "For {label}. As the study's address:\n  {entry}"
     id_columns: tuple[str, ...] = ()  # of its exports, in lower case

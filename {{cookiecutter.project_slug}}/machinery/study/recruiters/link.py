@@ -8,6 +8,7 @@ class Link(Recruiter):
 
     name, label = "link", "a link"
     modes = {"link": "came by a link"}
+    person_id = "the completion code that you get at the end"
     exclude_note = """\
 Note: whoever comes by a plain link has an id of this study alone, so ids of an earlier one keep
 nobody out."""

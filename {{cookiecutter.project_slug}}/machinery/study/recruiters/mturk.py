@@ -10,6 +10,7 @@ class MTurk(Recruiter):
 
     name, label = "mturk", "MTurk"
     modes = {"live": "sent by MTurk", "sandbox": "MTurk's sandbox, not participants"}
+    person_id = "your worker ID"
     makes_hits, entry = True, ""  # psiTurk writes the link
     frame_origin = "https://*.mturk.com"
     form = """\

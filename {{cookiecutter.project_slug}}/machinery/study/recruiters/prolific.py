@@ -19,6 +19,7 @@ class Prolific(Recruiter):
         "STUDY_ID": "{{%STUDY_ID%}}",
         "SESSION_ID": "{{%SESSION_ID%}}",
     }
+    person_id = "your Prolific ID"
     id_columns = ("participant id", "prolific_pid")
     form = """\
 For Prolific. In the study's form, as its address:

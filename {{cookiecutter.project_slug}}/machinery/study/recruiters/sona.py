@@ -10,6 +10,7 @@ class Sona(Recruiter):
     """SONA makes a survey code for each sign-up, so it identifies person and visit alike."""
 
     name, label = "sona", "SONA"
+    person_id = "the survey code at the end of the address by which you came"
     placeholders = {"survey_code": "%SURVEY_CODE%"}
     exclude_note = """\
 Note: SONA gives a person another code in each study, so codes of an earlier one keep nobody

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import date
 from typing import TYPE_CHECKING
 
 from study.recruiters import debug_link
@@ -63,11 +64,18 @@ def describe_study(options: StudySettings) -> dict:
         "contact": options.contact,
         "num_conditions": options.num_conds,
         "stores_address": options.store_address,
+        "retention": write_day(options.retention),
+        "identifiers_until": write_day(options.identifiers_until),
         "test_modes": TEST_MODES,
         "needs_computer": "mobile" in options.browser_exclude_rule,
         "minutes": options.minutes,
         "is_local": not config.is_on_cloud(),
     }
+
+
+def write_day(day: date | None) -> str:
+    """Return a day as pages write it, for example 31 December 2027; empty for None."""
+    return f"{day.day} {day:%B %Y}" if day else ""
 
 
 def own_record(uniqueid: str) -> dict:
@@ -79,4 +87,4 @@ def own_record(uniqueid: str) -> dict:
     from study.server.services import services
 
     require_owner(uniqueid)
-    return json.loads(services.records.load(uniqueid) or "{}")
+    return json.loads(services.records.load(uniqueid))

@@ -16,25 +16,26 @@ from werkzeug.exceptions import HTTPException
 
 from study.database.engine import REFUSES_WRITES
 from study.database.enrolment import HasOtherAssignment
+from study.database.participants import Vanished
 
 # psiTurk's numbers (psiturk/experiment_errors.py), which error.html explains.
 NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP = 1001, 1002, 1003
 TASK_BEGUN, BEGUN_BEFORE, TOOK_PART = 1008, 1009, 1010
 NOT_KNOWN, WRONG_BROWSER, NOT_SAVED = 1013, 1014, 1017
-# Ours: the record belongs to another browser; too many requests; no room for somebody new; the link
-# is not this study's; less was done than a completion code is for.
-NOT_YOURS, TOO_OFTEN, FULL, NOT_SIGNED, TOO_LITTLE = 403, 429, 507, 1101, 1102
+# Ours: the record belongs to another browser; it was erased; too many requests; no room for
+# somebody new; the link is not this study's; less was done than a completion code is for.
+NOT_YOURS, ERASED, TOO_OFTEN, FULL, NOT_SIGNED, TOO_LITTLE = 403, 410, 429, 507, 1101, 1102
 # psiTurk answers all of its errors with 200. Those that are missing here have 403.
 STATUSES = {
     **dict.fromkeys((NO_IDS_IN_AD, NO_IDS_IN_CONSENT, NO_IDS_IN_EXP, NOT_KNOWN), 400),
     **{404: 404, 1016: 404},  # no such page, no such ad
-    **{NOT_SAVED: 409, TOO_LITTLE: 409, TOO_OFTEN: 429, FULL: 503},
+    **{ERASED: 410, NOT_SAVED: 409, TOO_LITTLE: 409, TOO_OFTEN: 429, FULL: 503},
     **{1000: 500, 1020: 500, 9999: 500},  # mistakes in the study or in psiTurk
 }
 # The reason that a script is given with each status; others get the name of the status.
 REASONS = {
-    **{400: "malformed", 403: "no-proof", 404: "unknown", 409: "newer-window", 413: "too-large"},
-    **{415: "not-json", 429: "too-often", 500: "server", 503: "database"},
+    **{400: "malformed", 403: "no-proof", 404: "unknown", 409: "newer-window", 410: "erased"},
+    **{413: "too-large", 415: "not-json", 429: "too-often", 500: "server", 503: "database"},
 }
 # Seconds after which a browser may try again: most restarts of a database are over by then.
 RETRY_AFTER = {429: 60, 503: 5}
@@ -69,6 +70,8 @@ def answer_error(error: Exception) -> Response:
     match error:
         case HasOtherAssignment():
             return answer_error(ParticipantError(TOOK_PART))
+        case Vanished():
+            return answer(ERASED)
         case ParticipantError(number=number, variables=variables):
             return answer(STATUSES.get(number, 403), number=number, variables=variables)
         case HTTPException():

@@ -16,7 +16,7 @@ from sqlalchemy import Row
 
 from study import signing
 from study.database.participants import OWNED, utc_now
-from study.server.errors import NOT_KNOWN, NOT_YOURS, TOO_OFTEN, ParticipantError
+from study.server.errors import ERASED, NOT_KNOWN, NOT_YOURS, TOO_OFTEN, ParticipantError
 from study.server.services import services
 from study.server.throttle import Throttle
 
@@ -90,7 +90,7 @@ def require_owner(uniqueid: str) -> Row:
         row = services.records.find(uniqueid)
         if row and is_owner(row):
             return row
-    raise refuse()
+    raise refuse(uniqueid)
 
 
 def require_browser(uniqueid: str) -> str:
@@ -101,7 +101,7 @@ def require_browser(uniqueid: str) -> str:
     browser = find_browser()
     if browser and uniqueid.isprintable() and not comes_from_elsewhere():
         return browser
-    raise refuse()
+    raise refuse(uniqueid)
 
 
 def comes_from_elsewhere() -> bool:
@@ -123,8 +123,21 @@ def comes_from_own_page() -> bool:
     return (request.referrer or "").startswith(request.host_url)
 
 
-def refuse() -> ParticipantError:
-    """Return the error for a browser without proof, and count it against the client."""
+def is_erased(uniqueid: str) -> bool:
+    """Return whether this browser had that record, and it was erased within the last month."""
+    browser = find_browser()
+    mark = signing.erasure_mark(services.key, browser, uniqueid)
+    return bool(browser) and services.records.is_erased(mark)
+
+
+def refuse(uniqueid: str) -> ParticipantError:
+    """Return the error for a browser without proof, and count it against the client.
+
+    A record that is missing was not always erased: after a fault of the database, what browsers
+    keep may be all that is left. So only a mark lets them delete it.
+    """
+    if is_erased(uniqueid):
+        return ParticipantError(ERASED)
     if not _throttle.allow(request.remote_addr):
         return ParticipantError(TOO_OFTEN)
     services.count_event("no-proof")

@@ -20,6 +20,7 @@ from study.server.admission import require_room, require_turn
 from study.server.links import LinkMode, read_link, write_query
 from study.server.ownership import (
     comes_from_elsewhere,
+    is_erased,
     is_owner,
     keep_browser,
     make_token,
@@ -88,8 +89,10 @@ def show_ad() -> Response | str:
     ids = require_admitted(read_link())
     row = find_visit(ids)
     is_test = ids.mode in TEST_MODES
-    if row is None and not is_test:  # with which `study deploy` asks for the ad
-        require_room()
+    if row is None:
+        require_not_erased(ids)
+        if not is_test:  # with which `study deploy` asks for the ad
+            require_room()
     if is_test and row and row.saved and not is_owner(row):
         # It is another browser's. Who has the link may have a test run too, but a new one.
         return redirect(f"pub?{make_test_ids(row.mode).query(services.key)}", 303)
@@ -128,6 +131,7 @@ def show_experiment() -> Response | str:
         return redirect(f"pub?{write_query()}", 303)
     row, is_new = services.enrolment.find_own(ids), False
     if row is None:
+        require_not_erased(ids)
         require_room()
         require_turn()
         browser = describe_browser() | {"owner": name_browser()}
@@ -175,6 +179,12 @@ def require_admitted(ids: Ids) -> Ids:
         services.count_event("excluded")
         raise errors.ParticipantError(errors.TOOK_PART)
     return ids
+
+
+def require_not_erased(ids: Ids) -> None:
+    """Raise ParticipantError if this visitor's data were erased: a reload must not begin anew."""
+    if is_erased(ids.uniqueid):
+        raise errors.ParticipantError(errors.ERASED)
 
 
 @lru_cache(maxsize=1024)

@@ -30,8 +30,8 @@ REASONS = {Saved.ENDED: "ended", Saved.UNOPENED: "unknown-window"}
 @blueprint.post("/inexp")
 def begin() -> dict:
     """The task begins: from now on it cannot be started afresh."""
-    row = services.records.advance(require_owned_id(request.form), "begin")
-    return {"status": "success" if row else "error, uniqueId not found"}
+    services.records.advance(require_owned_id(request.form), "begin")
+    return {"status": "success"}
 
 
 @blueprint.post("/quitter")
@@ -50,7 +50,7 @@ def open_window(uid: str) -> Response | dict:
     opened = services.records.open_window(uid, require_browser(uid))
     if opened is None:
         require_owner(uid)
-        return refuse_save(Saved.ENDED)
+        return refuse_save(uid, Saved.ENDED)
     window, record = opened
     return Response(f'{{"window":{window},"record":{record}}}', mimetype="application/json")
 
@@ -70,7 +70,7 @@ def add_entries(uid: str) -> Response:
     with aborting_if_malformed():
         outcome, held = services.records.add(uid, browser, window, save)
     if outcome is not Saved.STORED:
-        return refuse_save(outcome)
+        return refuse_save(uid, outcome)
     return Response(describe(save.window, held), mimetype="application/json")
 
 
@@ -87,7 +87,7 @@ def save(uid: str) -> Response | dict:
     with aborting_if_malformed():
         size = sum(count_entries(text))
     outcome = services.records.save(uid, browser, text, size)
-    return {"status": "user data saved"} if outcome is Saved.STORED else refuse_save(outcome)
+    return {"status": "user data saved"} if outcome is Saved.STORED else refuse_save(uid, outcome)
 
 
 def read_number(name: str, default: int | None = None) -> int:
@@ -104,10 +104,10 @@ def read_body() -> str:
     return text if saved_bytes.allow(request.remote_addr, len(text)) else abort(429)
 
 
-def refuse_save(outcome: Saved) -> Response:
+def refuse_save(uid: str, outcome: Saved) -> Response:
     """Answer why a save was not stored."""
     if outcome is Saved.REFUSED:
-        raise refuse()
+        raise refuse(uid)
     return answer(STATUSES[outcome], reason=REASONS.get(outcome))
 
 

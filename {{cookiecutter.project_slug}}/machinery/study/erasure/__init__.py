@@ -1,0 +1,1 @@
+"""One person's data: found, copied for them, and removed from everywhere within reach."""
