@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from study.messages import StudyError, mask_passwords
 from study.recruiters import RECRUITERS, Recruiter
+from study.signals import SIGNALS
 
 if TYPE_CHECKING:
     from study.config import Config
@@ -59,6 +60,7 @@ class StudySettings:
     store_address: bool = described(STUDY, default="false")
     script_sources: Words = described(STUDY, default="")
     media_sources: Words = described(STUDY, default="")
+    signals: Words = described(STUDY, default="")
     currency: str = described(STUDY, default="USD")
     max_record_mb: float = described(STUDY, default="64")
     code_version: str = described(TASK, "experiment_code_version")
@@ -98,6 +100,8 @@ def validate(config: "Config") -> StudySettings:
         setting = config.settings.get((section, name), missing)
         try:
             value = parse(attribute.type, setting.value, least)
+            if name == "signals":
+                require_known(value, SIGNALS)
             if name in ("condition_targets", "condition_weights"):
                 value = spread(value, values["num_conds"], values["num_counters"])
         except ValueError as error:
@@ -138,6 +142,13 @@ def parse(kind: Any, text: str | None, least: int = 0) -> Any:
         return tuple(parse(words[0], word, 1) for word in text.split(",") if word.strip())
     values = {bool: RawConfigParser.BOOLEAN_STATES, Recruiter: RECRUITERS}
     return values[kind][text.lower()] if kind in values else kind(text)
+
+
+def require_known(words: Words, known: Words) -> None:
+    """Raise ValueError if one of the words is unknown."""
+    for word in words:
+        if word not in known:
+            raise ValueError(f"{word!r} is none of {', '.join(known)}")
 
 
 def spread(numbers: tuple, conditions: int, orders: int) -> tuple:
