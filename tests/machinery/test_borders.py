@@ -11,7 +11,7 @@ from generated import REPOSITORY
 from docs.draw_modules import STUDY, imports
 
 # Which any part may import.
-TOOLS = {"messages", "signing", "statuses", "excluded"}
+TOOLS = {"messages", "signals", "signing", "statuses", "excluded"}
 MAY_IMPORT = {
     "config": {"recruiters"},
     "recruiters": set(),
@@ -19,13 +19,17 @@ MAY_IMPORT = {
     "server": {"config", "recruiters", "database", "libraries"},
     "heroku": {"config", "recruiters", "libraries"},
     "libraries": set(),
-    "export": {"config", "recruiters", "database"},
+    "quality": set(),
+    "export": {"config", "recruiters", "database", "quality"},
     "bonuses": {"config", "recruiters", "database"},
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
     "checks": {"config", "libraries", "recruiters", "server"},
 }
-BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "libraries", "messages.py", "statuses.py")
+BEFORE_INSTALLATION = (
+    *("config", "recruiters", "heroku", "libraries"),
+    *("messages.py", "signals.py", "statuses.py"),
+)
 
 
 def modules(*parts: str) -> list[Path]:

@@ -29,9 +29,9 @@ WIDTH = 100  # of lines
     help="Folder with the files of `study data`.",
 )  # fmt: skip
 def quality(folder: Path) -> None:
-    """Say whom to look at, because a program may have taken part, with a text for the Methods.
+    """Say whom to look at, because a program may have taken part.
 
-    Reads the files of the last `study data`.
+    Reads the files of the last `study data`, and also writes a paragraph for the Methods.
     """
     participants = sum(1 for _ in read_rows(folder, "participants"))
     flags = [row for row in read_rows(folder, "quality") if row.get("participant")]

@@ -18,9 +18,9 @@ FEWEST_KEYS, FEWEST_CLICKS, FEWEST_EVENTS, FEWEST_TIMES = 20, 5, 5, 30
 PASTED, COPIED, ALONE = 10, 20, 20  # characters
 EVEN_TYPING = 0.15  # standard deviation of the intervals between keys, by their mean
 FAST_TYPING = 40  # ms from key to key; the fastest typists need about 60
-AWAY_TIMES, AWAY_MINUTES = 15, 10
+AWAY_TIMES, AWAY_MINUTES = 20, 15
 FAST, FAST_SHARE = 150, 0.2  # ms, in which nobody sees, decides and answers
-EVEN_TIMES = 0.07  # distance of the quartiles by the median
+EVEN_TIMES = 0.06  # distance of the quartiles by the median
 INNOCENT = ("", "no", "no answer", "to understand")  # answers about the use of AI
 
 
