@@ -4,21 +4,23 @@
 
 The model, so that anybody can judge what a rate of false alarms is worth:
 
-- Response times are ex-Gaussian, of a person's own mu, sigma and tau. Means and spreads of these are
-  fitted to 121 real people (17,424 trials of a manual Stroop task by Klaus Oberauer, free for any use:
-  github.com/PerceptionCognitionLab/data0, contexteffects). 2 of 100 answers are lapses, 1 in 200 comes
-  before the word is seen, and some of those beyond 3 s are missing.
-- 72 of 100 use a mouse or touchpad and keys, 20 a phone, 5 keys alone, 3 a screen reader, whose clicks come
-  without a pointer.
-- A hand's way to a button takes 0.2 to 0.9 s at 60 events a second; for 1 person in 20 the computer is so
-  busy that only one event in ten arrives. It hits anywhere about the middle. 1 press in 5 is where the
-  mouse is already.
-- Keys are held for 70 to 130 ms by most (log-normal). 6 of 10 people write a comment: a key each 90 to 500
-  ms with a deviation of 0.35 to 0.9 of that, and pauses for thought.
-- 38 of 100 look at something else meanwhile (Drody, Pereira & Smilek 2023, doi.org/10.1038/s41598-023-27606-3),
-  twice on average, mostly for seconds, and 1 in 200 goes away for up to half an hour.
-- Odd but human, our guesses: 1 in 400 pastes a text that they wrote elsewhere, 1 in 400 copies text of the
-  page, 1 in 400 dictates at a computer, 1 in 50 has an extension that makes up to 3 events.
+- Response times are ex-Gaussian, of a person's own mu, sigma and tau. Means and spreads of these
+  are fitted to 121 real people (17,424 trials of a manual Stroop task by Klaus Oberauer, free for
+  any use: github.com/PerceptionCognitionLab/data0, contexteffects). 2 of 100 answers are lapses,
+  1 in 200 comes before the word is seen, and those beyond 3 s are missing.
+- 72 of 100 use a mouse or touchpad and keys, 20 a phone, 5 keys alone, 3 a screen reader, whose
+  clicks come without a pointer.
+- A hand's way to a button takes 0.2 to 0.9 s at 60 events a second; for 1 person in 20 the
+  computer is so busy that only one event in ten arrives. It hits anywhere about the middle. 1
+  press in 5 is where the mouse is already.
+- Keys are held for 70 to 130 ms by most (log-normal). 6 of 10 people write a comment: a key each
+  90 to 500 ms with a deviation of 0.35 to 0.9 of that, and pauses for thought.
+- 38 of 100 look at something else meanwhile (Drody, Pereira & Smilek 2023,
+  doi.org/10.1038/s41598-023-27606-3), twice on average, mostly for seconds, and 1 in 200 goes
+  away for up to half an hour.
+- Odd but human, our guesses: 1 in 400 pastes a text that they wrote elsewhere, 1 in 400 copies
+  text of the page, 1 in 400 dictates at a computer, 1 in 50 has an extension that makes up to 3
+  events.
 """
 
 import random

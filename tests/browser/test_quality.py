@@ -39,7 +39,7 @@ WATCH = """async ({ people, names }) => {
     const field = { name: 'comments', matches: () => true };
     const button = (box) => ({
         closest() { return this; },
-        getBoundingClientRect() { const [left, top, width, height] = box; return { left, top, width, height }; },
+        getBoundingClientRect: () => ({ left: box[0], top: box[1], width: box[2], height: box[3] }),
     });
     return people.map(({ by_touch: byTouch, events }) => {
         let kept;
@@ -48,7 +48,8 @@ WATCH = """async ({ people, names }) => {
             const data = { getData: () => text };
             if (text) window.getSelection = () => text;
             const target = box ? button(box) : name ? field : { hidden, matches: () => false };
-            const whole = { clientX: x, clientY: y, clipboardData: data, dataTransfer: data, ...event, target };
+            const about = { clientX: x, clientY: y, clipboardData: data, dataTransfer: data };
+            const whole = { ...about, ...event, target };
             for (let time = 0; time < times; time++) signals.see(whole);
         }
         signals.record();
@@ -69,7 +70,6 @@ def flags(preview, new_page):
     visitors = PEOPLE | {name: kind for name, (kind, _) in PROGRAMS.items()}
     for name, kind in visitors.items():
         page = new_page(**({"has_touch": True, "is_mobile": True} if kind is ByTouch else {}))
-        page.context.unroute_all()
         kind(page).take_part(find_link(page, address, "/exp", name))
         assert page.problems == []
     data = preview.study.run("study", "data", "--local", env=preview.environment)

@@ -117,7 +117,7 @@ def assert_signals_are_light(study: Study) -> None:
     for row in read(study, "quality"):
         flags[row["participant"]].add(row["flag"])
     for found in flags.values():
-        assert {"webdriver", "brief_keys", "pointer_jumps", "text_without_keys"} <= found
+        assert {"webdriver", "pointer_jumps", "pointer_centred", "text_without_keys"} <= found
 
 
 def test_what_stops_a_robot_is_told_with_file_and_line(new_study):

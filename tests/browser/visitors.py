@@ -15,6 +15,12 @@ SHORTER = {
     "FEEDBACK_MS = 1500": "FEEDBACK_MS = 20",
     "BETWEEN_TRIALS_MS = 500": "BETWEEN_TRIALS_MS = 20",
 }
+BLOCKS = {
+    "Practice": "Start the practice",
+    "Now for real": "Start",
+    "Time for a break": "Go on",
+}
+TRIALS = (4, 8, 8)  # then, in practice and in both blocks
 # All that a script in the page can do: it finds what is there, fills it in and clicks.
 SCRIPT = """async (comment) => {
     const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -27,18 +33,22 @@ SCRIPT = """async (comment) => {
             if (answered === word.outerHTML) continue;
             answered = word.outerHTML;
             const key = word.className.match(/ink-(\\w)/)[1];
+            const about = { key, code: `Key${key.toUpperCase()}`, bubbles: true };
             for (const type of ['keydown', 'keyup'])
-                fire(document.body, new KeyboardEvent(type, { key, code: `Key${key.toUpperCase()}`, bubbles: true }));
+                fire(document.body, new KeyboardEvent(type, about));
             continue;
         }
         answered = '';
         const wanted = { what_counts: 'colour', which_key: 'b' };
-        for (const field of document.querySelectorAll('input[type=radio]'))
-            if (!field.form.elements[field.name].value && field.value === (wanted[field.name] ?? field.value)) field.click();
+        for (const field of document.querySelectorAll('input[type=radio]')) {
+            const isOpen = !field.form.elements[field.name].value;
+            if (isOpen && field.value === (wanted[field.name] ?? field.value)) field.click();
+        }
         for (const field of document.querySelectorAll('textarea, input[type=text]')) {
             if (field.value) continue;
             field.value = comment;
-            fire(field, new InputEvent('input', { data: comment, inputType: 'insertText', bubbles: true }));
+            const about = { data: comment, inputType: 'insertText', bubbles: true };
+            fire(field, new InputEvent('input', about));
         }
         document.querySelector('#task .continue, #task [type=submit]')?.click();
     }
@@ -78,11 +88,7 @@ class Visitor(Person):
         self.choose("what_counts", "colour")
         self.choose("which_key", "b")
         self.button("Check my answers")
-        for heading, button, trials in (
-            ("Practice", "Start the practice", 4),
-            ("Now for real", "Start", 8),
-            ("Time for a break", "Go on", 8),
-        ):
+        for (heading, button), trials in zip(BLOCKS.items(), TRIALS, strict=True):
             self.heading(heading)
             self.button(button)
             self.respond(trials)

@@ -1,4 +1,4 @@
-"""The signals of who takes part, a person or a program: their names, and what people read of them.
+"""The signals of who takes part, a person or a program: their names, and the words for them.
 
 ``signals`` in config.txt says which are recorded; client/signals.js records them. The consent page
 and the paragraph for the Methods are made of these words, so neither can name what is not recorded.
@@ -12,7 +12,7 @@ CONSENT = {
     "untrusted": "whether clicks and keys come from a person or from a script",
     "webdriver": "whether your browser says that a program steers it",
     "hidden_field": "whether a field is filled in that people cannot see",
-    "pointer": "whether the mouse moves before it clicks, and whether it always hits the middle",
+    "pointer": "whether the mouse moves before a click, and whether it hits the exact middle",
 }
 # The same for the Methods: "… we recorded", then these.
 METHODS = {

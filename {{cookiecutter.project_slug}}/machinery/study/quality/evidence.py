@@ -14,6 +14,7 @@ EVENT = "signals"  # the type of the events
 TIME = "rt"  # the key of a trial's response time, in ms
 QUESTION = "ai_use"  # about the use of AI
 SECONDS = 10  # times that are all below are not in ms
+NAMES = frozenset(SIGNALS)
 MOST = 1e12  # of a number that is taken for one
 
 
@@ -88,7 +89,7 @@ def collect(times: Iterable, events: Iterable[tuple], ai_use: Any) -> Evidence:
     signals: dict[str, Any] = {}
     for kind, value in events:
         if kind == EVENT and isinstance(value, dict):
-            for name in value.keys() & {*SIGNALS}:
+            for name in value.keys() & NAMES:
                 if (new := _read_signal(name, value[name])) is not None:
                     signals[name] = _add(signals[name], new) if name in signals else new
     return Evidence(_read_times(times), signals, ai_use if isinstance(ai_use, str) else "")
