@@ -28,8 +28,8 @@ from study.signals import CONSENT, SIGNALS  # noqa: E402
 PEOPLE = {"ByKeys": ByKeys, "ByMouse": ByMouse, "ByTouch": ByTouch}
 PROGRAMS = {
     "Script": (Script, {"untrusted", "hidden_field"}),
-    "Driven": (Driven, {"text_without_keys", "brief_keys", "pointer_jumps", "pointer_centred"}),
-    "DrivenAsItIs": (DrivenAsItIs, {"webdriver", "even_typing", "brief_keys", "pointer_jumps"}),
+    "Driven": (Driven, {"text_without_keys", "pointer_jumps", "pointer_centred"}),
+    "DrivenAsItIs": (DrivenAsItIs, {"webdriver", "pointer_jumps", "pointer_centred"}),
     "WhoPastes": (WhoPastes, {"pasted"}),
 }
 CROWD = 200
@@ -50,6 +50,7 @@ WATCH = """async ({ people, names }) => {
             const target = box ? button(box) : name ? field : { hidden, matches: () => false };
             const about = { clientX: x, clientY: y, clipboardData: data, dataTransfer: data };
             const whole = { ...about, ...event, target };
+            performance.now = () => event.timeStamp;
             for (let time = 0; time < times; time++) signals.see(whole);
         }
         signals.record();

@@ -20,7 +20,7 @@ const SAME_PLACE = 20; // px
 const FAR = 50; // px; a hand needs several frames, and so several events, for it
 const FEW_MOVES = 2;
 const REACTION = 100; // ms in which the page's own scripts may press what a person's press leads to
-const AT_ONCE = 50; // ms between a key and its character
+const ONE_KEY = 2; // the most code units that a key writes
 
 const TEXT = "textarea, [contenteditable], input:not([type]), "
   + ["text", "search", "email", "url", "tel", "number", "password"].map((type) => `input[type=${type}]`).join(", ");
@@ -33,16 +33,17 @@ const WATCHES = {
     const pasted = {};
     let copied = 0;
     let own = "";
-    const bare = (text) => (text ?? "").replace(/\s+/g, "");
-    const take = ({ target }) => {
-      const field = target.selectionEnd === undefined ? null : target.value?.slice(target.selectionStart, target.selectionEnd);
-      own = bare(field ?? String(getSelection()));
-      return field === null ? own.length : 0; // moving one's own text about is no copy of the page
+    const bare = (text) => text.replace(/\s+/g, "");
+    const take = (event) => {
+      const { value, selectionStart, selectionEnd } = event.target;
+      const text = isText(event) ? value?.slice(selectionStart, selectionEnd) ?? "" : String(getSelection());
+      own = bare(text);
+      return isText(event) ? 0 : text.length; // moving one's own text about is no copy of the page
     };
     const put = ({ target }, data) => {
-      const text = bare(data?.getData("text/plain"));
+      const text = data?.getData("text/plain") ?? "";
       const name = target.name || target.id || target.localName;
-      if (text && text !== own) pasted[name] = (pasted[name] ?? 0) + text.length;
+      if (text && bare(text) !== own) pasted[name] = (pasted[name] ?? 0) + text.length;
     };
     return {
       copy(event) { copied += take(event); },
@@ -59,11 +60,11 @@ const WATCHES = {
     const gaps = { number: 0, sum: 0, squares: 0 };
     let [keys, brief, alone] = [0, 0, 0];
     let last = {}; // key in a field
-    let pressed = -Infinity;
+    let isPressed = false; // since the last character
     return {
       keydown(event) {
         const { code, repeat, timeStamp, target } = event;
-        pressed = timeStamp;
+        isPressed = true;
         if (repeat || byTouch) return; // keys on a screen have no length
         down.set(code, timeStamp);
         if (!isText(event)) return;
@@ -82,9 +83,11 @@ const WATCHES = {
         down.delete(code);
       },
       input(event) {
-        const { inputType, isComposing, data, timeStamp } = event;
-        const isTyped = byTouch || isComposing || inputType !== "insertText" || timeStamp - pressed < AT_ONCE;
-        if (!isTyped && isText(event)) alone += data?.length ?? 0;
+        const { inputType, isComposing, data } = event;
+        if (byTouch || isComposing || inputType !== "insertText" || !isText(event)) return;
+        const { length } = data ?? "";
+        if (!isPressed || length > ONE_KEY) alone += length;
+        isPressed = false;
       },
       sum() {
         const mean = gaps.sum / (gaps.number || 1);
@@ -107,9 +110,9 @@ const WATCHES = {
 
   untrusted() {
     let [made, all, touched] = [0, 0, -Infinity];
-    const touch = ({ isTrusted, timeStamp }) => { if (isTrusted) touched = timeStamp; };
-    const count = ({ isTrusted, timeStamp }) => {
-      if (!isTrusted && timeStamp - touched < REACTION) return;
+    const touch = ({ isTrusted }) => { if (isTrusted) touched = performance.now(); };
+    const count = ({ isTrusted }) => {
+      if (!isTrusted && performance.now() - touched < REACTION) return;
       all++;
       if (!isTrusted) made++;
     };
