@@ -14,7 +14,8 @@ The model, so that anybody can judge what a rate of false alarms is worth:
   computer is so busy that only one event in ten arrives. It hits anywhere about the middle. 1
   press in 5 is where the mouse is already.
 - Keys are held for 70 to 130 ms by most (log-normal). 6 of 10 people write a comment: a key each
-  90 to 500 ms with a deviation of 0.35 to 0.9 of that, and pauses for thought.
+  90 to 500 ms with a deviation of 0.35 to 0.9 of that, and pauses for thought; 1 in
+  10 takes words that the system suggests.
 - 38 of 100 look at something else meanwhile (Drody, Pereira & Smilek 2023,
   doi.org/10.1038/s41598-023-27606-3), twice on average, mostly for seconds, and 1 in 200 goes
   away for up to half an hour.
@@ -144,6 +145,7 @@ class Maker:
         if chance.random() > 0.6:
             return
         pace, spread = chance.lognormvariate(5.3, 0.4), chance.uniform(0.35, 0.8)
+        takes_words = chance.random() < 0.1
         for number in range(chance.randint(5, 140)):
             if self.device == "touch":
                 word = "x" * chance.randint(1, 12)  # a word at once, by the keyboard on the screen
@@ -151,6 +153,11 @@ class Maker:
                 continue
             pause = chance.uniform(500, 4000) if chance.random() < 0.04 else 0
             gap = max(35, pace * chance.lognormvariate(0, spread))
+            if takes_words and chance.random() < 0.1:
+                self.key("ArrowRight", gap + pause)
+                word = "x" * chance.randint(3, 12)
+                self.hear("input", 1, inputType="insertText", data=word, field="comments")
+                continue
             self.key(f"Key{number % 9}", gap + pause, "comments")
 
     def go_away(self) -> None:

@@ -20,7 +20,7 @@ const SAME_PLACE = 20; // px
 const FAR = 50; // px; a hand needs several frames, and so several events, for it
 const FEW_MOVES = 2;
 const REACTION = 100; // ms in which the page's own scripts may press what a person's press leads to
-const ONE_KEY = 2; // the most code units that a key writes
+const PHRASE = 20; // characters at once; a keyboard suggests words
 
 const TEXT = "textarea, [contenteditable], input:not([type]), "
   + ["text", "search", "email", "url", "tel", "number", "password"].map((type) => `input[type=${type}]`).join(", ");
@@ -86,7 +86,7 @@ const WATCHES = {
         const { inputType, isComposing, data } = event;
         if (byTouch || isComposing || inputType !== "insertText" || !isText(event)) return;
         const { length } = data ?? "";
-        if (!isPressed || length > ONE_KEY) alone += length;
+        if (!isPressed || length >= PHRASE) alone += length;
         isPressed = false;
       },
       sum() {
