@@ -46,6 +46,12 @@ class Lab:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
+    def say(self, *command: str) -> str:
+        """What a command prints that needs no database."""
+        done = forks.run(self.python, "-m", "study", *command, cwd=self.folder)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.stdout + done.stderr
+
     def fill(self, *rows: dict) -> None:
         fill(self.folder, self.python, list(rows), self.url)
 

@@ -48,13 +48,16 @@ class Person:
         self.feedback: list[str] = []
         self.result: dict[str, int] = {}
 
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+
     def activate(self, selector: str) -> None:
         """Reach a link or button with the Tab key and press Enter on it."""
         self.page.locator(selector).first.wait_for()
         for _ in range(MOST_TABS):
             if self.page.evaluate("s => document.activeElement.matches(s)", selector):
-                return self.page.keyboard.press("Enter")
-            self.page.keyboard.press("Tab")
+                return self.press("Enter")
+            self.press("Tab")
         raise AssertionError(f"{selector} cannot be reached with the Tab key")
 
     def button(self, name: str) -> None:
@@ -78,7 +81,7 @@ class Person:
     def choose(self, name: str, value: str) -> None:
         """Choose a radio button: focus it and press the space bar."""
         self.page.locator(f"input[name={name}][value='{value}']").focus()
-        self.page.keyboard.press("Space")
+        self.press("Space")
 
     def arrive(self, link: str) -> None:
         """From the invitation over the consent page to the experiment."""
@@ -124,7 +127,7 @@ class Person:
             if trial != late_on and self.by_touch:
                 self.page.locator(f".answer[data-key={key}]").tap()
             elif trial != late_on:
-                self.page.keyboard.press(key)
+                self.press(key)
             self.seen.append(view | {"key": self.page.evaluate("keyInTime")})
             if is_practice:
                 said = self.page.wait_for_function(
@@ -155,6 +158,7 @@ class Person:
         self.heading("A few last questions")
         self.choose("engagement", "6")
         self.choose("colour_vision", "no")
+        self.choose("ai_use", "no")
         self.page.locator("#comments").fill('Nice, "quick" & easy — 👍\nTwo lines')
         self.button("Continue")
 

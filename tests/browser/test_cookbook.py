@@ -215,6 +215,7 @@ def test_a_page_of_ones_own(serve, page):
 def finish_questions(page: Page) -> None:
     page.locator("input[name=engagement][value='6']").check()
     page.locator("input[name=colour_vision][value=no]").check()
+    page.locator("input[name=ai_use][value=no]").check()
     page.get_by_role("button", name="Continue").click()
 
 

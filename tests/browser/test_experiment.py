@@ -192,7 +192,7 @@ def test_answers_to_questions_are_stored(participation):
     with (participation.folder / "questiondata.csv").open(newline="", encoding="utf-8") as file:
         answers = {row[1]: row[2] for row in csv.reader(file)}
     assert answers["engagement"] == "6"
-    assert answers["colour_vision"] == "no"
+    assert answers["colour_vision"] == answers["ai_use"] == "no"
     assert answers["comments"].splitlines() == ['Nice, "quick" & easy — 👍', "Two lines"]
     assert answers["comprehension_attempts"] == "2"
     checks = rows(participation, "COMPREHENSION")

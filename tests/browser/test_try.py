@@ -1,10 +1,13 @@
 """`study try`: robots take part in studies in a real browser, as their researchers let them."""
 
 import csv
+import json
 import os
 import re
 import shutil
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 
@@ -89,6 +92,7 @@ def test_robots_finish_every_condition_and_leave_nothing_behind(new_study, exper
     assert {row["mode"] for row in read(study, "participants")} == {"simulated"}
     tests = Counter(r["participant"] for r in read(study, "trialdata") if r["phase"] == "TEST")
     assert list(tests.values()) == [40, 40]
+    assert_signals_are_light(study)
     sheet = (study.path / "data" / "simulated" / "contact-sheet.html").read_text()
     assert sheet.count("data:image/jpeg") >= 2 * 12
     said = study.run("study", "data", "--local").stdout
@@ -106,6 +110,22 @@ def test_robots_finish_every_condition_and_leave_nothing_behind(new_study, exper
     kept.write_text("# the researcher's")
     assert study.run("study", "try", "--clean").returncode == 0
     assert list(kept.parent.iterdir()) == [kept]
+
+
+def assert_signals_are_light(study: Study) -> None:
+    """They tell a robot from a person, at less than 2 % of a record."""
+    database = study.path / "data" / "simulated" / "participants.db"
+    with closing(sqlite3.connect(database)) as connection:
+        records = [text for (text,) in connection.execute("select datastring from assignments")]
+    for record in records:
+        events = [e for e in json.loads(record)["eventdata"] if e["eventtype"] == "signals"]
+        assert len(events) == 1
+        assert len(json.dumps(events[0], separators=(",", ":"))) < 0.02 * len(record)
+    flags = {row["participant"]: set() for row in read(study, "participants")}
+    for row in read(study, "quality"):
+        flags[row["participant"]].add(row["flag"])
+    for found in flags.values():
+        assert {"webdriver", "pointer_jumps", "pointer_centred", "text_without_keys"} <= found
 
 
 def test_what_stops_a_robot_is_told_with_file_and_line(new_study):

@@ -11,7 +11,7 @@ from generated import REPOSITORY
 from docs.draw_modules import STUDY, imports
 
 # Which any part may import.
-TOOLS = {"messages", "signing", "statuses", "excluded", "provenance"}
+TOOLS = {"messages", "signals", "signing", "statuses", "excluded", "provenance"}
 MAY_IMPORT = {
     "config": {"recruiters"},
     "recruiters": set(),
@@ -20,18 +20,22 @@ MAY_IMPORT = {
     "server": {"config", "recruiters", "database", "libraries", "alerts"},
     "heroku": {"config", "recruiters", "libraries"},
     "libraries": set(),
-    "export": {"config", "recruiters", "database"},
     "overview": {"config", "database"},
     "watch": {"config", "database", "heroku", "overview"},
     "dataset": {"config", "export"},
     "archive": {"config", "export", "dataset"},
+    "quality": set(),
+    "export": {"config", "recruiters", "database", "quality"},
     "bonuses": {"config", "recruiters", "database"},
     "erasure": {"config", "recruiters", "database", "export"},
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
     "checks": {"config", "libraries", "recruiters", "server"},
 }
-BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "libraries", "messages.py", "statuses.py")
+BEFORE_INSTALLATION = (
+    *("config", "recruiters", "heroku", "libraries"),
+    *("messages.py", "signals.py", "statuses.py"),
+)
 
 
 def modules(*parts: str) -> list[Path]:

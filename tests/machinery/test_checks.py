@@ -107,6 +107,8 @@ FAULTS = (
           "no page library.html", "Did you mean libraries.html?"),
     Fault("three", CONSENT, "{{ study.description }}", "{{ studi.description }}",
           "'studi' is undefined", "Correct it"),
+    Fault("four", CONSENT, '{% include "signals.html" %}', "", "does not name the signals",
+          'Put {% include "signals.html" %}', line="{#- Consent"),
     # The Content-Security-Policy
     Fault("one", "templates/libraries.html", "{%- for", '<script src="https://cdn.example/d3.js">'
           "</script>{%- for", "refuse to load https://cdn.example/d3.js", "write https://cdn.example"),
@@ -128,6 +130,8 @@ FAULTS = (
           "cannot be imported here", "flask.current_app", line="psiturk.experiment"),
     # Settings, without which nothing else is looked at
     Fault("seven", "config.txt", "num_conds = 2", "num_conds = two", "'two' is not a whole number",
+          "Correct it: config.txt, line "),
+    Fault("eight", "config.txt", "signals = paste,", "signals = past,", "'past' is none of paste,",
           "Correct it: config.txt, line "),
 )  # fmt: skip
 

@@ -8,7 +8,8 @@ from live_study import NAME
 
 IN_ORDER = (
     *("adopt", "preview", "try", "library", "up", "deploy", "dashboard", "check", "status"),
-    *("watch", "alert", "data", "conditions", "bonuses", "verify", "exclude", "down"),
+    *("watch", "alert", "data", "quality", "archive", "conditions", "bonuses", "verify"),
+    *("exclude", "person", "erase", "forget", "down"),
 )
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "watch": "Show the running study on a page that keeps itself up to date.",
     "alert": "Send a test message to where alerts go.",
     "data": "Download the data as CSV files.",
+    "quality": "Say whom to look at, because a program may have taken part.",
     "archive": "Write one file for the paper: the study, its data and how to run it again.",
     "conditions": "Show the conditions with their targets and weights.",
     "bonuses": "Write the bonuses to a file.",

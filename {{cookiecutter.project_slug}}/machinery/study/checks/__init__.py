@@ -17,7 +17,7 @@ from study.checks.conditions import find_wrong_number
 from study.checks.experiment import Experiment
 from study.checks.files import find_missing_files
 from study.checks.finding import Finding
-from study.checks.pages import find_broken_pages, find_missing_pages
+from study.checks.pages import find_broken_pages, find_missing_pages, find_silent_consent
 from study.checks.scripts import find_missing_imports, find_syntax_errors
 from study.checks.server_code import find_import_errors, find_lost_start, start_import
 from study.checks.sources import find_refused_sources
@@ -33,6 +33,7 @@ CHECKS = (
     find_wrong_number,
     find_missing_pages,
     find_broken_pages,
+    find_silent_consent,
     find_missing_files,
     find_refused_sources,
 )

@@ -1,5 +1,6 @@
 """Pages that a task shows and that do not exist, and pages that cannot be rendered."""
 
+import re
 from collections.abc import Iterator
 
 from study.checks.experiment import PAGE_NAME, Experiment
@@ -12,6 +13,7 @@ METHODS += ("readInstructions", "doInstructions")
 # psiturk/experiment.py).
 THE_WORKER = "workerId={{ workerid }}"
 WITH_WORKER = ("ad.html", "consent.html")
+NAMES_SIGNALS = re.compile(r"signals\.html|study\.signals")
 
 
 def find_missing_pages(experiment: Experiment) -> Iterator[Finding]:
@@ -36,3 +38,14 @@ def find_broken_pages(experiment: Experiment) -> Iterator[Finding]:
         if name in WITH_WORKER and THE_WORKER not in experiment.templates.text(name):
             what = f"the page lacks {THE_WORKER}, which psiTurk looks for"
             yield Finding(f"templates/{name}", 1, what, "Put it back into the link.")
+
+
+def find_silent_consent(experiment: Experiment) -> Iterator[Finding]:
+    """Yield a consent page that does not say what is recorded to tell people from programs."""
+    task = experiment.pages.get("exp.html")
+    is_recorded = task and any(tag.get("data-signals") for tag in task.tags)
+    texts = map(experiment.templates.text, experiment.templates.parts("consent.html"))
+    if is_recorded and not any(map(NAMES_SIGNALS.search, texts)):
+        what = "the page does not name the signals that config.txt lets the study record"
+        remedy = 'Put {% include "signals.html" %} into it, or leave signals empty in config.txt.'
+        yield Finding("templates/consent.html", 1, what, remedy)

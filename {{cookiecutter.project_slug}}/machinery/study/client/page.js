@@ -26,4 +26,6 @@ export const page = {
   isTestRun: dataset.testRun === undefined ? mode === "debug" : dataset.testRun === "true",
   /** Whether the task had begun before, if the page says it. @type {boolean|undefined} */
   resumed: dataset.resumed ? dataset.resumed === "true" : undefined,
+  /** Which signals of a person the study records (signals.js). @type {string[]} */
+  signals: dataset.signals?.split(" ").filter(Boolean) ?? [],
 };

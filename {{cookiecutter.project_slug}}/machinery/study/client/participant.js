@@ -31,6 +31,7 @@ import { WORDS } from "./words.js";
 
 // What preload() needs. Studies without stimuli do not load it.
 const FOR_STIMULI = ["loaded-stimuli.js", "loading-page.js", "preload.js", "download.js", "media.js"];
+const FIRST_PAGE = 2000; // ms in which nothing else is loaded
 const REASONS_TO_LEAVE = ["screened-out", "left-early"];
 
 // A task that imports this module starts when the record is open.
@@ -43,6 +44,7 @@ export class PsiTurk {
   #ending;
   #images = [];
   #stimuli;
+  #signals;
 
   /** What preload() has loaded, once it was called. @type {LoadedStimuli|undefined} */
   stimuli;
@@ -70,6 +72,7 @@ export class PsiTurk {
     Object.assign(taskdata, { adServerLoc, mode });
     if (taskdata.get("mode") !== mode) taskdata.set({ mode });
     this.#watchWindow();
+    if (page.signals.length) setTimeout(() => this.#watchSignals().catch((error) => console.warn(error)), FIRST_PAGE);
     document.dispatchEvent(new CustomEvent("psiturk", { detail: this })); // for tools that watch the task
   }
 
@@ -164,6 +167,7 @@ export class PsiTurk {
     if (!form && !button) throw new Error(`${name} has neither a form nor a button of the class "continue"`);
     root.querySelector(".leave")?.addEventListener("click", () => this.leave("left-early"));
     if (form) {
+      this.#signals?.addDecoy(form);
       if (button?.type !== "submit" || button.form !== form) button?.addEventListener("click", () => form.requestSubmit());
       return untilSubmitted(form);
     }
@@ -303,6 +307,7 @@ export class PsiTurk {
 
   async #end(address, report = () => {}) {
     const { saver, journal } = this.taskdata;
+    this.#signals?.record();
     const save = async () => {
       await saver.attempt({ now: true });
       await report();
@@ -311,6 +316,11 @@ export class PsiTurk {
     saver.stop();
     await journal.end();
     location.assign(address);
+  }
+
+  async #watchSignals() {
+    const { Signals } = await import("./signals.js");
+    this.#signals = new Signals(page.signals, (sums) => this.taskdata.addEvent("signals", sums)).watch();
   }
 
   #watchWindow() {

@@ -62,6 +62,8 @@ def data(local: bool, out: Path, version: tuple[str, ...], mode: tuple[str, ...]
     kept = [name for name in (UNREADABLE, SUPERSEDED) if (out / name).exists()]
     where = " and ".join(["identifiers.csv", *kept])
     print(f"Real ids are in {where} alone: keep that, and data/key, apart from the data.")
+    if report.rows["quality"]:
+        print("Whom to look at, because a program may have taken part: uv run study quality")
     if formulas := report.formulas:
         print(f"A spreadsheet would calculate texts in {formulas}: import these columns as text.")
     print(f"What each column means: {out / 'codebook.md'}")

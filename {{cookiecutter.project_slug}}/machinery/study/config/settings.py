@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from study.messages import StudyError, mask_passwords
 from study.recruiters import RECRUITERS, Recruiter
+from study.signals import SIGNALS
 
 if TYPE_CHECKING:
     from study.config import Config
@@ -64,6 +65,7 @@ class StudySettings:
     retention_identifiers: Day = described(STUDY, default="")
     script_sources: Words = described(STUDY, default="")
     media_sources: Words = described(STUDY, default="")
+    signals: Words = described(STUDY, default="")
     currency: str = described(STUDY, default="USD")
     max_record_mb: float = described(STUDY, default="64")
     alert_drop_out: int = described(STUDY, default="40")
@@ -109,6 +111,8 @@ def validate(config: "Config") -> StudySettings:
         setting = config.settings.get((section, name), missing)
         try:
             value = parse(attribute.type, setting.value, least)
+            if name == "signals":
+                require_known(value, SIGNALS)
             if name in ("condition_targets", "condition_weights"):
                 value = spread(value, values["num_conds"], values["num_counters"])
             if name == "retention_identifiers" and value and value > (values["retention"] or value):
@@ -161,6 +165,13 @@ def read_day(text: str) -> Day:
         return date.fromisoformat(text.strip()) if text.strip() else None
     except ValueError:
         raise ValueError(f"{text!r} is not a day such as 2027-12-31") from None
+
+
+def require_known(words: Words, known: Words) -> None:
+    """Raise ValueError if one of the words is unknown."""
+    for word in words:
+        if word not in known:
+            raise ValueError(f"{word!r} is none of {', '.join(known)}")
 
 
 def spread(numbers: tuple, conditions: int, orders: int) -> tuple:

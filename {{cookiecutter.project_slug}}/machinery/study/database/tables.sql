@@ -68,6 +68,7 @@ CREATE TABLE IF NOT EXISTS study_alerts (
   since TIMESTAMP NOT NULL,
   is_over BOOLEAN NOT NULL,
   unsent TEXT NOT NULL
+);
 -- What is left of erased participants: a mark that only the browser that had the record can recognise
 -- (study/signing.py), so that it deletes what it still keeps.
 CREATE TABLE IF NOT EXISTS study_erased (

@@ -27,6 +27,7 @@ from study.export.about import read_about
 from study.export.codebook import codebook
 from study.export.csv_format import Table, write_parquet
 from study.export.filters import Filter, count
+from study.export.flags import FLAG_COLUMNS, flag_rows
 from study.export.records import COLUMNS, MOST_KEYS, PARTS, WHOLE, RecordReader, TooManyKeys
 from study.messages import StudyError, pluralize, printable
 from study.signing import private, pseudonym
@@ -121,6 +122,7 @@ class Download:
         columns = {
             "participants": ("worker", *(name for name in names if name not in NOT_PUBLIC)),
             **COLUMNS,
+            "quality": FLAG_COLUMNS,
             "identifiers": ("worker", *(name for name in IDENTIFIERS if name in names)),
         }
         report.tables = {name: Table(self.folder, columns[name]) for name in columns}
@@ -158,6 +160,7 @@ class Download:
             add_key_columns(tables["trialdata"], reader.keys)
             for name, some in found.items():
                 tables[name].add([(participant, *cells) for cells in some])
+            tables["quality"].add((participant, *flag) for flag in flag_rows(found, reader.keys))
             empty += not found
             waiting += size(row)
             if waiting > WRITTEN:

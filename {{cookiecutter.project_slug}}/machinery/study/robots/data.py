@@ -18,7 +18,7 @@ DATABASE, SHEET, PICTURES = "participants.db", "contact-sheet.html", "pages"
 # All that `study try` writes, and so all that it may delete.
 FILES = (
     *(f"{DATABASE}{end}" for end in ("", "-journal", "-wal", "-shm")),
-    *(f"{name}.csv" for name in (*TABLES, "identifiers")),
+    *(f"{name}.csv" for name in (*TABLES, "quality", "identifiers")),
     *("codebook.md", UNREADABLE, SUPERSEDED, SHEET),
 )
 

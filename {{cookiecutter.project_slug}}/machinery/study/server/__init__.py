@@ -55,6 +55,7 @@ def init_app(app: Flask) -> None:
 def describe_study(options: StudySettings) -> dict:
     """Return what every page knows as ``study``."""
     from study import config
+    from study.signals import CONSENT
 
     return {
         "title": options.title,
@@ -69,6 +70,7 @@ def describe_study(options: StudySettings) -> dict:
         "test_modes": TEST_MODES,
         "needs_computer": "mobile" in options.browser_exclude_rule,
         "minutes": options.minutes,
+        "signals": {name: CONSENT[name] for name in options.signals},
         "is_local": not config.is_on_cloud(),
     }
 
