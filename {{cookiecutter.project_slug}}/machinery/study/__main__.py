@@ -24,6 +24,7 @@ COMMANDS = {
     "check": "Show every setting with its source, and what needs attention.",
     "status": "Count participants by condition and show the server's state.",
     "data": "Download the data as CSV files.",
+    "report": "Make a page about the downloaded data, to look at and to send.",
     "conditions": "Show the conditions with their targets and weights.",
     "bonuses": "Write the bonuses to a file.",
     "verify": "Look up completion codes.",

@@ -1,0 +1,200 @@
+"""Charts as coordinates: histograms, and strips of dots with a mean and its interval.
+
+charts.html draws them, as SVG without text that stretches with the page, and labels in HTML that
+keep their size. So a chart reads as well on a telephone as on paper, needs no script, and takes a
+few hundred bytes: a plotting library's figure takes 20 kB or more, and a page may show 1,000.
+"""
+
+import random
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, floor, isfinite, log10
+
+from study.report.estimates import Estimate, quantile
+
+WIDTH, HEIGHT = 1000, 100  # of the plane in which a chart is drawn
+FENCES = 3  # so many interquartile ranges beyond the quartiles an axis ends
+MOST_DOTS = 1500  # of a chart
+MOST_BINS, FEWEST_BINS, SMALL_BINS = 40, 6, 24
+STEPS = (1, 2, 2.5, 5, 10)
+GOLDEN = 0.618034  # its multiples fill a strip evenly
+
+
+@dataclass(frozen=True)
+class Axis:
+    """From low to high, at multiples of a step. What lies beyond is drawn at the ends."""
+
+    low: float
+    high: float
+    step: float
+
+    def place(self, value: float) -> int:
+        """Return where a value lies, from 0 to WIDTH."""
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return round(WIDTH * share)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """The places of the labels, in percent, and the labels."""
+        digits = max(0, -floor(log10(self.step) + 1e-9) + (self.step * 1e9 % 1 > 0))
+        number = round((self.high - self.low) / self.step)
+        values = [self.low + self.step * i for i in range(number + 1)]
+        every = ceil(len(values) / 7)
+        return [(self.place(v) / 10, write_tick(v, digits)) for v in values[::every]]
+
+
+def write_tick(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}f}" if abs(value) < 1e9 else f"{value:.3g}"
+    text = text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+    return "0" if text == "-0" else text.replace("-", "\N{MINUS SIGN}", 1)
+
+
+def make_axis(ordered: Sequence[float], parts: int, ends: tuple = ()) -> Axis | None:
+    """Make an axis for sorted values in about so many parts; None if no axis can hold them.
+
+    It reaches as far as the values, or FENCES if some lie far out, and holds the ``ends``.
+    """
+    if not ordered:
+        return None
+    low, high = ordered[0], ordered[-1]
+    first, third = quantile(ordered, 0.25), quantile(ordered, 0.75)
+    if third > first:
+        margin = FENCES * (third - first)
+        low, high = max(low, first - margin), min(high, third + margin)
+    low, high = min(low, *ends, high), max(high, *ends, low)
+    if high == low:
+        low, high = low - abs(low) / 10 - (low == 0), high + abs(high) / 10 + (high == 0)
+    rough = (high - low) / parts
+    if not isfinite(rough) or rough <= abs(low) * 1e-12 or rough < 1e-300:
+        return None
+    power = 10.0 ** floor(log10(rough))
+    step = power * min(STEPS, key=lambda each: abs(log10(each * power / rough)))
+    return Axis(floor(low / step + 1e-9) * step, ceil(high / step - 1e-9) * step, step)
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Bars over an axis, the highest of a group of histograms 100 high."""
+
+    group: str
+    n: int
+    bars: str  # a path
+    median: float
+    place: float  # of the median, in percent
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """One histogram for each group, over one axis. ``beyond`` counts the values at its ends."""
+
+    axis: Axis
+    groups: list[Histogram]
+    beyond: int
+
+
+def draw_histograms(groups: dict[str, Sequence[float]]) -> Histograms | None:
+    """Draw the distribution in each group, as shares of it; None if there is none to draw."""
+    groups = {group: sorted(values) for group, values in groups.items() if len(values)}
+    everything = sorted(value for values in groups.values() for value in values)
+    bins = min(MOST_BINS, max(FEWEST_BINS, ceil(3 * len(everything) ** (1 / 3))))
+    axis = make_axis(everything, bins)
+    if not axis:
+        return None
+    shares = {group: count_bins(values, axis) for group, values in groups.items()}
+    top = max(count / len(groups[group]) for group in groups for count in shares[group])
+    drawn = []
+    for group, values in groups.items():
+        median = quantile(values, 0.5)
+        heights = [count / len(values) / top for count in shares[group]]
+        place = axis.place(median) / 10
+        drawn.append(Histogram(group, len(values), draw_bars(heights), median, place))
+    beyond = sum(not axis.low <= value <= axis.high for value in everything)
+    return Histograms(axis, drawn, beyond)
+
+
+def draw_small(ordered: Sequence[float]) -> str:
+    """Draw the distribution of sorted values without an axis; empty if that says nothing."""
+    axis = make_axis(ordered, SMALL_BINS)
+    if not axis or ordered[0] == ordered[-1]:
+        return ""
+    counts = count_bins(ordered, axis)
+    return draw_bars([count / max(counts) for count in counts])
+
+
+def count_bins(ordered: Sequence[float], axis: Axis) -> list[int]:
+    """Count the values in each step of the axis; the first and last take what lies beyond."""
+    number = max(1, round((axis.high - axis.low) / axis.step))
+    inner = (bisect_left(ordered, axis.low + axis.step * i) for i in range(1, number))
+    return [end - start for start, end in pairwise((0, *inner, len(ordered)))]
+
+
+def draw_bars(heights: Sequence[float]) -> str:
+    """Return the path of bars, from 0 to 1 high, with a gap between them."""
+    width = WIDTH / len(heights)
+    return "".join(
+        f"M{round(i * width)} {HEIGHT}v-{max(1, round(HEIGHT * height))}"
+        f"h{max(1, round(width * 0.9))}V{HEIGHT}z"
+        for i, height in enumerate(heights)
+        if height
+    )
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The values of a group as dots, with their mean and its interval, in WIDTH and HEIGHT."""
+
+    group: str
+    estimate: Estimate
+    dots: str  # a path
+    mean: int | None = None
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True)
+class Strips:
+    """One strip for each group, over one axis; ``zero`` is a place in percent if it is on it.
+
+    ``drawn`` counts the dots, which may be a sample, and ``beyond`` the values at the ends.
+    """
+
+    axis: Axis
+    strips: list[Strip]
+    zero: float | None
+    drawn: int
+    n: int
+    beyond: int
+
+
+def draw_strips(
+    groups: dict[str, Sequence[float]], estimate: Callable[[Sequence[float]], Estimate], *ends: float
+) -> Strips | None:
+    """Draw the values in each group; None if there are none to draw. The axis holds ``ends``."""
+    groups = {group: sorted(values) for group, values in groups.items() if len(values)}
+    everything = sorted(value for values in groups.values() for value in values)
+    axis = make_axis(everything, 6, ends)
+    if not axis:
+        return None
+    most = max(1, MOST_DOTS // len(groups))
+    strips = [
+        draw_strip(group, values, estimate(values), axis, most) for group, values in groups.items()
+    ]
+    zero = axis.place(0) / 10 if axis.low < 0 < axis.high else None
+    drawn = sum(min(most, len(values)) for values in groups.values())
+    beyond = sum(not axis.low <= value <= axis.high for value in everything)
+    return Strips(axis, strips, zero, drawn, len(everything), beyond)
+
+
+def draw_strip(group: str, ordered: list, found: Estimate, axis: Axis, most: int) -> Strip:
+    if len(ordered) > most:
+        ordered = sorted(random.Random(0).sample(ordered, most))
+    places = (axis.place(value) for value in ordered)
+    heights = (round(HEIGHT * (0.14 + 0.72 * (i * GOLDEN % 1))) for i in range(len(ordered)))
+    dots = "".join(f"M{x} {y}h0" for x, y in zip(places, heights, strict=True))
+    if not isfinite(found.mean):
+        return Strip(group, found, dots)
+    mean = axis.place(found.mean)
+    ends = map(axis.place, (found.low, found.high)) if found.has_interval else (mean, mean)
+    return Strip(group, found, dots, mean, *ends)
