@@ -19,6 +19,7 @@ FENCES = 3  # so many interquartile ranges beyond the quartiles an axis ends
 MOST_DOTS = 1500  # of a chart
 MOST_BINS, FEWEST_BINS, SMALL_BINS = 40, 6, 24
 STEPS = (1, 2, 2.5, 5, 10)
+TICKS = 5  # about
 GOLDEN = 0.618034  # its multiples fill a strip evenly
 
 
@@ -38,17 +39,22 @@ class Axis:
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """The places of the labels, in percent, and the labels."""
-        digits = max(0, -floor(log10(self.step) + 1e-9) + (self.step * 1e9 % 1 > 0))
-        number = round((self.high - self.low) / self.step)
-        values = [self.low + self.step * i for i in range(number + 1)]
-        every = ceil(len(values) / 7)
-        return [(self.place(v) / 10, write_tick(v, digits)) for v in values[::every]]
+        step = choose_step((self.high - self.low) / TICKS)
+        digits = max(0, -floor(log10(step) + 1e-9) + (step / 10 ** floor(log10(step)) == 2.5))
+        first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
+        values = (step * i for i in range(first, last + 1))
+        return [(self.place(value) / 10, write_tick(value, digits)) for value in values]
+
+
+def choose_step(about: float) -> float:
+    """Return the number nearest to this that people like to count in."""
+    power = 10.0 ** floor(log10(about))
+    return power * min(STEPS, key=lambda each: abs(log10(each * power / about)))
 
 
 def write_tick(value: float, digits: int) -> str:
     text = f"{value:,.{digits}f}" if abs(value) < 1e9 else f"{value:.3g}"
-    text = text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
-    return "0" if text == "-0" else text.replace("-", "\N{MINUS SIGN}", 1)
+    return "0" if not float(value) else text.replace("-", "\N{MINUS SIGN}", 1)
 
 
 def make_axis(ordered: Sequence[float], parts: int, ends: tuple = ()) -> Axis | None:
@@ -69,8 +75,7 @@ def make_axis(ordered: Sequence[float], parts: int, ends: tuple = ()) -> Axis | 
     rough = (high - low) / parts
     if not isfinite(rough) or rough <= abs(low) * 1e-12 or rough < 1e-300:
         return None
-    power = 10.0 ** floor(log10(rough))
-    step = power * min(STEPS, key=lambda each: abs(log10(each * power / rough)))
+    step = choose_step(rough)
     return Axis(floor(low / step + 1e-9) * step, ceil(high / step - 1e-9) * step, step)
 
 
@@ -131,14 +136,11 @@ def count_bins(ordered: Sequence[float], axis: Axis) -> list[int]:
 
 
 def draw_bars(heights: Sequence[float]) -> str:
-    """Return the path of bars, from 0 to 1 high, with a gap between them."""
-    width = WIDTH / len(heights)
-    return "".join(
-        f"M{round(i * width)} {HEIGHT}v-{max(1, round(HEIGHT * height))}"
-        f"h{max(1, round(width * 0.9))}V{HEIGHT}z"
-        for i, height in enumerate(heights)
-        if height
-    )
+    """Return the outline of bars side by side, from 0 to 1 high; an empty one has no height."""
+    edges = [round(WIDTH * i / len(heights)) for i in range(len(heights) + 1)]
+    tops = (HEIGHT - max(height > 0, round(HEIGHT * height)) for height in heights)
+    sides = zip(tops, pairwise(edges), strict=True)
+    return f"M0 {HEIGHT}" + "".join(f"V{top}h{b - a}" for top, (a, b) in sides) + f"V{HEIGHT}z"
 
 
 @dataclass(frozen=True)

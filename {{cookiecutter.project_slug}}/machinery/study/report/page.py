@@ -26,6 +26,7 @@ MOST_GROUPS = 12  # conditions that get a line in a chart
 MOST_PEOPLE = 300  # listed one by one
 MOST_FLAGS = 100
 ALL = "all"
+DOWNLOADED = "Downloaded on "  # how codebook.md begins
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Page:
     """The figures of a download, worked out when the template asks for them."""
 
     def __init__(self, download: Download):
+        self.download = download
         self.people, self.trials = download.people, download.trials
         self.flags = download.flags
         self.finished = self.people.finished
@@ -77,6 +79,13 @@ class Page:
         if group == ALL:
             return ""
         return f"condition {group}" if group else "without a condition"
+
+    def data_date(self) -> str:
+        """When the data were downloaded or, if nothing says so, written."""
+        for note in self.download.notes:
+            if note.startswith(DOWNLOADED):
+                return note.removeprefix(DOWNLOADED).removesuffix(".").replace(" at ", " ")
+        return f"{formats.moment(self.download.when.timestamp())} UTC"
 
     def stages(self) -> list[tuple[str, int]]:
         """How many came how far. A stage that the task does not report is left out."""
@@ -126,7 +135,7 @@ class Page:
         return draw_strips(self.group(self._rt), estimate)
 
     def draw_accuracies(self) -> Strips | None:
-        return draw_strips(self.group(self._accuracy), estimate)
+        return draw_strips(self.group(self._accuracy), estimate, 90, 100)
 
     def draw_effects(self) -> Strips | None:
         return draw_strips(self.group(self._effect), estimate, 0)
