@@ -1,7 +1,8 @@
 # A first look at the data, to be continued: the figures of `uv run study report`, in R.
 #
 #   uv run study data
-#   Rscript analysis.R              the files in data/, or in another folder: Rscript analysis.R FOLDER
+#   Rscript analysis.R              reads the files in data/
+#   Rscript analysis.R FOLDER       or in another folder
 #
 # In RStudio, open it in the study's folder (Session, Set Working Directory) and press Source. It
 # needs no package. analysis.py does the same in Python.

@@ -5,7 +5,8 @@
 """A first look at the data, to be continued: the figures of `uv run study report`, with pandas.
 
     uv run study data
-    uv run analysis.py              the files in data/, or in another folder: uv run analysis.py FOLDER
+    uv run analysis.py              reads the files in data/
+    uv run analysis.py FOLDER       or in another folder
 
 uv fetches pandas and scipy for this script alone; add what you need to the list above. analysis.R
 does the same in R.

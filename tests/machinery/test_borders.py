@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "libraries": set(),
     "export": {"config", "recruiters", "database"},
     "bonuses": {"config", "recruiters", "database"},
+    "report": {"export", "recruiters"},
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
     "checks": {"config", "libraries", "recruiters", "server"},

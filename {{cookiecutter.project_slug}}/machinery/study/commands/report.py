@@ -11,18 +11,26 @@ from study.report.page import Study, write_page
 from study.signing import private
 
 PATH = click.Path(path_type=Path)
-PAGE = "report.html"
+PAGE, EFFECT = "report.html", "congruent"
 
 
 @click.command()
 @click.argument("folder", type=PATH, required=False)
 @click.option("--out", type=PATH, help=f"File to write.  [default: {PAGE} in the folder]")
-@click.option("--effect", default="congruent", show_default=True, metavar="COLUMN",
-              help="A column of trialdata.csv whose two values are compared in each person.")  # fmt: skip
+@click.option(
+    "--effect",
+    default=EFFECT,
+    show_default=True,
+    metavar="COLUMN",
+    help="Compare response times within participants by this column of trialdata.csv.",
+)
 def report(folder: Path | None, out: Path | None, effect: str) -> None:
     """Make a page about the downloaded data, to look at and to send."""
     folder = folder or find_newest(Path("data"))
     download = read_download(folder, effect)
+    if effect != EFFECT and not download.trials.has_effect:
+        has = ", ".join(column.name for column in download.columns["trialdata"]) or "none"
+        raise StudyError(f"trialdata.csv has no column {effect}.", f"Its columns: {has}")
     page = write_page(download, read_study(Path.cwd()))
     out = out or folder / PAGE
     try:

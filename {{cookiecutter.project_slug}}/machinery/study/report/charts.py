@@ -171,7 +171,9 @@ class Strips:
 
 
 def draw_strips(
-    groups: dict[str, Sequence[float]], estimate: Callable[[Sequence[float]], Estimate], *ends: float
+    groups: dict[str, Sequence[float]],
+    estimate: Callable[[Sequence[float]], Estimate],
+    *ends: float,
 ) -> Strips | None:
     """Draw the values in each group; None if there are none to draw. The axis holds ``ends``."""
     groups = {group: sorted(values) for group, values in groups.items() if len(values)}

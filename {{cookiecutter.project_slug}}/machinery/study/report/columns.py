@@ -106,9 +106,9 @@ class Column:
             return
         for text in texts:
             self.texts[text[:LONGEST]] += counts[text]
-        for cell, participant in set(owned):
-            if cell in texts and self._owners.setdefault(cell[:LONGEST], participant) != participant:
-                self._owners[cell[:LONGEST]] = SHARED
+        for text, owner in {(cell[:LONGEST], name) for cell, name in owned if cell in texts}:
+            if self._owners.setdefault(text, owner) != owner:
+                self._owners[text] = SHARED
         if len(self.texts) > MOST_TEXTS:
             self.texts = None
 

@@ -8,8 +8,10 @@ from study.report.charts import draw_small
 from study.report.columns import IDS, Column
 from study.report.estimates import quantile
 from study.report.formats import moment, significant
+from study.statuses import STATUS_NAMES
 
 MOST_SHOWN = 8  # texts of a column
+SEE_BELOW = ", see below"  # in codebook.md
 QUARTERS = {"lowest": 0, "quarter": 0.25, "median": 0.5, "three quarters": 0.75, "highest": 1}
 
 
@@ -37,12 +39,16 @@ def describe_files(columns: dict[str, list[Column]], rows: dict[str, int]) -> li
 
 
 def describe(column: Column, file: str) -> Description:
-    meaning = WORDS["meanings"].get(column.name, "") if file != "questiondata" else ""
+    meanings = WORDS["meanings"] if file != "questiondata" else {}
+    meaning = meanings.get(column.name, "").removesuffix(SEE_BELOW)
     found = Description(column.name, meaning, name_kind(column), column.rows, column.missing)
     if column.name in IDS:
         return found
     if column.numeric:
         add_numbers(found, column)
+        if column.name == "status":
+            named = {str(number): f"{number}, {name}" for number, name in STATUS_NAMES.items()}
+            found.counts = [(named.get(value, value), rows) for value, rows in found.counts]
     if column.textual:
         add_texts(found, column)
     if column.odd:

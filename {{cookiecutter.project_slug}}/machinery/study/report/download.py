@@ -1,20 +1,20 @@
 """A folder of `study data`, read once: the source of everything on the page.
 
-identifiers.csv, which holds the real ids, is never opened; neither are the texts of records in
-unreadable.jsonl and superseded.jsonl.
+identifiers.csv and superseded.jsonl, which hold real ids, are never opened, and of unreadable.jsonl
+only whose records are there and why.
 """
 
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from study.export.download import IDENTIFIERS, SUPERSEDED, UNREADABLE
+from study.export.download import IDENTIFIERS, UNREADABLE
 from study.messages import StudyError
 from study.recruiters import RECRUITERS
 from study.report.columns import NUMBERS, Column
@@ -80,42 +80,30 @@ class Download:
     flags: Flags = field(default_factory=Flags)
     notes: list[str] = field(default_factory=list)  # what `study data` said
     problems: list[str] = field(default_factory=list)  # what could not be read here
+    left_out: int = 0  # rows
 
     def read(self) -> None:
         """Read all files; note what cannot be read."""
+        take = {"participants": self._take_people, "trialdata": self.trials.add}
         for name in FILES:
             file = CsvFile(self.folder / f"{name}.csv")
-            taken = {"participants": self._take_people, "trialdata": self.trials.add}.get(name)
-            if name == "questiondata":
-                self.columns[name] = read_answers(file)
-            else:
-                self.columns[name] = self._read_columns(file, taken)
+            is_answers = name == "questiondata"
+            columns = read_answers(file) if is_answers else read_columns(file, take.get(name))
+            self.columns[name] = [each for each in columns if not is_recruiters(each.name)]
             self.rows[name] = file.rows
-            self.problems += file.describe_problems()
+            self.hidden += [f"{c.name} of {file.name}" for c in columns if is_recruiters(c.name)]
+            self._note(file)
             if not file.exists:
                 self.problems.append(f"{file.name} is not in the folder")
         self._read_flags()
-        self._read_jsonl(UNREADABLE)
-        self._read_jsonl(SUPERSEDED)
+        self._read_unreadable()
+
+    def _note(self, file: CsvFile) -> None:
+        self.left_out += file.left_out
+        self.problems += file.describe_problems()
 
     def _take_people(self, columns: list[str], batch: Batch) -> None:
         self.people.add(dict(zip(columns, row, strict=False)) for row in zip(*batch, strict=True))
-
-    def _read_columns(self, file: CsvFile, take=None) -> list[Column]:
-        columns: list[Column] = []
-        for batch in file:
-            if not columns:
-                most = NUMBERS // len(file.columns)
-                columns = [Column(name, most) for name in file.columns[:MOST_COLUMNS]]
-            names = find_names(file.columns, batch)
-            for column, cells in zip(columns, batch, strict=True):
-                if not is_recruiters(column.name):
-                    column.add(cells, names)
-            if take:
-                take(file.columns, batch)
-        self.hidden += [f"{c.name} of {file.name}" for c in columns if is_recruiters(c.name)]
-        kept = [column for column in columns if not is_recruiters(column.name)]
-        return kept or [Column(name) for name in file.columns if not is_recruiters(name)]
 
     def _read_flags(self) -> None:
         file = CsvFile(self.folder / "quality.csv")
@@ -126,18 +114,17 @@ class Download:
             cells = (found.get(name, empty) for name in Flag.__annotations__)
             for row in zip(*cells, strict=True):
                 self.flags.add(Flag(*row))
-        self.problems += file.describe_problems()
+        self._note(file)
 
-    def _read_jsonl(self, name: str) -> None:
-        """Note the lines of a file of records: whose, and what is wrong with them."""
-        for number, line in enumerate(read_lines(self.folder / name), start=1):
+    def _read_unreadable(self) -> None:
+        """Note which records `study data` could not read whole."""
+        for number, line in enumerate(read_lines(self.folder / UNREADABLE), start=1):
             try:
                 record = json.loads(line)
-                what = record.get("problem") or f"sent {record.get('reason')}"
-                problem = f"record of {record['participant']}: {what}"
-            except (ValueError, KeyError, AttributeError, RecursionError):
+                problem = f"record of {record['participant']}: {record['problem']}"
+            except (ValueError, KeyError, TypeError, RecursionError):
                 problem = "not a record"
-            self.problems.append(f"{name}, line {number}: {problem}")
+            self.problems.append(f"{UNREADABLE}, line {number}: {problem}")
 
 
 def read_download(folder: Path, effect: str) -> Download:
@@ -166,9 +153,32 @@ def find_newest(data: Path) -> Path:
     folders = [data, *(path for path in sorted(data.glob("*")) if path.is_dir())]
     found = [folder for folder in folders if (folder / "participants.csv").is_file()]
     people = [folder for folder in found if folder.name != ROBOTS]
-    newest = max(people or found, key=lambda each: (each / "participants.csv").stat().st_mtime,
-                 default=data)  # fmt: skip
-    return newest
+    return max(people or found, key=written, default=data)
+
+
+def written(folder: Path) -> float:
+    """Return when the data in a folder were written, in seconds since 1970."""
+    return (folder / "participants.csv").stat().st_mtime
+
+
+def is_recruiters(column: str) -> bool:
+    """Whether a column's name says that it holds a recruiter's ids."""
+    return re.sub(r"[\W_]", "", column).lower() in RECRUITERS_IDS
+
+
+def read_columns(
+    file: CsvFile, take: Callable[[list[str], Batch], None] | None = None
+) -> list[Column]:
+    """Read a file column by column, and hand each batch on."""
+    columns: list[Column] = []
+    for batch in file:
+        columns = columns or [Column(n, NUMBERS // len(batch)) for n in file.columns[: len(batch)]]
+        names = find_names(file.columns, batch)
+        for column, cells in zip(columns, batch, strict=True):
+            column.add(cells, names)
+        if take:
+            take(file.columns, batch)
+    return columns or list(map(Column, file.columns))
 
 
 def find_names(columns: list[str], batch: Batch) -> tuple[str, ...]:
@@ -176,11 +186,6 @@ def find_names(columns: list[str], batch: Batch) -> tuple[str, ...]:
     if "participant" in columns[: len(batch)]:
         return batch[columns.index("participant")]
     return ("",) * len(batch[0])
-
-
-def is_recruiters(column: str) -> bool:
-    """Whether a column's name says that it holds a recruiter's ids."""
-    return re.sub(r"[\W_]", "", column).lower() in RECRUITERS_IDS
 
 
 def read_answers(file: CsvFile) -> list[Column]:
@@ -198,6 +203,6 @@ def read_answers(file: CsvFile) -> list[Column]:
         for question, answers in groups.items():
             if question not in columns and len(columns) < MOST_COLUMNS:
                 columns[question] = Column(question, NUMBERS // MOST_COLUMNS)
-            if question in columns and not is_recruiters(question):
+            if question in columns:
                 columns[question].add(*zip(*answers, strict=True))
-    return [column for column in columns.values() if not is_recruiters(column.name)]
+    return list(columns.values())

@@ -5,7 +5,7 @@ pseudonyms.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,6 @@ from study.report.people import Person
 HERE = Path(__file__).parent
 MOST_GROUPS = 12  # conditions that get a line in a chart
 MOST_PEOPLE = 300  # listed one by one
-MOST_FLAGS = 100
 ALL = "all"
 DOWNLOADED = "Downloaded on "  # how codebook.md begins
 
