@@ -15,8 +15,9 @@ def person(name: str, cond: int = 0, minutes: int = 8, status: int = 3) -> str:
 
 def trials(name: str, number: int = 10, rt: float = 500) -> str:
     """Trials of which every second is incongruent and takes 50 ms longer."""
+    kinds = (("true", 0), ("false", 50))
     return "".join(
-        f'"{name}",{n},"TEST","mixed",{"false" if n % 2 else "true"},{rt + n + 50 * (n % 2)},true\r\n'
+        f'"{name}",{n},"TEST","mixed",{kinds[n % 2][0]},{rt + n + kinds[n % 2][1]},true\r\n'
         for n in range(number)
     )
 

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from statistics import mode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from study.messages import pluralize
 from study.report import formats
@@ -38,6 +39,18 @@ class Study:
 
 def write_page(download: Download, study: Study, now: datetime | None = None) -> str:
     """Return the page about a download."""
+    return load_template().render(
+        page=Page(download),
+        download=download,
+        study=study,
+        style=(HERE / "page.css").read_text("utf-8"),
+        files=describe_files(download.columns, download.rows),
+        now=(now or datetime.now(UTC)).timestamp(),
+    )
+
+
+@cache
+def load_template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -45,18 +58,10 @@ def write_page(download: Download, study: Study, now: datetime | None = None) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {name: getattr(formats, name) for name in ("number", "moment")}
+    environment.filters |= {"number": formats.number, "moment": formats.moment}
     environment.globals |= {"share": formats.share, "interval": formats.interval}
     environment.globals["pluralize"] = pluralize
-    page = Page(download)
-    return environment.get_template("page.html").render(
-        page=page,
-        download=download,
-        study=study,
-        style=(HERE / "page.css").read_text("utf-8"),
-        files=describe_files(download.columns, download.rows),
-        now=(now or datetime.now(UTC)).timestamp(),
-    )
+    return environment.get_template("page.html")
 
 
 class Page:
