@@ -7,6 +7,7 @@ few hundred bytes: a plotting library's figure takes 20 kB or more, and a page m
 
 import random
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,11 +17,12 @@ from study.report.estimates import Estimate, quantile
 
 WIDTH, HEIGHT = 1000, 100  # of the plane in which a chart is drawn
 FENCES = 3  # so many interquartile ranges beyond the quartiles an axis ends
-MOST_DOTS = 1500  # of a chart
+MOST_DOTS = 500  # of a strip
 MOST_BINS, FEWEST_BINS, SMALL_BINS = 40, 6, 24
 STEPS = (1, 2, 2.5, 5, 10)
 TICKS = 5  # about
-GOLDEN = 0.618034  # its multiples fill a strip evenly
+CROWD, SPREAD = 20, 0.9  # the width in which dots are counted, and the height of the densest
+GOLDEN = 0.618034  # its multiples spread evenly
 
 
 @dataclass(frozen=True)
@@ -159,14 +161,13 @@ class Strip:
 class Strips:
     """One strip for each group, over one axis; ``zero`` is a place in percent if it is on it.
 
-    ``drawn`` counts the dots, which may be a sample, and ``beyond`` the values at the ends.
+    If ``is_sampled``, there are more values than dots. ``beyond`` counts the values at the ends.
     """
 
     axis: Axis
     strips: list[Strip]
     zero: float | None
-    drawn: int
-    n: int
+    is_sampled: bool
     beyond: int
 
 
@@ -181,24 +182,32 @@ def draw_strips(
     axis = make_axis(everything, 6, ends)
     if not axis:
         return None
-    most = max(1, MOST_DOTS // len(groups))
     strips = [
-        draw_strip(group, values, estimate(values), axis, most) for group, values in groups.items()
+        draw_strip(group, values, estimate(values), axis) for group, values in groups.items()
     ]
     zero = axis.place(0) / 10 if axis.low < 0 < axis.high else None
-    drawn = sum(min(most, len(values)) for values in groups.values())
+    is_sampled = max(map(len, groups.values())) > MOST_DOTS
     beyond = sum(not axis.low <= value <= axis.high for value in everything)
-    return Strips(axis, strips, zero, drawn, len(everything), beyond)
+    return Strips(axis, strips, zero, is_sampled, beyond)
 
 
-def draw_strip(group: str, ordered: list, found: Estimate, axis: Axis, most: int) -> Strip:
-    if len(ordered) > most:
-        ordered = sorted(random.Random(0).sample(ordered, most))
-    places = (axis.place(value) for value in ordered)
-    heights = (round(HEIGHT * (0.14 + 0.72 * (i * GOLDEN % 1))) for i in range(len(ordered)))
-    dots = "".join(f"M{x} {y}h0" for x, y in zip(places, heights, strict=True))
+def draw_strip(group: str, ordered: list[float], found: Estimate, axis: Axis) -> Strip:
+    if len(ordered) > MOST_DOTS:
+        ordered = sorted(random.Random(0).sample(ordered, MOST_DOTS))
+    dots = spread_dots([axis.place(value) for value in ordered])
     if not isfinite(found.mean):
         return Strip(group, found, dots)
     mean = axis.place(found.mean)
     ends = map(axis.place, (found.low, found.high)) if found.has_interval else (mean, mean)
     return Strip(group, found, dots, mean, *ends)
+
+
+def spread_dots(places: list[int]) -> str:
+    """Return the path of dots, which lie the further from the middle the more there are."""
+    crowds = Counter(place // CROWD for place in places)
+    most = max(crowds.values())
+    path = []
+    for number, place in enumerate(places):
+        off = (number * GOLDEN % 1 - 0.5) * crowds[place // CROWD] / most
+        path.append(f"M{place} {round(HEIGHT * (0.5 + SPREAD * off))}h0")
+    return "".join(path)

@@ -211,7 +211,7 @@ class Page:
         }
 
     def list_flags(self) -> list[dict]:
-        """One line for each flag: its commonest reason and how many participants have it."""
+        """One line for each flag: a reason, the commonest, and how many participants have it."""
         return [
             {"flag": flag, "reason": reasons.most_common(1)[0][0],
              "participants": len(self.flags.people[flag])}

@@ -15,6 +15,7 @@ from study.report.people import People, Person
 
 PRACTICE = "practi"  # in any spelling, in the column `phase`
 LEVELS = 2  # that an effect compares
+NOT_RIGHT, NOT_TIMED = "the answer was not right", "there is no response time"
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Trials:
     def __init__(self, people: People, effect: str):
         self.effect = effect
         self.rows = 0
-        self.left_out: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()  # rows, by reason
         self.counted = 0
         self.has_rt = self.has_correct = self.has_effect = False
         self.levels: list[str] = []
@@ -56,6 +57,19 @@ class Trials:
         self.times: dict[str, array] = defaultdict(lambda: array("d"))  # by condition
         self.names: dict[str, set[str]] = defaultdict(set)  # in the trials, by condition
         self._people = people
+
+    @property
+    def steps(self) -> list[tuple[str, int]]:
+        """The rows of the file, and what was left of them for accuracy and response times."""
+        for_times = {NOT_RIGHT, NOT_TIMED}
+        count = self.left_out.items()
+        steps = [("In the file", self.rows)]
+        steps += [(f"left out: {why}", n) for why, n in count if why not in for_times]
+        steps.append(("Count", self.counted))
+        if self.has_rt:
+            steps += [(f"left out: {why}", n) for why, n in count if why in for_times]
+            steps.append(("Count for response times", self.timed))
+        return steps
 
     @property
     def timed(self) -> int:
@@ -95,20 +109,22 @@ class Trials:
             self._count(person, rt, correct, level)
 
     def _count(self, person: Person, rt: str, correct: str, level: str) -> None:
+        right, time = read_truth(correct), read_number(rt)
+        if right is None and time is None and (self.has_rt or self.has_correct):
+            self.left_out["neither rt nor correct is recorded"] += 1
+            return
         self.counted += 1
         done = self.by_person.get(person.name)
         if done is None:
             done = self.by_person[person.name] = Performance()
         done.trials += 1
-        right = read_truth(correct)
         if right is not None:
             done.answers += 1
             done.right += right
-        time = read_number(rt) if rt else None
         if self.has_correct and not right:
-            self.left_out["without a right answer"] += self.has_rt
+            self.left_out[NOT_RIGHT] += 1
         elif time is None or not isfinite(time):
-            self.left_out["without a response time"] += self.has_rt
+            self.left_out[NOT_TIMED] += 1
         else:
             self._add_time(done, person.condition, time, level)
 
