@@ -24,8 +24,11 @@ MAY_IMPORT = {
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
     "checks": {"config", "libraries", "recruiters", "server"},
+    "update": {"config", "heroku", "libraries"},
 }
-BEFORE_INSTALLATION = ("config", "recruiters", "heroku", "libraries", "messages.py", "statuses.py")
+BEFORE_INSTALLATION = (
+    *("config", "recruiters", "heroku", "libraries", "update", "messages.py", "statuses.py"),
+)
 
 
 def modules(*parts: str) -> list[Path]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "bonuses": "Write the bonuses to a file.",
     "verify": "Look up completion codes.",
     "exclude": "Keep out participants of earlier studies.",
+    "update": "Bring the study to a newer version of the template.",
     "down": "Download everything, then destroy the app and its database.",
 }
 # Whose name no Python module can have.

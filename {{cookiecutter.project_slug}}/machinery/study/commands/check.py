@@ -119,12 +119,13 @@ def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator
 
 
 def machinery(context: CheckContext) -> Iterator[Finding]:
-    """Name the files in machinery/ that differ from the commit that last set its version."""
+    """Name the files in machinery/ that differ from the commit that last made or updated it."""
     git = partial(Repository(context.folder).read, "-c", "core.quotePath=false")
     project = context.folder / "machinery" / "pyproject.toml"
     number = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
-    line = "-G^version *="  # a commit whose changes contain this line
-    origin = git("log", "-1", "--format=%H", line, "--", "machinery/pyproject.toml")
+    line, made = "-G^version *=", '-G^version *=|^  "commit": '  # commits that change such a line
+    places = ("machinery/pyproject.toml", ".template.json")
+    origin = git("log", "-1", "--format=%H", made, "--", *places)
     if not origin:
         yield "green", f"version {number}; without a commit, changes in it are not seen"
         return
@@ -135,7 +136,7 @@ def machinery(context: CheckContext) -> Iterator[Finding]:
     elif changed:
         names = ", ".join(changed[:5]) + (", …" if changed[5:] else "")
         differ = pluralize(len(changed), "file differs", "files differ")
-        remedy = f"An update would undo that. To see it: git diff {origin[:8]} -- machinery"
+        remedy = f"An update sets that aside. To see it: git diff {origin[:8]} -- machinery"
         yield "yellow", f"version {number}, but {differ}: {names}. {remedy}"
     else:
         yield "green", f"version {number}, unchanged"
