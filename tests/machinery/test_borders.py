@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
     "checks": {"config", "libraries", "recruiters", "server"},
+    "hosts": set(),
     "update": {"config", "heroku", "libraries"},
 }
 BEFORE_INSTALLATION = (

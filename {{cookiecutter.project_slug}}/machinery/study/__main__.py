@@ -29,6 +29,7 @@ COMMANDS = {
     "verify": "Look up completion codes.",
     "exclude": "Keep out participants of earlier studies.",
     "update": "Bring the study to a newer version of the template.",
+    "host": "Prepare the study for another host than Heroku.",
     "down": "Download everything, then destroy the app and its database.",
 }
 # Whose name no Python module can have.

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:
     """Return the participants and settings of the app or, with ``local``, of this machine.
 
-    Raises StudyError if there is no such app or its database cannot be read.
+    Where DATABASE_URL is set, it says where the data are, and Heroku is not asked. Raises
+    StudyError if there is no such app or its database cannot be read.
     """
     from study.database.reader import open_participants
 
     app = None
-    if not local:
+    if not (local or config.is_database_named()):
         spec = read_spec(folder)
         app = fetch_app(Heroku(spec.app))
         if not app:

@@ -90,12 +90,13 @@ def check(as_json: bool) -> bool:
 def build_context(folder: Path) -> CheckContext:
     """Read the app, if possible, and the settings; the lines say what could not be read."""
     context = CheckContext(folder, read_spec(folder), None)
-    try:
-        context.app = fetch_app(Heroku(context.spec.app), **QUERIES)
-        problem = "" if context.app else f"there is no app {context.spec.app}: uv run study up"
-    except StudyError as error:
-        problem = f"not checked. {error.cause} {error.remedy}".replace("\n", " ")
-    context.lines += [("app", "yellow", problem)] if problem else []
+    if not config.is_database_named():
+        try:
+            context.app = fetch_app(Heroku(context.spec.app), **QUERIES)
+            problem = "" if context.app else f"there is no app {context.spec.app}: uv run study up"
+        except StudyError as error:
+            problem = f"not checked. {error.cause} {error.remedy}".replace("\n", " ")
+        context.lines += [("app", "yellow", problem)] if problem else []
     try:
         context.settings = config.read(folder, context.app.config if context.app else None)
         _ = context.settings.study  # raises StudyError
@@ -107,12 +108,15 @@ def build_context(folder: Path) -> CheckContext:
 def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator[Finding]]]:
     """Return the checks that can be made, in the order of their lines."""
     from study.commands import check_app as app
+    from study.commands import check_host as host
 
     found = [machinery, files, experiment, pages]
     if context.settings:
         found += [contact, recruiter, work, excluded]
     if context.app:
         found += [app.version, app.mode, app.dynos, app.connected, app.backups]
+    if config.is_database_named() and context.settings:
+        found += [host.database, host.key, host.address]
     if context.app and context.settings:
         found += [app.address, app.ad, app.key, app.codes, app.database, app.happened]
     return found

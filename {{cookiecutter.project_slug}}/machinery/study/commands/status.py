@@ -48,13 +48,13 @@ INCIDENTS = {
 def status(local: bool) -> None:
     """Count participants by condition and show the server's state."""
     folder, app = Path.cwd(), None
-    if not local:
+    if not (local or config.is_database_named()):
         name = read_spec(folder).app
         app = fetch_app(Heroku(name), size=("pg:info",))
         print(f"App {name}" if app else f"There is no app {name} yet. On this machine:")
     settings = config.read(folder, app.config if app else None)
-    lines = describe_server(app) if app else []
     participants = open_participants(settings)
+    lines = describe_server(app) if app else [f"Database   {participants.place}"]
     if app and find_share(participants.size, app.config) >= FULL:
         lines.append("           It is nearly full, so nobody new is taken: uv run study check")
     if participants.table is None:
