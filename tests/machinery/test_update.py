@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -202,6 +203,27 @@ def test_edits_are_merged_and_conflicts_are_gits_own(old, name):
         study.git(*re.search(r"git (revert \w+)", updated.stdout)[1].split(), "--no-edit")
         study.git("reset", "-q", "--soft", "HEAD~2")
     assert study.state() == before
+
+
+def test_a_study_of_the_first_version_works_once_its_conflicts_are_resolved(old, studies):
+    study = old("first")
+    edit_first(study)
+    study.commit()
+    updated = study.update()
+    study.git("checkout", "--theirs", "config.txt", "static/js/task.js")
+    study.git("rm", "-q", "templates/layout.html")
+    commands = re.findall(r"(?m)^  git (add --all|commit -m .*)", updated.stdout)
+    for command in commands:
+        study.git(*shlex.split(command))
+    assert study.git("status", "--porcelain") == ""
+    installed = studies(heroku_app="later", heroku_app_name="updated-abcde")
+    command = ("-m", "study", "check", "--json")
+    checked = forks.run(installed.python, *command, cwd=study.path, env=os.environ)
+    found = {about: [] for about in ("experiment", "machinery")}
+    for line in json.loads(checked.stdout)["lines"]:
+        found.setdefault(line["about"], []).append((line["colour"], line["text"]))
+    assert found["experiment"] == [("green", "nothing is broken")]
+    assert found["machinery"][0][1].endswith("unchanged")
 
 
 def test_a_changed_machinery_is_replaced_told_and_kept_as_a_patch(old):

@@ -12,6 +12,7 @@ import click
 from study.heroku.git import Repository, reason_of
 from study.heroku.preflight import UV
 from study.messages import StudyError
+from study.update.merging import undisturbed
 from study.update.origin import find_address, read_origin
 from study.update.updating import require_clean
 
@@ -31,7 +32,8 @@ def update(address: str, revision: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="study-update-", ignore_cleanup_errors=True) as name:
         template = fetch(address, revision, Path(name))
         command = [UV, "run", "--quiet", "--script", str(template / "update.py")]
-        return subprocess.run(command).returncode == 0
+        with undisturbed():  # Ctrl-C reaches that program, too, and it knows what to do
+            return subprocess.run(command).returncode == 0
 
 
 def fetch(address: str, revision: str, scratch: Path) -> Path:

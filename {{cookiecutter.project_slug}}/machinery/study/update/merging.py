@@ -103,7 +103,7 @@ def carry_out(repository: Repository, update: Update) -> dict[str, str]:
     if present := [path for path in added if path.exists()]:  # ignored by git, which writes over it
         name = present[0].relative_to(repository.folder).as_posix()
         raise StudyError(f"{name} is in the way of a new file.", "Move it. Nothing was changed.")
-    with undisturbed():
+    with undisturbed() as pressed:
         done = repository.git(*pick, start_new_session=True)
         conflicts = find_conflicts(repository)
         if done.returncode and not conflicts:
@@ -113,6 +113,8 @@ def carry_out(repository: Repository, update: Update) -> dict[str, str]:
                 path.unlink(missing_ok=True)
             cause = f"git could not carry out the update: {done.stderr.strip() or reason_of(done)}"
             raise StudyError(cause, "The study is as it was. Correct that, then run it again.")
+    if pressed:
+        print("Ctrl-C came too late.")
     return conflicts
 
 
@@ -134,13 +136,11 @@ def find_conflicts(repository: Repository) -> dict[str, str]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let Ctrl-C wait for the end of the block, which takes a second."""
-    pressed = []
+def undisturbed() -> Iterator[list[bool]]:
+    """Let the block end whoever presses Ctrl-C; yields a list that is empty if nobody has."""
+    pressed: list[bool] = []
     before = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     try:
-        yield
+        yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-    if pressed:
-        print("Ctrl-C came too late: the update is done.")

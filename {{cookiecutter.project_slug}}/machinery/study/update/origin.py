@@ -15,8 +15,12 @@ from study.messages import StudyError
 FILE = ".template.json"
 FIRST_MESSAGE = "Start the study from psiturk-heroku"
 TEMPLATE = "https://github.com/lab/psiturk-heroku"
-# Where cookiecutter's short forms of an address lead.
-HOSTS = {"gh": "https://github.com/", "gl": "https://gitlab.com/", "bb": "https://bitbucket.org/"}
+# Of addresses, as cookiecutter reads them.
+SHORT_FORMS = {
+    "gh": "https://github.com/",
+    "gl": "https://gitlab.com/",
+    "bb": "https://bitbucket.org/",
+}
 # Where the answers to the questions are in config.txt and in pyproject.toml.
 IN_CONFIG = {
     "study_title": ("HIT Configuration", "title"),
@@ -81,4 +85,4 @@ def find_address(origin: Origin | None) -> str:
     """Return the address or the folder from which git gets the template."""
     named = origin.template if origin else TEMPLATE
     host, _, path = named.partition(":")
-    return f"{HOSTS[host]}{path}" if host in HOSTS else named
+    return f"{SHORT_FORMS[host]}{path}" if host in SHORT_FORMS else named

@@ -41,8 +41,8 @@ def update(folder: Path, template: Path) -> bool:
     """
     repository = Repository(folder)
     require_clean(repository)
-    head, version = repository.head, read_version(repository)
     origin = read_origin(repository) or recover_origin(repository)
+    head, version = repository.head, read_version(repository)
     newer = tomllib.loads((template / PYPROJECT).read_text(encoding="utf-8"))["project"]["version"]
     commit = Repository(template).read("rev-parse", "--short", "HEAD")
     message = f"Update to psiturk-heroku {newer}" + (f" ({commit})" if commit else "")
