@@ -6,6 +6,7 @@ was found usable: so a wrong answer ends the questions before the next one is as
 """
 
 import html
+import json
 import os
 import random
 import re
@@ -23,6 +24,7 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2.ext import Extension
 from slugify import slugify
 
+HERE = Path.cwd()  # cookiecutter goes elsewhere while it writes files
 # Names that Windows keeps for devices: a colleague there could not have the folder.
 DEVICES = {"con", "prn", "aux", "nul"}
 DEVICES |= {f"{kind}{number}" for kind in ("com", "lpt") for number in range(10)}
@@ -70,6 +72,7 @@ class AnswerExtension(Extension):
             "folder_name": folder_name,
             "markdown": markdown,
             "new_folder": new_folder,
+            "origin": origin,
         }
 
 
@@ -142,6 +145,35 @@ def new_folder(answers: dict) -> str:
     if options and not writes_over and folder.exists():
         raise refusal(answers, "project_slug", f"A folder of this name already exists: {folder}")
     return answers["project_slug"]
+
+
+def origin(answers: dict) -> str:
+    """Where the study comes from, as JSON: the template's address and commit, and the answers.
+
+    `study update` starts from it. The commit is empty where files of the template were changed.
+    """
+    folder = Path(answers.get("_repo_dir") or Path(__file__).parent)  # cruft does not say
+    named = str(answers.get("_template", ""))
+    here = str(HERE / named) if (HERE / named).is_dir() else named
+    address = ask_git(folder, "remote", "get-url", "origin") or here
+    # Cookiecutter makes hooks executable.
+    is_changed = ask_git(folder, "-c", "core.fileMode=false", "status", "--porcelain")
+    made = {
+        "template": re.sub(r"(?<=://)[^/@]*@", "", address),  # which may have a password
+        "commit": "" if is_changed else ask_git(folder, "rev-parse", "HEAD"),
+        "answers": {name: answer for name, answer in answers.items() if name[0] != "_"},
+    }
+    return json.dumps(made, ensure_ascii=False, indent=2)
+
+
+def ask_git(folder: Path, *command: str) -> str:
+    """What git says about a repository in this very folder; nothing if there is none."""
+    if not shutil.which("git") or not (folder / ".git").exists():
+        return ""
+    done = subprocess.run(
+        ["git", *command], cwd=folder, capture_output=True, encoding="utf-8", errors="replace"
+    )
+    return "" if done.returncode else done.stdout.strip()
 
 
 def refusal(answers: dict, question: str, problem: str) -> FailedHookException:

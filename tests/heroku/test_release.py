@@ -84,7 +84,7 @@ class TestRelease:
     @pytest.mark.parametrize(
         ("settings", "reason"),
         [
-            pytest.param({}, "ON_CLOUD is not set", id="not-in-the-cloud"),
+            pytest.param({}, "keeps data in Postgres", id="nothing-set"),
             pytest.param({"ON_CLOUD": "1"}, "loses its files at every restart", id="none"),
             pytest.param(
                 {"ON_CLOUD": "1", "DATABASE_URL": "sqlite:///participants.db"},

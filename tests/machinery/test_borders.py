@@ -32,9 +32,11 @@ MAY_IMPORT = {
     "robots": {"recruiters", "database", "export"},
     "adopt": {"config", "recruiters", "heroku"},
     "checks": {"config", "libraries", "recruiters", "server"},
+    "hosts": set(),
+    "update": {"config", "heroku", "libraries"},
 }
 BEFORE_INSTALLATION = (
-    *("config", "recruiters", "heroku", "libraries"),
+    *("config", "recruiters", "heroku", "libraries", "update"),
     *("messages.py", "signals.py", "statuses.py"),
 )
 

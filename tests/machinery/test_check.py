@@ -157,7 +157,7 @@ def test_the_machinery_tells_its_version_and_which_of_its_files_were_changed(mac
         assert colour == "yellow" and f"version {number}, but 3 files differ: " in said
         for name in ("machinery/study/messages.py", "machinery/größe.py", "machinery/LICENSE"):
             assert name in said
-        assert "An update would undo that" in said
+        assert "An update sets that aside" in said
     edit(project, r'^version = ".+?"', 'version = "99.0"')
     assert check() == ("yellow", "version 99.0, which is not committed yet")
     commit(folder, "Update the machinery")

@@ -8,8 +8,8 @@ from live_study import NAME
 
 IN_ORDER = (
     *("adopt", "preview", "try", "library", "up", "deploy", "dashboard", "check", "status"),
-    *("watch", "alert", "data", "quality", "report", "archive", "conditions", "bonuses", "verify"),
-    *("exclude", "person", "erase", "forget", "down"),
+    *("watch", "alert", "conditions", "data", "quality", "report", "bonuses", "verify", "exclude"),
+    *("person", "erase", "forget", "archive", "update", "host", "down"),
 )
 
 

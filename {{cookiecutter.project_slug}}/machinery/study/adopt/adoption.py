@@ -11,7 +11,6 @@ from study.adopt import code, pages, settings
 from study.adopt.old_study import find_old_study
 from study.adopt.plan import (
     Plan,
-    find_first,
     list_edited,
     list_original,
     refuse_edited,
@@ -215,7 +214,7 @@ def plan_settings(
 
 def find_changed_settings(repository: Repository, text: str) -> set[str]:
     """Return the names of the settings that differ from those the study was made with."""
-    before = repository.read("show", f"{find_first(repository)}:config.txt")
+    before = repository.read("show", f"{repository.first}:config.txt")
     places = settings.PLACES | {name: of[0] for name, of in settings.OF_THE_EXAMPLE.items()}
     return {
         name

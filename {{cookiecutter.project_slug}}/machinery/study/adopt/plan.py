@@ -112,20 +112,15 @@ def bullets(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def find_first(repository: Repository) -> str:
-    """Return the commit with which the study was made."""
-    return repository.read("rev-list", "--max-parents=0", "HEAD").split()[-1]
-
-
 def list_edited(repository: Repository) -> set[str]:
     """Return the files that differ from the study as it was made."""
-    changed = repository.git("diff", "--name-only", "-z", find_first(repository), "HEAD").stdout
+    changed = repository.git("diff", "--name-only", "-z", repository.first, "HEAD").stdout
     return set(filter(None, changed.split("\0")))
 
 
 def list_original(repository: Repository) -> set[str]:
     """Return the files with which the study was made."""
-    listed = repository.git("ls-tree", "-r", "-z", "--name-only", find_first(repository)).stdout
+    listed = repository.git("ls-tree", "-r", "-z", "--name-only", repository.first).stdout
     return set(filter(None, listed.split("\0")))
 
 

@@ -15,20 +15,25 @@ if TYPE_CHECKING:
     from study.database.reader import Participants
 
 
+def name_app(folder: Path, local: bool) -> str:
+    """Return the app that holds the data; empty if this machine or its DATABASE_URL has them."""
+    return "" if local or config.is_database_named() else read_spec(folder).app
+
+
 def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:
     """Return the participants and settings of the app or, with ``local``, of this machine.
 
-    Raises StudyError if there is no such app or its database cannot be read.
+    Where DATABASE_URL is set, it says where the data are, and Heroku is not asked. Raises
+    StudyError if there is no such app or its database cannot be read.
     """
     from study.database.reader import open_participants
 
     app = None
-    if not local:
-        spec = read_spec(folder)
-        app = fetch_app(Heroku(spec.app))
+    if name := name_app(folder, local):
+        app = fetch_app(Heroku(name))
         if not app:
             remedy = "For data on this machine, add --local. To make the app: uv run study up"
-            raise StudyError(f"There is no app {spec.app} on Heroku yet.", remedy)
+            raise StudyError(f"There is no app {name} on Heroku yet.", remedy)
     settings = config.read(folder, app.config if app else None)
     return open_participants(settings), settings
 

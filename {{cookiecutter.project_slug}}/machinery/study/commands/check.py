@@ -132,12 +132,13 @@ def wrap(text: str, indent: int) -> str:
 def build_context(folder: Path) -> CheckContext:
     """Read the app, if possible, and the settings; the lines say what could not be read."""
     context = CheckContext(folder, read_spec(folder), None)
-    try:
-        context.app = fetch_app(Heroku(context.spec.app), **QUERIES)
-        problem = "" if context.app else f"there is no app {context.spec.app}: uv run study up"
-    except StudyError as error:
-        problem = f"not checked. {error.cause} {error.remedy}".replace("\n", " ")
-    context.lines += [("app", "yellow", problem)] if problem else []
+    if not config.is_database_named():
+        try:
+            context.app = fetch_app(Heroku(context.spec.app), **QUERIES)
+            problem = "" if context.app else f"there is no app {context.spec.app}: uv run study up"
+        except StudyError as error:
+            problem = f"not checked. {error.cause} {error.remedy}".replace("\n", " ")
+        context.lines += [("app", "yellow", problem)] if problem else []
     try:
         context.settings = config.read(folder, context.app.config if context.app else None)
         _ = context.settings.study  # raises StudyError
@@ -149,12 +150,15 @@ def build_context(folder: Path) -> CheckContext:
 def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator[Finding]]]:
     """Return the checks that can be made, in the order of their lines."""
     from study.commands import check_app as app
+    from study.commands import check_host as host
 
     found = [machinery, files, experiment, pages]
     if context.settings:
         found += [contact, recruiter, work, excluded]
     if context.app:
         found += [app.version, app.mode, app.dynos, app.connected, app.backups]
+    if config.is_database_named() and context.settings:
+        found += [host.database, host.key, host.address]
     if context.app and context.settings:
         found += [app.address, app.ad, app.key, app.codes, app.database]
         found += [app.alerts, app.happened]
@@ -162,12 +166,13 @@ def list_checks(context: CheckContext) -> list[Callable[[CheckContext], Iterator
 
 
 def machinery(context: CheckContext) -> Iterator[Finding]:
-    """Name the files in machinery/ that differ from the commit that last set its version."""
+    """Name the files in machinery/ that differ from the commit that last made or updated it."""
     git = partial(Repository(context.folder).read, "-c", "core.quotePath=false")
     project = context.folder / "machinery" / "pyproject.toml"
     number = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
-    line = "-G^version *="  # a commit whose changes contain this line
-    origin = git("log", "-1", "--format=%H", line, "--", "machinery/pyproject.toml")
+    line, made = "-G^version *=", '-G^version *=|^  "commit": '  # commits that change such a line
+    places = ("machinery/pyproject.toml", ".template.json")
+    origin = git("log", "-1", "--format=%H", made, "--", *places)
     if not origin:
         yield "green", f"version {number}; without a commit, changes in it are not seen"
         return
@@ -178,7 +183,7 @@ def machinery(context: CheckContext) -> Iterator[Finding]:
     elif changed:
         names = ", ".join(changed[:5]) + (", …" if changed[5:] else "")
         differ = pluralize(len(changed), "file differs", "files differ")
-        remedy = f"An update would undo that. To see it: git diff {origin[:8]} -- machinery"
+        remedy = f"An update sets that aside. To see it: git diff {origin[:8]} -- machinery"
         yield "yellow", f"version {number}, but {differ}: {names}. {remedy}"
     else:
         yield "green", f"version {number}, unchanged"

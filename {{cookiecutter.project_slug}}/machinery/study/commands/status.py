@@ -12,9 +12,10 @@ from pathlib import Path
 import click
 
 from study import config
+from study.commands import name_app
 from study.database.capacity import FULL
 from study.database.reader import open_participants
-from study.heroku.app import fetch_app, read_spec
+from study.heroku.app import fetch_app
 from study.heroku.cli import Heroku
 from study.heroku.hosting import Hosting
 from study.messages import pluralize, printable
@@ -32,7 +33,7 @@ WIDTH = 12  # of what a line is about
 def status(local: bool, as_json: bool) -> None:
     """Count participants by condition and show the server's state."""
     folder = Path.cwd()
-    name = "" if local else read_spec(folder).app
+    name = name_app(folder, local)
     app = fetch_app(Heroku(name)) if name else None
     settings = config.read(folder, app.config if app else None)
     participants = open_participants(settings)

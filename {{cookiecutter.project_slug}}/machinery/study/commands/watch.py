@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from study.heroku.app import read_spec
+from study.commands import name_app
 from study.watch.server import serve
 from study.watch.study import WatchedStudy
 
@@ -21,7 +21,7 @@ def watch(local: bool, port: int, no_browser: bool) -> None:
     Only this computer can open the page.
     """
     folder = Path.cwd()
-    study = WatchedStudy(folder, "" if local else read_spec(folder).app)
+    study = WatchedStudy(folder, name_app(folder, local))
     server, address = serve(study, port)
     print(f"The study is shown at {address}")
     print("Press Ctrl-C to stop it.", flush=True)

@@ -8,7 +8,7 @@ compares it with psiTurk's own parser. It needs only the standard library, becau
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from configparser import ConfigParser, Error, InterpolationError
 from dataclasses import dataclass
 from functools import cached_property
@@ -128,7 +128,8 @@ def load() -> Config:
         raise StudyError(
             "ON_CLOUD is set, but the database is a file or on localhost. "
             "A cloud server loses its files at every restart, and the data with them.",
-            "Set DATABASE_URL to the address of a Postgres database. On Heroku: uv run study up",
+            "Set DATABASE_URL to the address of a Postgres database. On Heroku: uv run study up. "
+            "If Postgres runs on this very server, write 127.0.0.1 in place of localhost.",
         )
     _ = config.study, *map(read_number, NUMBERS)  # raise StudyError
     return config
@@ -139,6 +140,21 @@ def value_in(text: str, section: str, name: str) -> str | None:
     layers = _Layers()
     layers.add_text("config.txt", text)
     return layers.get(section, name, raw=True, fallback=None)
+
+
+def recognise_host(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Set ON_CLOUD, psiTurk's word for a host, where one hands out a port and a Postgres.
+
+    So any host that runs a Procfile runs the study. Servers of this machine get PSITURK_PORT.
+    """
+    is_postgres = environment.get("DATABASE_URL", "").startswith("postgres")
+    if is_postgres and environment.get("PORT") and "PSITURK_PORT" not in environment:
+        environment.setdefault("ON_CLOUD", "1")
+
+
+def is_database_named(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether DATABASE_URL says where the data are, so that no host need be asked."""
+    return bool(environment.get("DATABASE_URL"))
 
 
 def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:

@@ -22,10 +22,12 @@ MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
 def run(*command: str, cwd: Path, **options) -> subprocess.CompletedProcess:
-    """Run a program without a shell and with stdin closed; a missing one counts as failed."""
+    """Run a program without a shell and without a keyboard; a missing one counts as failed."""
     options = {"capture_output": True, "encoding": "utf-8", "errors": "replace", **options}
+    if "input" not in options:
+        options["stdin"] = subprocess.DEVNULL
     try:
-        return subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, **options)
+        return subprocess.run(command, cwd=cwd, **options)
     except OSError as error:
         return subprocess.CompletedProcess(command, NOT_FOUND, "", str(error))
 
@@ -51,13 +53,13 @@ class Repository:
     def start(self, message: str, contact: str) -> bool:
         """Make one commit of the folder, whatever git's settings; return whether that worked."""
         self.git("init", "--quiet", "--initial-branch=main")
-        settings = [*self._commit_settings(contact), "-c", "core.excludesFile="]
+        settings = [*self.commit_settings(contact), "-c", "core.excludesFile="]
         self.git(*settings, "add", "--all")
         return not self.git(*settings, *COMMIT, message, "--no-verify").returncode
 
     def commit(self, message: str) -> bool:
         """Commit what is staged; return whether that succeeded."""
-        settings = self._commit_settings("study@localhost")
+        settings = self.commit_settings("study@localhost")
         return not self.git(*settings, *COMMIT, message, "--no-verify").returncode
 
     def read(self, *command: str) -> str:
@@ -72,6 +74,11 @@ class Repository:
     @property
     def head(self) -> str:
         return self.read("rev-parse", "HEAD")
+
+    @property
+    def first(self) -> str:
+        """The commit with which the study was made; empty without one."""
+        return "".join(self.read("rev-list", "--max-parents=0", "HEAD").split()[-1:])
 
     @property
     def branch(self) -> str:
@@ -138,11 +145,11 @@ class Repository:
         self.config.write_bytes(text.encode("utf-8"))
         contact = value_in(text, "Task Parameters", "contact_email_on_error") or ""
         commit = (*COMMIT, ADDRESS_MESSAGE, "--no-verify", "--", "config.txt")
-        if reason := reason_of(self.git(*self._commit_settings(contact), *commit)):
+        if reason := reason_of(self.git(*self.commit_settings(contact), *commit)):
             remedy = "Commit it yourself: git commit -m Address config.txt"
             raise StudyError(f"git could not commit the study's address: {reason}", remedy)
 
-    def _commit_settings(self, contact: str) -> list[str]:
+    def commit_settings(self, contact: str) -> list[str]:
         """Options of git with which a commit succeeds, in its user's name if git knows it."""
         settings = ["-c", "commit.gpgsign=false"]  # nobody may be there to type a passphrase
         if self.git("config", "user.email").returncode:

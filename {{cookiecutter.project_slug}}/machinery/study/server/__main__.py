@@ -30,6 +30,7 @@ NEEDED = {
 
 def main() -> None:
     """Do what the command line says, or print why not and exit with 1."""
+    config.recognise_host()
     try:
         {"release": prepare_release, "check": check_start}.get(" ".join(sys.argv[1:]), serve)()
     except StudyError as error:
@@ -42,12 +43,6 @@ def prepare_release() -> None:
     Raises StudyError if the server could not start with these settings and custom.py, or if
     DATABASE_URL is not a PostgreSQL database that accepts us.
     """
-    if not config.is_on_cloud():
-        raise StudyError(
-            "ON_CLOUD is not set, so the server would listen where nobody can reach it "
-            "and keep its data in a file that the next restart deletes.",
-            "Set it: heroku config:set ON_CLOUD=1",
-        )
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 

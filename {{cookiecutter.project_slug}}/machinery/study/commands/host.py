@@ -1,0 +1,24 @@
+"""Prepares the study for another host than Heroku: `study host`."""
+
+from pathlib import Path
+
+import click
+
+from study.heroku.app import read_spec
+from study.hosts import HOSTS, list_commands, write_file
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(HOSTS)))
+def host(name: str) -> None:
+    """Prepare the study for another host than Heroku.
+
+    Writes the one file that the host needs and prints what to type. Nothing else is changed.
+    """
+    chosen, folder = HOSTS[name], Path.cwd()
+    is_new = write_file(chosen, folder)
+    print(f"{chosen.file} {'is written' if is_new else 'is there already'}. Commit it:")
+    print(f"  git add {chosen.file}\n  git commit -m {chosen.file}\nThen:")
+    commands = list_commands(chosen, read_spec(folder).app)
+    print("\n".join(f"  {line}" for line in commands.splitlines()))
+    print("\nWhat the study needs there, and how to get the data: docs/hosts.md")
