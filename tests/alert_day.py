@@ -98,6 +98,10 @@ class Day:
         """The server that looks after alerts is gone; the first one, as it came first."""
         del self.servers[0]
 
+    def turn_round(self) -> None:
+        """From now on the server that came last looks first."""
+        self.servers.reverse()
+
     def wait(self, minutes: float) -> None:
         """Time passes, and the servers look."""
         end = self.now + datetime.timedelta(minutes=minutes)

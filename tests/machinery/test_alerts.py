@@ -110,6 +110,14 @@ DAYS = {
         [["start", 1], ["wait", 1], ["fail_saves", 3], ["wait", 5]],
         [(2, f"3 saves have failed within a minute. {KEPT}"), (3, "Saves work again.")],
     ),
+    "the database is away from two servers": (
+        [["start", 1], ["wait", 1], ["turn_round"], ["lose_database"], ["wait", 4],
+         ["lose_database", False], ["fail_saves", 9], ["wait", 5]],
+        [
+            (2, f"The database does not answer, so nothing can be saved. {KEPT}"),
+            (8, "Saves work again."),
+        ],
+    ),
     "a server is restarted meanwhile": (
         [["wait", 1], ["meet_error", 3], ["wait", 1], ["kill"], ["start"], ["wait", 15]],
         [

@@ -47,9 +47,13 @@ class AlertStore:
     def __init__(self, engine: Engine):
         self._engine, self._holder = engine, secrets.token_hex(8)
 
-    def lead(self, now: datetime) -> bool:
-        """Return whether this process is the one that looks after alerts, for a while."""
-        values = {"name": "alerts", "holder": self._holder, "now": now, "ends": now + LEASE}
+    def lead(self, now: datetime, may_take: bool = True) -> bool:
+        """Return whether this process is the one that looks after alerts, for a while.
+
+        Unless it ``may_take`` the lease of another, only if it was.
+        """
+        values = {"name": "alerts", "holder": self._holder, "ends": now + LEASE}
+        values["now"] = now if may_take else datetime.min
         with self._begin() as connection:
             return connection.execute(SQL["take_lease"], values).first() is not None
 
