@@ -27,7 +27,7 @@ def start(is_new: bool) -> None:
     if is_new:
         Thread(target=note_own_start, daemon=True).start()
     settings = config.load()
-    if not (url := settings.value("Study", "alert_url")):
+    if not (url := settings.alert_url):
         return
     try:
         name_chat(url)
