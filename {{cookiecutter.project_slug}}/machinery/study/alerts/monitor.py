@@ -89,7 +89,7 @@ class Monitor:
             return
         unsent = "\n".join(filter(None, (known and known.unsent, verdict.text)))
         if verdict.is_wrong:
-            self._alerts[verdict.name] = Alert(verdict.name, self._now(), unsent=unsent)
+            self._alerts[verdict.name] = Alert(verdict.name, unsent=unsent)
         elif verdict.text:
             known.is_over, known.unsent = True, unsent
         else:

@@ -19,17 +19,15 @@ STARTS = sa.table("study_starts", sa.column("server"), sa.column("started", sa.D
 INCIDENTS = sa.table("study_incidents", sa.column("kind"), sa.column("count", sa.Integer))
 ALERTS = sa.table(
     "study_alerts",
-    *(sa.column("name"), sa.column("since", sa.DateTime)),
-    *(sa.column("is_over", sa.Boolean), sa.column("unsent")),
+    *(sa.column("name"), sa.column("is_over", sa.Boolean), sa.column("unsent")),
 )
 
 
 @dataclass
 class Alert:
-    """A fault that goes on since a time (UTC), or is over; and the text that is yet to be sent."""
+    """A fault that goes on or is over, and the text that is yet to be sent."""
 
     name: str
-    since: datetime
     is_over: bool = False
     unsent: str = ""
 
