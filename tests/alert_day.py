@@ -98,11 +98,15 @@ class Day:
         """The server that looks after alerts is gone; the first one, as it came first."""
         del self.servers[0]
 
-    def wait(self, minutes: float) -> None:
-        """Time passes, and the servers look."""
+    def turn_round(self) -> None:
+        """From now on the server that came last looks first."""
+        self.servers.reverse()
+
+    def wait(self, minutes: float, seconds: int = SECONDS) -> None:
+        """Time passes, and the servers look; a long time is played with fewer looks."""
         end = self.now + datetime.timedelta(minutes=minutes)
         while self.now < end:
-            self.now += datetime.timedelta(seconds=SECONDS)
+            self.now += datetime.timedelta(seconds=seconds)
             for server in self.servers:
                 server.tick()
 

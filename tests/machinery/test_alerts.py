@@ -19,11 +19,12 @@ KEPT = "Nothing is lost: browsers keep what participants do, and send it again."
 ERROR = "TypeError: x is undefined (static/js/task.js, line 12)"
 OTHER = "ReferenceError: y is not defined (static/js/task.js, line 12)"
 MINUTE = 60
-BUSY = [["arrive", 30, 30, 3, 0, 7], ["arrive", 4, 20, 6]]  # of 34, 4 dropped out
+# Half an hour in which three finish, one drops out, and two meet an error that is no burst.
+BUSY = [["arrive", 3, 8, 3, 0, 7], ["arrive", 1, 20, 6], ["meet_error", 2], ["wait", 30, 60]]
 # What happens on each day, and what is told of it: by when at the latest (seconds), and the text.
 DAYS = {
     "a quiet day": (
-        [*BUSY, ["wait", 1], ["meet_error", 2], ["fail_saves", 2], ["boot", "web.1"], ["wait", 90]],
+        [["boot", "web.1"], *BUSY * 8, ["fail_saves", 2], ["boot", "web.1"], *BUSY * 8],
         [],
     ),
     "saves fail": (
@@ -63,7 +64,7 @@ DAYS = {
         ],
     ),
     "some drop out and nobody comes any more": (
-        [["arrive", 20, 12, 3, 0, 7], ["arrive", 4, 11, 6], ["wait", 90]],
+        [["arrive", 20, 12, 3, 0, 7], ["arrive", 4, 11, 6], ["wait", 90, 60]],
         [],
     ),
     "many drop out": (
@@ -95,10 +96,10 @@ DAYS = {
     ),
     "the server restarts": (
         [["boot", "web.1"], ["wait", 20], ["boot", "web.1"], ["boot", "web.2"], ["wait", 5],
-         ["boot", "web.1"], ["wait", 70]],
+         ["boot", "web.1"], ["wait", 1], ["wait", 70, 60]],
         [
             (26, "The server was restarted 2 times within an hour. Its log says why."),
-            (87, "The server has run for an hour without a restart."),
+            (88, "The server has run for an hour without a restart."),
         ],
     ),
     "versions are released": (
@@ -109,6 +110,14 @@ DAYS = {
     "two servers": (
         [["start", 1], ["wait", 1], ["fail_saves", 3], ["wait", 5]],
         [(2, f"3 saves have failed within a minute. {KEPT}"), (3, "Saves work again.")],
+    ),
+    "the database is away from two servers": (
+        [["start", 1], ["wait", 1], ["turn_round"], ["lose_database"], ["wait", 4],
+         ["lose_database", False], ["fail_saves", 9], ["wait", 5]],
+        [
+            (2, f"The database does not answer, so nothing can be saved. {KEPT}"),
+            (8, "Saves work again."),
+        ],
     ),
     "a server is restarted meanwhile": (
         [["wait", 1], ["meet_error", 3], ["wait", 1], ["kill"], ["start"], ["wait", 15]],

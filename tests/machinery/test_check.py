@@ -195,7 +195,7 @@ def new(live):
     chosen = {"host": "localhost", "threads": "auto", "secret_key": "s3cret"}
     chosen["alert_url"] = "https://chat.example.edu/s3cret"
     for name, value in chosen.items():
-        edit(live.folder / "config.txt", rf"^;{name} =.*?$", f"{name} = {value}")
+        edit(live.folder / "config.txt", rf"^;?{name} =.*?$", f"{name} = {value}")
     extra = buy(live.app, PLAN, by=live.platform.account)
     live.fill([participant(1, mode="debug"), participant(2)])
     found = checked(live)
@@ -223,7 +223,7 @@ def new(live):
         ("yellow", "backups", "none are scheduled"),
         ("green", "database", "essential-0, 2 participants"),
         ("green", "mode", "cloud server"),
-        ("yellow", "alerts", "heroku config:set ALERT_URL=https://… --app my-study"),
+        ("green", "alerts", "go to the address in ALERT_URL"),
         ("yellow", "codes", "COMPLETION_CODE is not set"),
         ("yellow", "recruiter", "preview_ids in config.txt is empty"),
         ("green", "recruiter", "/start?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID="),
@@ -286,10 +286,18 @@ def test_no_secret_is_shown(ready):
     done = ready("check", "--all")
     assert done.returncode == 0
     assert "s3cret" not in done.stdout and "secret_key = ***" in done.stdout
-    assert "alert_url = ***" in done.stdout
     assert "C0MPLETED" not in done.stdout and "heroku config:get COMPLETION_CODE" in done.stdout
     assert urlsplit(ready.url).password not in done.stdout + done.stderr
     assert re.search(r"^green +backups +daily at 2:00 UTC$", done.stdout, re.MULTILINE)
+
+
+def test_without_an_address_for_alerts_the_command_to_set_it_is_told(ready):
+    ready.app.set_config({"ALERT_URL": ""}, ready.platform.account)
+    _, lines, _ = checked(ready)
+    ready.app.set_config({"ALERT_URL": "http://127.0.0.1:9/s3cret"}, ready.platform.account)
+    [(colour, text)] = lines["alerts"]
+    assert colour == "yellow"
+    assert text.endswith("heroku config:set ALERT_URL=https://… --app my-study")
 
 
 def test_it_ends_in_one_line_after_what_is_to_be_done(ready, well):
