@@ -8,7 +8,7 @@ from live_study import NAME
 
 IN_ORDER = (
     *("adopt", "preview", "try", "library", "up", "deploy", "dashboard", "check", "status"),
-    *("data", "conditions", "bonuses", "verify", "exclude", "down"),
+    *("data", "report", "conditions", "bonuses", "verify", "exclude", "down"),
 )
 
 
@@ -30,7 +30,7 @@ def test_commands_are_listed_in_the_order_of_a_studys_life_as_each_describes_its
 @pytest.mark.parametrize(
     "command",
     ["--help", "preview --help", "up --help", "dashboard --help", "check --help", "conditions",
-     "verify", "exclude", "verify --nonsense"],
+     "report", "verify", "exclude", "verify --nonsense"],
 )  # fmt: skip
 def test_what_needs_no_database_and_no_server_does_not_load_them(study, command):
     python = ("python", "-X", "importtime")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from study.export.download import IDENTIFIERS, UNREADABLE
+from study.export import IDENTIFIERS, UNREADABLE
 from study.messages import StudyError
 from study.recruiters import RECRUITERS
 from study.report.columns import NUMBERS, Column
