@@ -19,7 +19,7 @@ from study.report import formats
 from study.report.charts import Histograms, Strips, draw_histograms, draw_strips
 from study.report.describe import describe_files
 from study.report.download import Download
-from study.report.estimates import estimate, quantile
+from study.report.estimates import Estimate, estimate, quantile
 from study.report.people import Person
 
 HERE = Path(__file__).parent
@@ -85,6 +85,12 @@ class Page:
         self.flags = download.flags
         self.finished = self.people.finished
         self.conditions = self.people.conditions
+        # How each is found, and what its axis holds anyway.
+        self.measures = {
+            "rt": (self._rt, ()),
+            "accuracy": (self._accuracy, (90, 100)),
+            "effect": (self.trials.find_effect, (0,)),
+        }
         self.minutes = sorted(p.minutes for p in self.finished if p.minutes is not None)
 
     def name(self, group: str) -> str:
@@ -144,18 +150,14 @@ class Page:
             groups = {ALL: [time for group in groups.values() for time in group]}
         return draw_histograms(groups)
 
-    def draw_rts(self) -> Strips | None:
-        return draw_strips(self.group(self._rt), estimate)
+    def draw(self, measure: str) -> Strips | None:
+        """Draw each participant's mean "rt", "accuracy" or "effect"."""
+        value, ends = self.measures[measure]
+        return draw_strips(self.group(value), estimate, *ends)
 
-    def draw_accuracies(self) -> Strips | None:
-        return draw_strips(self.group(self._accuracy), estimate, 90, 100)
-
-    def draw_effects(self) -> Strips | None:
-        return draw_strips(self.group(self.trials.find_effect), estimate, 0)
-
-    def overall(self, kind: str):
-        """Return the estimate of the mean "rt", "accuracy" or "effect" over all who finished."""
-        value = {"rt": self._rt, "accuracy": self._accuracy, "effect": self.trials.find_effect}[kind]
+    def overall(self, measure: str) -> Estimate:
+        """Estimate the mean of a measure over all who finished."""
+        value, _ = self.measures[measure]
         return estimate([v for v in map(value, self.finished) if v is not None])
 
     def group(self, value: Callable[[Person], float | None]) -> dict[str, list[float]]:
