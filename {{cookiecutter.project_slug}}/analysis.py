@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["pandas==2.3.3", "scipy==1.16.3"]
+# dependencies = ["pandas==3.1.1", "scipy==1.17.1"]
 # ///
 """A first look at the data, to be continued: the figures of `uv run study report`, with pandas.
 

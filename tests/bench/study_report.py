@@ -17,7 +17,8 @@ from tests.downloads import PEOPLE, person
 
 TRIALS, SIZES = 46, (200, 10_000, 21_740)
 COLUMNS = (
-    "participant,current_trial,dateTime,phase,block,condition,trial,word,colour,congruent,rt,correct"
+    "participant,current_trial,dateTime,phase,block,condition,trial,"
+    "word,colour,congruent,rt,correct"
 )
 
 

@@ -31,7 +31,7 @@ def test_commands_are_listed_in_the_order_of_a_studys_life_as_each_describes_its
 @pytest.mark.parametrize(
     "command",
     ["--help", "preview --help", "up --help", "dashboard --help", "check --help", "conditions",
-     "verify", "exclude", "verify --nonsense"],
+     "report", "verify", "exclude", "verify --nonsense"],
 )  # fmt: skip
 def test_what_needs_no_database_and_no_server_does_not_load_them(study, command):
     python = ("python", "-X", "importtime")

@@ -154,7 +154,7 @@ ODD = {
     "no trialdata.csv": ({"trialdata": None}, "trialdata.csv is not in the folder"),
     "ragged": (
         {"trialdata": TRIALS + trials("aa11", 1) + '"aa11",3\r\n' + trials("aa11", 1)},
-        "trialdata.csv, line 3: left out, 2 cells and not 7",
+        "trialdata.csv, line 3: left out, 2 cells instead of 7",
     ),
     "Latin-1": (
         {"participants": (PEOPLE + person("aa11").replace("link", "Stra\xdfe")).encode("latin-1")},
@@ -186,9 +186,13 @@ ODD = {
         {"trialdata": TRIALS.replace("phase", "rt") + trials("aa11")},
         "trialdata.csv, line 1: a second column rt",
     ),
-    "no participant column": (
-        {"participants": "a,b\r\n1,2\r\n", "trialdata": "rt\r\n1\r\n", "questiondata": "a\r\n"},
-        "0 trials of 1 count",
+    "psiTurk's own file": (
+        {"trialdata": "w1:a1,0,1764000000000,{}\r\n"},
+        "trialdata.csv, line 1: no column participant",
+    ),
+    "no rows after a broken line": (
+        {"trialdata": TRIALS + trials("aa11", 1) + "a\rb,1\r\n" + trials("aa11", 1)},
+        "trialdata.csv, line 3: no table from here on",
     ),
     "three kinds of trials": (
         {"trialdata": TRIALS + "".join(
@@ -246,6 +250,11 @@ def test_no_id_of_a_recruiter_and_no_single_persons_words_are_on_the_page(report
     assert "PROLIFIC_PID of trialdata.csv holds ids of a recruiter" in text
     assert "2 different texts in 6 rows, not shown" in text
     assert "left 6" in text
+
+
+def test_files_that_have_real_ids_instead_of_a_header_are_not_shown(report, tmp_path):
+    page, _ = report(write_download(tmp_path, trialdata='"w1:a1",0,1764000000000,"{}"\r\n' * 3))
+    assert "w1:a1" not in page
 
 
 def test_the_page_needs_nothing_else_and_runs_nothing_of_the_data(report, tmp_path):

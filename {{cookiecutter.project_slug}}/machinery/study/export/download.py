@@ -23,6 +23,7 @@ import sqlalchemy as sa
 
 from study.database.entries import Save, complete
 from study.database.reader import Participants
+from study.export import IDENTIFIERS, SUPERSEDED, UNREADABLE
 from study.export.about import read_about
 from study.export.codebook import codebook
 from study.export.csv_format import Table, write_parquet
@@ -33,10 +34,7 @@ from study.messages import StudyError, pluralize, printable
 from study.signing import private, pseudonym
 
 TABLES = ("participants", *PARTS)
-IDENTIFIERS = ("uniqueid", "workerid", "assignmentid", "hitid", "ipaddress")
 NOT_PUBLIC = (*IDENTIFIERS, "datastring", "record_version", "owner", "first_saved", "last_saved")
-UNREADABLE = "unreadable.jsonl"  # records that could not be read whole, unchanged
-SUPERSEDED = "superseded.jsonl"  # records from a window that a newer one had replaced
 UNFINISHED = ".unfinished-"
 FETCHED, WRITTEN = 4_000_000, 1_000_000  # characters of records at a time
 PROBLEMS_SHOWN = 10  # the file has them all

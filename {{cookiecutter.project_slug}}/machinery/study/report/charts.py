@@ -182,9 +182,7 @@ def draw_strips(
     axis = make_axis(everything, 6, ends)
     if not axis:
         return None
-    strips = [
-        draw_strip(group, values, estimate(values), axis) for group, values in groups.items()
-    ]
+    strips = [draw_strip(group, values, estimate(values), axis) for group, values in groups.items()]
     zero = axis.place(0) / 10 if axis.low < 0 < axis.high else None
     is_sampled = max(map(len, groups.values())) > MOST_DOTS
     beyond = sum(not axis.low <= value <= axis.high for value in everything)

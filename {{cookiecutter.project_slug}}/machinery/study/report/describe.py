@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from study.export.codebook import WORDS
 from study.messages import pluralize
 from study.report.charts import draw_small
-from study.report.columns import IDS, Column
+from study.report.columns import IDS, LONGEST, Column
 from study.report.estimates import quantile
 from study.report.formats import moment, significant
 from study.statuses import STATUS_NAMES
@@ -88,10 +88,8 @@ def add_numbers(found: Description, column: Column) -> None:
 
 def add_texts(found: Description, column: Column) -> None:
     """Add the commonest texts, and how many more there are."""
-    if column.nested == column.textual:
-        return
     shown = column.shown_texts[:MOST_SHOWN]
-    found.counts += shown
+    found.counts += [(f"{text}…" if len(text) == LONGEST else text, rows) for text, rows in shown]
     if column.texts is None:
         found.notes.append("too many different texts to count")
         return

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from study.export.download import IDENTIFIERS, UNREADABLE
+from study.export import IDENTIFIERS, UNREADABLE
 from study.messages import StudyError
 from study.recruiters import RECRUITERS
 from study.report.columns import NUMBERS, Column
-from study.report.files import MOST_COLUMNS, Batch, CsvFile
+from study.report.files import KEY, MOST_COLUMNS, Batch, CsvFile
 from study.report.people import People
 from study.report.trials import Trials
 
@@ -121,7 +121,9 @@ class Download:
         for number, line in enumerate(read_lines(self.folder / UNREADABLE), start=1):
             try:
                 record = json.loads(line)
-                problem = f"record of {record['participant']}: {record['problem']}"
+                name, problem = record["participant"], record["problem"]
+                who = name if name in self.people.by_name else "nobody in participants.csv"
+                problem = f"record of {who}: {problem}"
             except (ValueError, KeyError, TypeError, RecursionError):
                 problem = "not a record"
             self.problems.append(f"{UNREADABLE}, line {number}: {problem}")
@@ -173,7 +175,7 @@ def read_columns(
     columns: list[Column] = []
     for batch in file:
         columns = columns or [Column(n, NUMBERS // len(batch)) for n in file.columns[: len(batch)]]
-        names = find_names(file.columns, batch)
+        names = batch[file.columns.index(KEY)]
         for column, cells in zip(columns, batch, strict=True):
             column.add(cells, names)
         if take:
@@ -181,23 +183,16 @@ def read_columns(
     return columns or list(map(Column, file.columns))
 
 
-def find_names(columns: list[str], batch: Batch) -> tuple[str, ...]:
-    """Return whose each row is; without the column, nobody's, so that no text is shown."""
-    if "participant" in columns[: len(batch)]:
-        return batch[columns.index("participant")]
-    return ("",) * len(batch[0])
-
-
 def read_answers(file: CsvFile) -> list[Column]:
     """Read questiondata.csv: each question becomes a column of its answers."""
     columns: dict[str, Column] = {}
     for batch in file:
         found = dict(zip(file.columns, batch, strict=False))
-        if not {"participant", "question", "answer"} <= found.keys():
+        if not {"question", "answer"} <= found.keys():
             continue
         groups = defaultdict(list)
         for name, question, answer in zip(
-            found["participant"], found["question"], found["answer"], strict=True
+            found[KEY], found["question"], found["answer"], strict=True
         ):
             groups[question].append((answer, name))
         for question, answers in groups.items():

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from study.messages import pluralize
+
+KEY = "participant"  # the column that all files have; psiTurk's own files have real ids there
 CELLS = 100_000  # of a batch, about
 LONGEST_CELL = 100_000_000  # characters; the csv module itself stops at 131,072
 MOST_COLUMNS = 1_100  # as many as `study data` writes, and some of one's own
@@ -20,7 +23,7 @@ Batch = tuple[tuple[str, ...], ...]  # a tuple of cells for each column
 
 
 class CsvFile:
-    """A CSV file with a header. Without the file, or in an empty one, there are no columns.
+    """A CSV file with a header. Without the file, or a column ``KEY``, there are no columns.
 
     ``problems`` grow while `read` is at work; it keeps the first ``SHOWN`` and counts all.
     """
@@ -53,10 +56,14 @@ class CsvFile:
         delimiter = max(DELIMITERS, key=header.count)
         reader = csv.reader(_chain(header, lines), delimiter=delimiter)
         try:
-            self.columns = self._name_columns(next(reader, []))
-            yield from self._batches(reader, len(self.columns))
-        except csv.Error as error:
-            self._note(f"line {reader.line_num}: {error}; nothing after it was read")
+            columns = self._name_columns(next(reader, []))
+            if columns and KEY not in columns[:MOST_COLUMNS]:
+                self._note(f"line 1: no column {KEY}, so it is no file of `study data`; not read")
+                return
+            self.columns = columns
+            yield from self._batches(reader, len(columns))
+        except csv.Error:
+            self._note(f"line {reader.line_num}: no table from here on; the rest was not read")
 
     def _batches(self, reader, width: int) -> Iterator[Batch]:
         kept = min(width, MOST_COLUMNS)
@@ -70,7 +77,8 @@ class CsvFile:
                 yield row
             elif row:
                 self.left_out += 1
-                self._note(f"line {reader.line_num}: left out, {len(row)} cells and not {width}")
+                cells = pluralize(len(row), "cell")
+                self._note(f"line {reader.line_num}: left out, {cells} instead of {width}")
 
     def _decode(self, file: io.BufferedReader) -> Iterator[str]:
         """Yield the lines as text; what is no UTF-8 becomes \ufffd and is noted."""

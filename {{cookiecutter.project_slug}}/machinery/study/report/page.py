@@ -19,11 +19,13 @@ from study.report import formats
 from study.report.charts import Histograms, Strips, draw_histograms, draw_strips
 from study.report.describe import describe_files
 from study.report.download import Download
-from study.report.estimates import estimate, quantile
+from study.report.estimates import Estimate, estimate, quantile
 from study.report.people import Person
 
 HERE = Path(__file__).parent
 MOST_GROUPS = 12  # conditions that get a line in a chart
+MOST_CELLS = 100  # conditions that get a line in the table
+MOST_FLAGS = 50
 MOST_PEOPLE = 300  # listed one by one
 ALL = "all"
 DOWNLOADED = "Downloaded on "  # how codebook.md begins
@@ -35,6 +37,16 @@ class Study:
 
     title: str
     minutes: int = 0
+
+
+@dataclass
+class Cell:
+    """How many of a condition came how far."""
+
+    condition: str
+    arrived: int = 0
+    saved: int = 0
+    finished: int = 0
 
 
 def write_page(download: Download, study: Study, now: datetime | None = None) -> str:
@@ -73,7 +85,13 @@ class Page:
         self.flags = download.flags
         self.finished = self.people.finished
         self.conditions = self.people.conditions
-        self.minutes = sorted(filter(None, (person.minutes for person in self.finished)))
+        # How each is found, and what its axis holds anyway.
+        self.measures = {
+            "rt": (self._rt, ()),
+            "accuracy": (self._accuracy, (90, 100)),
+            "effect": (self.trials.find_effect, (0,)),
+        }
+        self.minutes = sorted(p.minutes for p in self.finished if p.minutes is not None)
 
     def name(self, group: str) -> str:
         """Return what the trials of a condition call it, or its number."""
@@ -108,18 +126,15 @@ class Page:
         """What became of those who have not finished, the commonest first."""
         return Counter(p.outcome for p in self.people if not p.finished).most_common()
 
-    def cells(self) -> list[dict]:
-        """One line for each condition."""
-        return [
-            {
-                "condition": condition,
-                "arrived": len(people),
-                "saved": sum(person.name in self.trials.saved for person in people),
-                "finished": sum(person.finished for person in people),
-            }
-            for condition in self.conditions
-            if (people := [p for p in self.people if p.condition == condition])
-        ]
+    def cells(self) -> list[Cell]:
+        """One line for each condition, unless there are too many."""
+        cells: dict[str, Cell] = {}
+        for person in self.people:
+            cell = cells.setdefault(person.condition, Cell(person.condition))
+            cell.arrived += 1
+            cell.saved += person.name in self.trials.saved
+            cell.finished += person.finished
+        return [cells[each] for each in self.conditions] if len(cells) <= MOST_CELLS else []
 
     def duration(self, share: float) -> float:
         return quantile(self.minutes, share)
@@ -135,18 +150,14 @@ class Page:
             groups = {ALL: [time for group in groups.values() for time in group]}
         return draw_histograms(groups)
 
-    def draw_rts(self) -> Strips | None:
-        return draw_strips(self.group(self._rt), estimate)
+    def draw(self, measure: str) -> Strips | None:
+        """Draw each participant's mean "rt", "accuracy" or "effect"."""
+        value, ends = self.measures[measure]
+        return draw_strips(self.group(value), estimate, *ends)
 
-    def draw_accuracies(self) -> Strips | None:
-        return draw_strips(self.group(self._accuracy), estimate, 90, 100)
-
-    def draw_effects(self) -> Strips | None:
-        return draw_strips(self.group(self._effect), estimate, 0)
-
-    def overall(self, kind: str):
-        """Return the estimate of the mean "rt", "accuracy" or "effect" over all who finished."""
-        value = {"rt": self._rt, "accuracy": self._accuracy, "effect": self._effect}[kind]
+    def overall(self, measure: str) -> Estimate:
+        """Estimate the mean of a measure over all who finished."""
+        value, _ = self.measures[measure]
         return estimate([v for v in map(value, self.finished) if v is not None])
 
     def group(self, value: Callable[[Person], float | None]) -> dict[str, list[float]]:
@@ -168,9 +179,6 @@ class Page:
     def _accuracy(self, person: Person) -> float | None:
         done = self._performance(person)
         return 100 * done.accuracy if done and done.answers else None
-
-    def _effect(self, person: Person) -> float | None:
-        return next(iter(self.trials.effects([person])), None)
 
     def contrast(self) -> tuple[str, str]:
         """The two kinds of trials that the effect compares, in words."""
@@ -215,5 +223,5 @@ class Page:
         return [
             {"flag": flag, "reason": reasons.most_common(1)[0][0],
              "participants": len(self.flags.people[flag])}
-            for flag, reasons in sorted(self.flags.reasons.items())
+            for flag, reasons in sorted(self.flags.reasons.items())[:MOST_FLAGS]
         ]  # fmt: skip

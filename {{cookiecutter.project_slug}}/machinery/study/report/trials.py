@@ -161,14 +161,11 @@ class Trials:
             return words[1], words[0]
         return tuple(sorted(words, key=read_truth))
 
-    def effects(self, people: Iterable[Person]) -> list[float]:
-        """Return the difference in ms of each of these people who has trials of both kinds."""
-        compared, found = self.contrast(), []
-        if not compared:
-            return []
-        for person in people:
-            sums = self.by_person.get(person.name, Performance()).by_level
-            if len(sums) == LEVELS:
-                (first, total), (second, other) = (sums[level] for level in compared)
-                found.append(total / first - other / second)
-        return found
+    def find_effect(self, person: Person) -> float | None:
+        """Return a participant's difference in ms, if there are trials of both kinds."""
+        compared = self.contrast()
+        sums = self.by_person.get(person.name, Performance()).by_level
+        if not compared or len(sums) < LEVELS:
+            return None
+        (first, total), (second, other) = (sums[level] for level in compared)
+        return total / first - other / second
