@@ -191,4 +191,4 @@ class Script(Visitor):
 
     def go_through(self) -> None:
         self.page.evaluate(f"({SCRIPT})({COMMENT!r}); undefined")
-        self.page.wait_for_url("**/complete?*", timeout=60_000)
+        self.page.wait_for_url("**/complete?*", timeout=240_000)
