@@ -17,6 +17,7 @@ from visitors import (
     Script,
     Visitor,
     WhoPastes,
+    wait_for_signals,
 )
 
 from docs.draw_modules import STUDY
@@ -132,7 +133,7 @@ def test_nothing_that_was_written_or_pressed_is_in_the_signals(preview, flags):
 def test_the_field_that_nobody_sees_is_hidden_from_screen_readers_and_keys(preview, page):
     Visitor(page)
     page.goto(find_link(page, preview.address.rstrip("/"), "/exp", "looker"))
-    page.wait_for_timeout(3000)
+    wait_for_signals(page)
     for _ in range(2):
         page.get_by_role("button", name="Continue").click()
     decoy = page.locator("[name=website]")

@@ -9,11 +9,14 @@ COMMENT = "I kept reading the words although I tried not to, mostly in the secon
 HIDE_THE_DRIVER = "Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false })"
 # As little as it takes for every page and enough keys; the pauses are for eyes.
 SHORTER = {
-    "PRACTICE_TRIALS = 8": "PRACTICE_TRIALS = 4",
-    "TRIALS_PER_BLOCK = 20": "TRIALS_PER_BLOCK = 8",
-    "FIXATION_MS = 500": "FIXATION_MS = 20",
-    "FEEDBACK_MS = 1500": "FEEDBACK_MS = 20",
-    "BETWEEN_TRIALS_MS = 500": "BETWEEN_TRIALS_MS = 20",
+    "task.js": {
+        "PRACTICE_TRIALS = 8": "PRACTICE_TRIALS = 4",
+        "TRIALS_PER_BLOCK = 20": "TRIALS_PER_BLOCK = 8",
+        "FIXATION_MS = 500": "FIXATION_MS = 20",
+        "FEEDBACK_MS = 1500": "FEEDBACK_MS = 20",
+        "BETWEEN_TRIALS_MS = 500": "BETWEEN_TRIALS_MS = 20",
+    },
+    "participant.js": {"FIRST_PAGE = 2000": "FIRST_PAGE = 0"},
 }
 BLOCKS = {
     "Practice": "Start the practice",
@@ -55,6 +58,14 @@ SCRIPT = """async (comment) => {
 }"""
 
 
+def wait_for_signals(page: Page) -> None:
+    """Until the module that records them has been loaded."""
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((e) => /signals.js/.test(e.name))"
+    )
+    page.wait_for_load_state("networkidle")
+
+
 class Visitor(Person):
     """Takes part in a shorter version of the task. The browser does not say that it is driven."""
 
@@ -65,22 +76,20 @@ class Visitor(Person):
         self.chance = random.Random(1)
         if self.wishes_to_hide:
             page.add_init_script(HIDE_THE_DRIVER)
-        page.route("**/js/task.js", self._shorten)
+        for name in SHORTER:
+            page.route(f"**/js/{name}", self._shorten)
 
     def _shorten(self, route) -> None:
         answer = route.fetch()
         text = answer.text()
-        for old, new in SHORTER.items():
+        for old, new in SHORTER[answer.url.rpartition("/")[2]].items():
             assert old in text
             text = text.replace(old, new)
         route.fulfill(response=answer, body=text)
 
     def take_part(self, link: str) -> None:
         self.page.goto(link)
-        self.page.wait_for_function(
-            "() => performance.getEntriesByType('resource').some((e) => /signals.js/.test(e.name))"
-        )
-        self.page.wait_for_load_state("networkidle")
+        wait_for_signals(self.page)
         self.go_through()
 
     def go_through(self) -> None:
@@ -111,7 +120,7 @@ class ByKeys(Visitor):
 
     def comment(self) -> None:
         self.page.locator("#comments").focus()
-        for letter in COMMENT[:40]:
+        for letter in COMMENT[:25]:
             self.press(letter)
             self.page.wait_for_timeout(self.chance.choice((5, 20, 60, 150, 300)))
 
@@ -183,7 +192,7 @@ class DrivenAsItIs(Driven):
 
     def comment(self) -> None:
         self.page.locator("#comments").click()
-        self.page.keyboard.type(COMMENT, delay=80)
+        self.page.keyboard.type(COMMENT[:40], delay=30)
 
 
 class Script(Visitor):
@@ -191,4 +200,4 @@ class Script(Visitor):
 
     def go_through(self) -> None:
         self.page.evaluate(f"({SCRIPT})({COMMENT!r}); undefined")
-        self.page.wait_for_url("**/complete?*", timeout=60_000)
+        self.page.wait_for_url("**/complete?*", timeout=240_000)
