@@ -104,6 +104,6 @@ def delete(holdings: Holdings, rows: dict[str, int], places: list[Place]) -> Non
         print(f"  {UNTIDY}")
     for path in holdings.downloads:
         if path.exists() and not has_data(path):
-            print(f"  {shorten(path, holdings.folder)}, if there is something of participants in it")
+            print(f"  {shorten(path, holdings.folder)}, if it has data of participants")
     for line in holdings.describe_unreached():
         print(f"  {line}")
