@@ -762,7 +762,7 @@ def test_what_a_browser_could_not_send_is_deleted_at_the_next_visit(preview, cou
     run_trials(page, 2)
     assert len(kept(page)) > 2
     invitation = find_link(page, preview.address, "/pub", "erased-and-away")
-    page.goto(f"{preview.address}/static/favicon.ico")
+    page.goto(f"{preview.address}/static/css/study.css")
     page.unroute(SYNC)
     erase(preview, "erased-and-away")
     assert page.goto(invitation).status == 410

@@ -17,7 +17,7 @@ export async function openRecord(page) {
   const { uniqueId: id, contact } = page;
   const unlessErased = (load) => loadWithDialog(() => load().catch((error) => {
     if (!isErased(error)) throw error;
-    return erase(id).then(() => sayErased(contact));
+    return erase(id).then(sayErased);
   }), contact);
   const { window: number, record: stored } = await unlessErased(() => openWindow(id));
   const journal = new Journal(id, number);
@@ -32,7 +32,7 @@ export async function openRecord(page) {
   const taskdata = new TaskData(record, page, journal);
   taskdata.saver = new Saver(taskdata, journal);
   showConnectionState(taskdata.saver, () => JSON.stringify(taskdata));
-  taskdata.saver.addEventListener("erased", () => sayErased(contact));
+  taskdata.saver.addEventListener("erased", sayErased);
   journal.takenOver.then(() => {
     taskdata.saver.supersede();
     goOnElsewhere();
@@ -84,8 +84,8 @@ function goOnElsewhere() {
   return never;
 }
 
-function sayErased(contact) {
-  showNotice({ name: "erased", ...WORDS.erased, contact });
+function sayErased() {
+  showNotice({ name: "erased", ...WORDS.erased });
   return never;
 }
 

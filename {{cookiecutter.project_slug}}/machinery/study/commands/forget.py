@@ -71,13 +71,19 @@ def find_rows(holdings: Holdings) -> dict[str, int]:
     return count_rows(holdings.participants, None) if has_tables else {}
 
 
+def find_key(holdings: Holdings) -> Place:
+    """Return the key that makes a pseudonym of an id."""
+    return Place(holdings.folder / DATA / "key", "all")
+
+
 def describe(
     due: str, holdings: Holdings, rows: dict[str, int], places: list[Place], keeps: bool
 ) -> None:
     print(f"To be deleted, the {due}:")
     for name, number in rows.items():
         print(f"{pluralize(number, 'row'):>18}  table {name}")
-    print("\n".join(place.describe(holdings.folder) for place in places))
+    for place in (*places, find_key(holdings)):
+        print(place.describe(holdings.folder))
     if keeps:
         print(f"Before that, the tables without identifiers are downloaded into {DATA}/{KEPT}….")
 
@@ -97,13 +103,13 @@ def delete(holdings: Holdings, rows: dict[str, int], places: list[Place]) -> Non
     """Delete the rows, the files and, as the last, the key of the pseudonyms; say what is left."""
     if rows:
         delete_rows(holdings.participants, None, holdings.key)
-    for place in (*places, Place(holdings.folder / DATA / "key", "all")):
+    for place in (*places, find_key(holdings)):
         place.remove(())
     print("\nDeleted. Not reached:")
     if rows and not clear_remains(holdings.participants):
         print(f"  {UNTIDY}")
     for path in holdings.downloads:
         if path.exists() and not has_data(path):
-            print(f"  {shorten(path, holdings.folder)}, if there is something of participants in it")
+            print(f"  {shorten(path, holdings.folder)}, if it has data of participants")
     for line in holdings.describe_unreached():
         print(f"  {line}")

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from study import signing
 from study.database.reader import Participants
+from study.erasure.rows import read_columns
 from study.messages import StudyError, printable
 from study.signing import pseudonym
 from study.statuses import STATUS_NAMES
@@ -90,11 +91,10 @@ def _read_table(participants: Participants, key: str, names: bytes) -> Iterator[
 
 
 def _read_identifiers(file: Path, key: str) -> Iterator[Participation]:
+    if not read_columns(file) >= IDENTIFIERS:
+        return
     with open(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-        rows = csv.DictReader(lines)
-        if not set(rows.fieldnames or ()) >= IDENTIFIERS:
-            return
-        for row in rows:
+        for row in csv.DictReader(lines):
             ids = [row[name] or "" for name in (*COLUMNS, "participant", "worker")]
             yield Participation(*ids, signing.participant_code(key, ids[0]))
 

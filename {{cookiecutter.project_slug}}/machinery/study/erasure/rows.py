@@ -26,7 +26,7 @@ for _recruiter in RECRUITERS.values():
     ID_COLUMNS |= {name.lower() for name, of in _recruiter.bonus_columns.items() if of in IDS}
 COLUMNS = ID_COLUMNS | {"participant", "worker"}
 TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
-LARGEST_CELL = 2**31 - 1
+csv.field_size_limit(2**31 - 1)  # of a cell: a record may have 64 MB
 
 
 class NotRows(Exception):
@@ -92,7 +92,6 @@ def _split(path: Path, file: Iterator[str], names: Collection[str]) -> Iterator[
         for line in file:
             yield line, any(name in line for name in names) and _is_line_of(line, names)
         return
-    csv.field_size_limit(LARGEST_CELL)
     header: list[str] = []
     for number, raw in enumerate(_read_raw_rows(file)):
         if number == 0:
