@@ -8,7 +8,7 @@ from live_study import NAME
 
 IN_ORDER = (
     *("adopt", "preview", "try", "library", "up", "deploy", "dashboard", "check", "status"),
-    *("data", "conditions", "bonuses", "verify", "exclude", "down"),
+    *("data", "conditions", "bonuses", "verify", "exclude", "archive", "down"),
 )
 
 

@@ -24,11 +24,11 @@ COMMANDS = {
     "check": "Show every setting with its source, and what needs attention.",
     "status": "Count participants by condition and show the server's state.",
     "data": "Download the data as CSV files.",
-    "archive": "Write one file for the paper: the study, its data and how to run it again.",
     "conditions": "Show the conditions with their targets and weights.",
     "bonuses": "Write the bonuses to a file.",
     "verify": "Look up completion codes.",
     "exclude": "Keep out participants of earlier studies.",
+    "archive": "Write one file for the paper: the study, its data and a README.",
     "down": "Download everything, then destroy the app and its database.",
 }
 # Whose name no Python module can have.
