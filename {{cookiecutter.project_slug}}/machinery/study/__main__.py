@@ -35,7 +35,7 @@ COMMANDS = {
     "person": "Write the copy of a person's data that they may ask for.",
     "erase": "Remove a person's data, after showing where they are.",
     "forget": "Delete what the study promised to keep no longer.",
-    "archive": "Write one file for the paper: the study, its data, a README.",
+    "archive": "Write one file for the paper: the study, its data and a README.",
     "update": "Bring the study to a newer version of the template.",
     "host": "Prepare the study for another host than Heroku.",
     "down": "Download everything, then destroy the app and its database.",

@@ -34,9 +34,9 @@ OBSTACLES = (
 @click.option("--local", is_flag=True, help="Use the data on this computer, not those of the app.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write.  [default: in data/]")
 def archive(local: bool, out: Path | None) -> None:
-    """Write one file for the paper: the committed study, its data without ids, and a README.
+    """Write one file for the paper: the study, its data and a README.
 
-    The study in it runs again on another machine.
+    The study is as it is committed, and runs again on another machine. The data have nobody's ids.
     """
     folder = Path.cwd()
     repository = require_clean(folder)
