@@ -22,7 +22,7 @@ def render(template: Path, answers: dict[str, str], scratch: Path) -> Path:
     StudyError if the template refuses an answer.
     """
     scratch = Path(tempfile.mkdtemp(dir=scratch))
-    config, out = scratch / "cookiecutter.yaml", scratch / "study"
+    config, out = scratch / "settings.yaml", scratch / "study"
     config.write_text(CONFIG.format(json.dumps(str(scratch))), encoding="utf-8")
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "--accept-hooks", "no"]
     command += ["--config-file", str(config), "--output-dir", str(out), str(template)]

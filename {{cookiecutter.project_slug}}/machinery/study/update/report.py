@@ -14,6 +14,23 @@ KINDS = {
 }
 
 
+def describe_update(
+    repository: Repository,
+    head: str,
+    update: Update,
+    conflicts: dict[str, str],
+    message: str,
+    news: list[str],
+) -> list[str]:
+    """Return all that is to be said of an update of the study that was at the commit ``head``."""
+    lines = describe_files(repository, head, update, conflicts) + describe_aside(update)
+    lines += ["What is new:", *news] if news else []
+    lines += describe_conflicts(conflicts, message) if conflicts else []
+    lines += describe_next(repository, conflicts)
+    undo = f"To undo the update: git revert {repository.head[:8]}"
+    return lines if conflicts else [*lines, undo]
+
+
 def describe_files(
     repository: Repository, head: str, update: Update, conflicts: dict[str, str]
 ) -> list[str]:

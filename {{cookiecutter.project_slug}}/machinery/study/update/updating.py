@@ -12,15 +12,10 @@ from study.update.merging import Update, carry_out, prepare
 from study.update.news import list_news, read_version
 from study.update.origin import Origin, is_as_made, read_origin, recover_origin
 from study.update.rendering import check_out, render
-from study.update.report import (
-    describe_aside,
-    describe_conflicts,
-    describe_files,
-    describe_next,
-)
+from study.update.report import describe_update
 from study.update.trees import add_folder
 
-PYPROJECT = Path("{{cookiecutter.project_slug}}", "machinery", "pyproject.toml")
+MACHINERY = "*/machinery/pyproject.toml"  # in the template
 
 
 def main(folder: Path, template: Path) -> None:
@@ -43,7 +38,8 @@ def update(folder: Path, template: Path) -> bool:
     require_clean(repository)
     origin = read_origin(repository) or recover_origin(repository)
     head, version = repository.head, read_version(repository)
-    newer = tomllib.loads((template / PYPROJECT).read_text(encoding="utf-8"))["project"]["version"]
+    project = next(template.glob(MACHINERY)).read_text(encoding="utf-8")
+    newer = tomllib.loads(project)["project"]["version"]
     commit = Repository(template).read("rev-parse", "--short", "HEAD")
     message = f"Update to psiturk-heroku {newer}" + (f" ({commit})" if commit else "")
     with tempfile.TemporaryDirectory(prefix="study-update-", ignore_cleanup_errors=True) as name:
@@ -53,15 +49,9 @@ def update(folder: Path, template: Path) -> bool:
         return True
     conflicts = carry_out(repository, made)
     since = f" ({origin.commit[:7]})" if origin.commit else ""
-    lines = [f"{message}, from {version}{since}."]
-    lines += describe_files(repository, head, made, conflicts) + describe_aside(made)
-    if news := list_news(template, origin.commit, version):
-        lines += ["What is new:", *news]
-    lines += describe_conflicts(conflicts, message) if conflicts else []
-    lines += describe_next(repository, conflicts)
-    if not conflicts:
-        lines.append(f"To undo the update: git revert {repository.head[:8]}")
-    print("\n".join(lines))
+    print(f"{message}, from {version}{since}.")
+    news = list_news(template, origin.commit, version)
+    print("\n".join(describe_update(repository, head, made, conflicts, message, news)))
     return not conflicts
 
 
