@@ -194,9 +194,10 @@ def count_cells(
 def count_durations(connection: Connection, columns: Columns) -> Durations:
     tenth = sa.cast(func.floor(columns.seconds / BIN), sa.Integer).label("tenth")
     query = sa.select(tenth, func.count()).group_by(sa.literal_column("1"))
-    query = query.where(columns.is_real, columns.is_present, columns.is_finished)
-    found = connection.execute(query.where(columns.seconds >= 0))
-    return Durations({tenth: number for tenth, number in found})
+    found = connection.execute(
+        query.where(columns.is_real, columns.is_present, columns.is_finished)
+    )
+    return Durations({t: number for t, number in found if t is not None and t >= 0})
 
 
 def find_last_save(

@@ -68,11 +68,11 @@ def list_people(
     named += [table.beginhit, table.endhit, sa.type_coerce(last_saved, sa.DateTime).label("saved")]
     named += [columns.state.label("state"), columns.reason.label("reason")]
     named += [columns.place.label("place")]
+    named.append(func.count().over().label("number"))  # of all, in the same reading of the rows
     query = sa.select(*named).where(where).order_by(table.beginhit.desc(), table.uniqueid)
     with participants.snapshot() as connection:
-        number = connection.scalar(sa.select(func.count()).select_from(columns.table).where(where))
         rows = list(connection.execute(query.limit(search.limit).offset(search.offset)))
-    return [describe(row, names, now) for row in rows], number
+    return [describe(row, names, now) for row in rows], rows[0].number if rows else 0
 
 
 def select_people(
