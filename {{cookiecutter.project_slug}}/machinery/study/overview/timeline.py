@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement
 from study.config import Config
 from study.database.reader import Participants
 from study.overview import figures
-from study.overview.counting import Columns
+from study.overview.counting import Columns, epoch
 from study.overview.figures import Overview
 
 STATES = ("arrived", figures.FINISHED, figures.GONE)  # the lists of a timeline
@@ -48,22 +48,22 @@ def collect_timeline(participants: Participants, settings: Config, overview: Ove
     columns = Columns(participants.table, settings.study, overview.moment)
     with participants.snapshot() as connection:
         groups = connection.execute(group_by_stretches(columns, begin, length))
-        for arrived, ended, state, number in groups:
+        for arrived, ended, standing, number in groups:
             add(numbers["arrived"], arrived, number)
-            if state in numbers:
+            if (state := figures.state_of(standing)) in numbers:
                 add(numbers[state], ended, number)
     return Timeline(datetime.fromtimestamp(begin, UTC).replace(tzinfo=None), length, **numbers)
 
 
 def group_by_stretches(columns: Columns, begin: int, length: int) -> sa.Select:
-    """Count people by the stretches in which they came and were heard of last, and their state."""
+    """Count people by where they stand and when they came and were heard of last."""
     table = columns.table.c
     last_heard = sa.func.coalesce(table.endhit, columns.get("last_saved"), table.beginhit)
 
     def stretch(column: ColumnElement[datetime]) -> ColumnElement[int]:
-        return sa.cast(sa.func.floor((sa.extract("epoch", column) - begin) / length), sa.Integer)
+        return sa.cast(sa.func.floor((epoch(column) - begin) / length), sa.Integer)
 
-    keys = (stretch(table.beginhit), stretch(last_heard), columns.state)
+    keys = (stretch(table.beginhit), stretch(last_heard), columns.standing)
     query = sa.select(*keys, sa.func.count()).where(columns.is_real, columns.is_present)
     return query.group_by(*map(sa.literal_column, "123"))
 
