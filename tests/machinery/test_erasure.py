@@ -132,7 +132,7 @@ def somebody(number: int, worker: str, assignment: str, said: str) -> dict:
     return row | {"datastring": json.dumps(record)}
 
 
-# With a letter that files of a study have not before such signs.
+# They begin with a letter, so that no number in a file happens to be one.
 IDS = st.text(string.ascii_letters + string.digits + "._@+=~-", min_size=8, max_size=39)
 IDS = IDS.map("Q{}".format)
 SAID = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
