@@ -347,9 +347,9 @@ def test_identifiers_are_forgotten_first_and_data_later(two):
     two("bonuses", "--local")
     set_days(two, retention="2999-12-31")
     assert "Nothing is due yet" in two("forget", "--local").stdout
-    assert check(two) == [("green", "data of participants may be kept until 2999-12-31")]
+    assert check(two) == [("green", "data of participants kept until 2999-12-31")]
     set_days(two, retention_identifiers="2020-01-01")
-    told = "identifiers of participants were to be kept only until 2020-01-01: uv run study forget"
+    told = "identifiers of participants were to be deleted after 2020-01-01: uv run study forget"
     assert check(two)[0] == ("red", told)
     before = read(two.folder / "data" / "participants.csv")
     done = two("forget", "--local", "--yes")
