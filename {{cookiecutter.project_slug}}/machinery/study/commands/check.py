@@ -213,7 +213,7 @@ def retention(context: CheckContext) -> Iterator[Finding]:
             late = f"{promise.what} were to be deleted after {promise.day}"
             yield "red", f"{late}: uv run study forget"
         else:
-            yield "green", f"{promise.what} kept until {promise.day}, and nothing is left of them here"
+            yield "green", f"{promise.what} kept until {promise.day}; nothing is left of them here"
 
 
 def excluded(context: CheckContext) -> Iterator[Finding]:
