@@ -46,9 +46,7 @@ def tarball(name_and_version: str) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as aside:
             pack = ["npm", "pack", "--silent", "--pack-destination", aside, name_and_version]
-            packed = subprocess.run(
-                pack, check=True, capture_output=True, text=True, env=outside()
-            )
+            packed = subprocess.run(pack, check=True, capture_output=True, text=True, env=outside())
             Path(aside, packed.stdout.split()[-1]).replace(file)
     return file
 
