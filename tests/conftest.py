@@ -18,8 +18,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.programs import find_chromium, get_missing
 
-# Heroku's double and PostgreSQL; studies: live, new, with local data, old, for each recruiter.
-pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab", "old_lab", "sites", "npm"]
+# Heroku's double and PostgreSQL; studies: live, new, with local data, old; servers: for each
+# recruiter, on each database, several on one.
+pytest_plugins = [
+    *("heroku.fixtures", "live_study", "new_study", "lab", "old_lab"),
+    *("sites", "databases", "dynos", "npm"),
+]
 # Settings of a developer's machine that must not reach a study under test.
 PRIVATE = (
     *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),
