@@ -14,10 +14,12 @@ import chromium
 import pytest
 from counting import TASK, Count
 from generated import Study
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from server import Server, free_port, wait_for
 
 pytest.register_assert_rewrite("faults")
+SECONDS = 60  # of patience with a busy machine; what comes true sooner is not waited for
+expect.set_options(timeout=SECONDS * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +44,7 @@ def new_page(browser):
 
     def open_window(**options) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        context.set_default_timeout(SECONDS * 1000)
         contexts.append(context)
         page = context.new_page()
         page.foreign, page.problems = [], []

@@ -73,7 +73,7 @@ def open_task(page: Page, address: str, worker: str, mode: str = "prolific") -> 
     return unique_id
 
 
-def until(page: Page, condition: Callable[[], object], seconds: float = 30) -> None:
+def until(page: Page, condition: Callable[[], object], seconds: float = 60) -> None:
     """Return when the condition holds, fail if it does not; the window goes on meanwhile."""
     deadline = time.monotonic() + seconds
     while not condition():
