@@ -154,7 +154,7 @@ def test_a_record_that_cannot_be_loaded_is_not_replaced_by_an_empty_one(preview,
     page.route(SYNC, lambda route: route.abort())
     open_experiment(page, preview.address, "offline")
     notice = page.get_by_role("heading", name="We could not reach the study")
-    expect(notice).to_be_visible(timeout=20_000)
+    expect(notice).to_be_visible()
     assert not [url for method, url in sent if "/entries" in url]
 
     page.unroute_all()

@@ -180,9 +180,9 @@ def test_mturk(site, window):
     person.do_the_task()
     person.answer_questions()
     person.heading("What this was about")
-    with popup.expect_event("close", timeout=60_000):
+    with popup.expect_event("close"):
         person.button("Finish")
-    ours.get_by_role("button", name="Submit the HIT").click(timeout=60_000)
+    ours.get_by_role("button", name="Submit the HIT").click()
     expect(window.get_by_role("heading", name="HIT")).to_be_visible()
     ours.get_by_role("heading", name="HIT").wait_for()  # MTurk's answer, in the frame
     assert submitted == ["assignmentId=A1&hitId=H1&workerId=W1"]

@@ -102,7 +102,7 @@ def test_who_cannot_come_back_still_delivers_what_was_recorded(preview, counting
     expect(line).to_be_visible()
     take_picture(page, "delivery")
     page.unroute(SYNC)
-    expect(line).to_be_hidden(timeout=40_000)
+    expect(line).to_be_hidden()
     assert all_arrived(preview, unique_id, counting)
     until(page, lambda: kept_entries(page) == [])
 
@@ -213,7 +213,7 @@ def test_a_database_that_never_answers_does_not_keep_anybody_from_the_end(previe
     page.evaluate("window.isStuck = true")
     page.evaluate("void nextTrial(); void nextTrial()")
     page.evaluate("void psiTurk.completeHIT()")
-    page.wait_for_url("**/complete?*", timeout=20_000)
+    page.wait_for_url("**/complete?*")
     counting.read(stored(preview, unique_id)[1])
     assert len(counting.stored) == 3
 
