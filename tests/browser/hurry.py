@@ -29,6 +29,13 @@ def change(file: Path, before: str, after: str) -> None:
 class Hurried(Person):
     """Goes through the shortened experiments."""
 
+    def go_through(self, link: str) -> None:
+        """All from the invitation to the last question."""
+        self.arrive(link)
+        self.understand()
+        self.do_the_task()
+        self.answer_questions()
+
     def do_the_task(self) -> None:
         self.heading("Practice")
         self.button("Start the practice")

@@ -61,7 +61,8 @@ def test_a_study_from_its_first_question_to_its_end(
         problems = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         person = Hurried(page)
-        person.take_part(debug_link)
+        person.go_through(debug_link)
+        person.finish()
         assert page.url.startswith(f"{app.web_url}complete?")
         mark = page.evaluate("getComputedStyle(document.documentElement, '::before').content")
         assert "Pilot" in mark

@@ -105,10 +105,7 @@ def assert_whole(site: Site, person: Hurried, worker: str, **expected) -> None:
 
 def take_part(page, link: str) -> Hurried:
     person = Hurried(page)
-    person.arrive(link)
-    person.understand()
-    person.do_the_task()
-    person.answer_questions()
+    person.go_through(link)
     assert_no_secret_was_sent(page)
     return person
 
