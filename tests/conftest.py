@@ -171,7 +171,7 @@ def make_clone(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bake(template, shared, cookies_session):
+def baked(template, shared, cookies_session):
     """Make a study with the given answers, once in a run; its folder, which stays as it is.
 
     Without an app on Heroku, unless the answers say so.
@@ -185,34 +185,34 @@ def bake(template, shared, cookies_session):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not (made := [*folder.iterdir()]):
-                baked = cookies_session.bake(extra_context=answers)
-                assert baked.exception is None, baked.exception
-                made = [folder / baked.project_path.name]
-                baked.project_path.rename(made[0])
+                result = cookies_session.bake(extra_context=answers)
+                assert result.exception is None, result.exception
+                made = [folder / result.project_path.name]
+                result.project_path.rename(made[0])
         return made[0]
 
     return bake
 
 
 @pytest.fixture(scope="session")
-def index(bake) -> dict[str, str]:
+def index(baked) -> dict[str, str]:
     """Settings with which uv does not ask the package index again what it said a minute ago.
 
     The first study is made without them. Asking takes longer than all the rest of making one.
     """
-    bake(heroku_app="later")
+    baked(heroku_app="later")
     return {"UV_OFFLINE": "1"}
 
 
 @pytest.fixture(scope="session")
-def new_folder(index, bake, tmp_path_factory):
+def new_folder(index, baked, tmp_path_factory):
     """Make a study with the given answers; its folder, with nothing installed."""
 
     def make(**answers: str) -> Path:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in index.items():
                 patch.setenv(name, value)
-            made = bake(**answers)
+            made = baked(**answers)
         return shutil.copytree(made, tmp_path_factory.mktemp("study") / made.name, symlinks=True)
 
     return make
