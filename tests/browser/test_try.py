@@ -33,7 +33,7 @@ async function trial(trial) {
 }
 
 psiTurk.startTask();
-for (let number = 1; number <= 15; number++) await trial(number);
+for (let number = 1; number <= 40; number++) await trial(number);
 await psiTurk.completeHIT();
 """
 
