@@ -1,12 +1,13 @@
-"""A day of a study and its alerts, with a clock of its own, in the study's own Python.
+"""Days of a study and their alerts, with a clock of their own, in the study's own Python.
 
-    day = play(study, url, events)    # what was sent, by whom it was taken
+    sent = play(study, database, {"a quiet day": [["wait", 60]]})
 
-Reads a list of steps from its standard input, each of which is done to the study's database, its
-servers or its clock, and prints the messages that a chat on this machine got meanwhile. The real
-parts are the database, the rules, the monitor and the POST.
+As a script it reads such days from its standard input. Each step is done to the study's database,
+its servers or its clock (methods of Day), and what a chat on this machine gets is printed. The
+database, the rules, what looks after them and the POST are the real ones.
 """
 
+import dataclasses
 import datetime
 import json
 import os
@@ -19,13 +20,13 @@ from pathlib import Path
 SECONDS = 10  # between two looks
 
 
-def play(study, url: str, steps: list, **environment: str) -> list[dict]:
-    """Return the messages of a day: when each was sent (seconds since its begin), and its JSON."""
+def play(study, database: Path, days: dict[str, list]) -> dict[str, list[dict]]:
+    """Return the messages of each day: when each was sent (seconds since its begin), its JSON."""
     import forks
 
-    settings = os.environ | {"PSITURK_DATABASE_URL": url} | environment
-    script = [study.python, Path(__file__).resolve()]
-    done = forks.run(*script, cwd=study.path, env=settings, input=json.dumps(steps))
+    settings = os.environ | {"PSITURK_DATABASE_URL": f"sqlite:///{database}"}
+    script = Path(__file__).resolve()
+    done = forks.run(study.python, script, cwd=study.path, env=settings, input=json.dumps(days))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -64,9 +65,12 @@ class Day:
         from study import config
         from study.database.schema import create_tables
 
+        db_session.remove()
+        engine.dispose()
+        Path(engine.url.database).unlink(missing_ok=True)
         create_tables()
         self.settings, self.engine, self.session = config.load(), engine, db_session
-        self.participant = Participant
+        self.participant, self.share = Participant, 0
         self.begin = self.now = datetime.datetime(2026, 11, 28, 9)
         self.chat = Chat(lambda: int((self.now - self.begin).total_seconds()))
         self.pending, self.servers = 0, []
@@ -90,15 +94,25 @@ class Day:
         """All servers are gone."""
         self.servers = []
 
-    def wait(self, minutes: float) -> None:
-        """Time passes, and the servers look."""
+    def lose_leader(self) -> None:
+        """The server that looks after alerts is gone; the first one, as it came first."""
+        del self.servers[0]
+
+    def turn_round(self) -> None:
+        """From now on the server that came last looks first."""
+        self.servers.reverse()
+
+    def wait(self, minutes: float, seconds: int = SECONDS) -> None:
+        """Time passes, and the servers look; a long time is played with fewer looks."""
         end = self.now + datetime.timedelta(minutes=minutes)
         while self.now < end:
-            self.now += datetime.timedelta(seconds=SECONDS)
+            self.now += datetime.timedelta(seconds=seconds)
             for server in self.servers:
                 server.tick()
 
-    def arrive(self, number: int, ago: float = 0, status: int = 2, cond: int = 0, lasted=None) -> None:
+    def arrive(
+        self, number: int, ago: float = 0, status: int = 2, cond: int = 0, lasted=None
+    ) -> None:
         """So many came some minutes ago; whoever lasted so many minutes has finished."""
         begin = self.now - datetime.timedelta(minutes=ago)
         for _ in range(number):
@@ -150,33 +164,31 @@ class Day:
         self.chat.status = status
 
     def fill_database(self, share: float) -> None:
-        """The database fills to that share, as PostgreSQL would tell; SQLite has no limit."""
-        import study.overview.counting as counting
-
-        find = counting.collect
-
-        def collect(*args):
-            import dataclasses
-
-            return dataclasses.replace(find(*args), share=share)
-
-        import study.alerts.looking as looking
-
-        looking.collect = collect
+        """The database fills to that share, as PostgreSQL would say; SQLite has no limit."""
+        self.share = share
 
     def set_targets(self, *targets: int) -> None:
-        import dataclasses
-
         options = dataclasses.replace(self.settings.study, condition_targets=tuple(targets))
         self.settings.__dict__["study"] = options
 
 
-if __name__ == "__main__":
-    import study.database.participants as participants
-    import study.overview.counting as counting
+def main() -> None:
+    from study.alerts import looking
+    from study.overview import counting
 
-    day = Day()
-    counting.utc_now = participants.utc_now = lambda: day.now
-    for name, *values in json.load(sys.stdin):
-        getattr(day, name)(*values)
-    print(json.dumps(day.chat.taken))
+    def collect(*args):  # SQLite tells no size
+        return dataclasses.replace(count(*args), share=day.share)
+
+    count, looking.collect = looking.collect, collect
+    counting.utc_now = lambda: day.now
+    sent = {}
+    for title, steps in json.load(sys.stdin).items():
+        day = Day()
+        for name, *values in steps:
+            getattr(day, name)(*values)
+        sent[title] = day.chat.taken
+    print(json.dumps(sent))
+
+
+if __name__ == "__main__":
+    main()

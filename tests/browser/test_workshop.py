@@ -14,6 +14,8 @@ from inspection import inspect, take_picture
 from playwright.sync_api import Page, TimeoutError, expect
 from server import Server, free_port, wait_for
 
+# What participants' pages have instead (tests/browser/test_browser_errors.py).
+MISTAKES_SCRIPT = '<script src="/static/js/mistakes.js"></script>'
 TASK, CONFIG, CUSTOM = "static/js/task.js", "config.txt", "custom.py"
 DEBRIEFING = "templates/debriefing.html"
 LIBRARIES, INSTRUCTIONS = "templates/libraries.html", "templates/instructions/1-colours.html"
@@ -253,11 +255,12 @@ def test_a_participant_gets_nothing_of_it(preview, new_page):
             texts[mode] = re.sub(rf"\b{re.escape(value)}\b", "…", texts[mode])
         assert page.evaluate("'studyWorkshop' in window") == (mode == "debug")
     is_theirs = re.compile('data-(condition|test-run)="[^"]*"')
+    texts["prolific"] = texts["prolific"].replace(MISTAKES_SCRIPT, "", 1)
     plain, *scripts = SCRIPTS.sub("", texts["debug"]), *SCRIPTS.findall(texts["debug"])
     assert len(scripts) == 2
     assert is_theirs.sub("", plain) == is_theirs.sub("", texts["prolific"])
     assert not [path for path in paths["prolific"] if "workshop" in path]
-    steps = re.compile("/sync/.*|/workshop/.*|/static/js/workshop/.*")
+    steps = re.compile("/sync/.*|/workshop/.*|/static/js/workshop/.*|/static/js/mistakes.js")
     asked = {mode: {path for path in paths[mode] if not steps.match(path)} for mode in paths}
     assert asked["debug"] == asked["prolific"]
 

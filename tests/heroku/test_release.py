@@ -66,7 +66,10 @@ class TestRelease:
             database=urlsplit(url).path[1:],
         )
         psiturks = ["amt_hit", "apscheduler_jobs", "assignments", "campaign"]
-        own = ["bonuses", "cells", "entries", "incidents", "keys", "superseded_records"]
+        own = [
+            *("alerts", "bonuses", "browser_errors", "cells", "entries"),
+            *("incidents", "keys", "leases", "starts", "superseded_records"),
+        ]
         assert tables.split() == psiturks + [f"study_{name}" for name in own]
         indexes = cluster.run(INDEXES, database=urlsplit(url).path[1:])
         assert indexes.split() == ["assignments_lower_workerid", "assignments_pkey"]
@@ -201,7 +204,6 @@ class TestWeb:
         finally:
             custom.write_text(text, encoding="utf-8")
         assert answers == [b"finished"]
-
 
     @pytest.mark.slow
     def test_idle_connections_are_kept_until_the_host_stops_the_process(self, serve):

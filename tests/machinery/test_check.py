@@ -192,8 +192,10 @@ def edit(path, pattern, replacement):
 def new(live):
     """A new study with an app, before any work on it, and with some mistakes made."""
     before = (live.folder / "config.txt").read_text()
-    for name, value in (("host", "localhost"), ("threads", "auto"), ("secret_key", "s3cret")):
-        edit(live.folder / "config.txt", rf"^;{name} =.*?$", f"{name} = {value}")
+    chosen = {"host": "localhost", "threads": "auto", "secret_key": "s3cret"}
+    chosen["alert_url"] = "https://chat.example.edu/s3cret"
+    for name, value in chosen.items():
+        edit(live.folder / "config.txt", rf"^;?{name} =.*?$", f"{name} = {value}")
     extra = buy(live.app, PLAN, by=live.platform.account)
     live.fill([participant(1, mode="debug"), participant(2)])
     found = checked(live)
@@ -208,6 +210,7 @@ def new(live):
         ("red", "files", "sets host"),
         ("red", "files", "sets threads"),
         ("red", "files", "a secret setting in config.txt line"),
+        ("red", "files", "a chat's address in config.txt line"),
         ("yellow", "files", "config.txt. Commit"),
         ("red", "pages", "consent.html, line 25: principal investigator is still to be filled in"),
         ("red", "contact", "you@example.edu, an example"),
@@ -220,6 +223,7 @@ def new(live):
         ("yellow", "backups", "none are scheduled"),
         ("green", "database", "essential-0, 2 participants"),
         ("green", "mode", "cloud server"),
+        ("green", "alerts", "go to the address in ALERT_URL"),
         ("yellow", "codes", "COMPLETION_CODE is not set"),
         ("yellow", "recruiter", "preview_ids in config.txt is empty"),
         ("green", "recruiter", "/start?PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID="),
@@ -240,7 +244,8 @@ def ready(live, new):
     edit(config, r"you@example\.edu", "lab@psychology.uni-example.ac.uk")
     edit(config, r"^ad_url_domain =", f"ad_url_domain = {live.app.host}")
     live.machine.git("commit", "-qam", "Finish the study", cwd=live.folder)
-    live.app.set_config({"COMPLETION_CODE": "C0MPLETED"}, live.platform.account)
+    variables = {"COMPLETION_CODE": "C0MPLETED", "ALERT_URL": "http://127.0.0.1:9/s3cret"}
+    live.app.set_config(variables, live.platform.account)
     live.deploy()
     live.app.backup_hours = [2]
     return live
@@ -257,6 +262,7 @@ def test_a_study_that_is_ready_has_nothing_red(well):
     assert (reds, code) == ([], 0)
     assert set(lines) >= {"address", "ad", "version", "backups", "dynos", "pages", "contact"}
     assert [shade for shade, _ in lines["version"] + lines["backups"]] == ["green", "green"]
+    assert lines["alerts"][0][0] == "green"
     assert lines["connected"] == [("green", "2 worker processes use up to 16 of the plan's 20")]
 
 
@@ -283,6 +289,16 @@ def test_no_secret_is_shown(ready):
     assert "C0MPLETED" not in done.stdout and "heroku config:get COMPLETION_CODE" in done.stdout
     assert urlsplit(ready.url).password not in done.stdout + done.stderr
     assert re.search(r"^green +backups +daily at 2:00 UTC$", done.stdout, re.MULTILINE)
+
+
+def test_without_an_address_for_alerts_the_command_to_set_it_is_told(ready):
+    ready.app.set_config({"ALERT_URL": ""}, ready.platform.account)
+    _, lines, _ = checked(ready)
+    ready.app.set_config({"ALERT_URL": "http://127.0.0.1:9/s3cret"}, ready.platform.account)
+    ready.app.wait_until_up(60)
+    [(colour, text)] = lines["alerts"]
+    assert colour == "yellow"
+    assert text.endswith("heroku config:set ALERT_URL=https://… --app my-study")
 
 
 def test_it_ends_in_one_line_after_what_is_to_be_done(ready, well):

@@ -10,8 +10,9 @@ from participant import BROWSER, Participant
 from server import cloud_server
 from wire import ask
 
-ERROR = {"message": "TypeError: x is undefined", "page": "/exp"}
-ERROR["places"] = [["http://HOST/static/0123456789ab/js/task.js", 12]]
+ERROR = {"message": "TypeError: psiTurk is undefined", "page": "/exp"}
+ERROR["places"] = [["http://HOST/static/0f0f0f0f0f0f/js/task.js", 12]]
+ERROR_TEXT = json.dumps(ERROR)
 KINDS = 500
 OF_CLIENT = 100  # a minute
 ELSEWHERE = {"Sec-Fetch-Site": "cross-site"}
@@ -21,8 +22,8 @@ MALFORMED = {
     "nothing": "{}",
     "places that are none": json.dumps(ERROR | {"places": 3}),
     "a line that is none": json.dumps(ERROR | {"places": [["http://h/x.js", "x"]]}),
+    "an endless line": ERROR_TEXT.replace("12", "Infinity"),
     "an address that is none": json.dumps(ERROR | {"places": [["http://[", 1]]}),
-    "a NUL": json.dumps(ERROR | {"places": [["http://HOST/static/%00", 1]]}),
     "a deep one": "[" * 4000,
 }
 # Messages as browsers and scripts make them, and what is kept of them.
@@ -31,6 +32,9 @@ MESSAGES = {
     "TypeError: psiTurk.taskdata is undefined": "TypeError: psiTurk.taskdata is undefined",
     "TypeError: Cannot use 'in' operator to search for 'rt' in Wretched!": (
         "TypeError: Cannot use 'in' operator to search for 'rt' in …!"
+    ),
+    "TypeError: Cannot use 'in' operator to search for 'rt' in 34": (
+        "TypeError: Cannot use 'in' operator to search for 'rt' in …"
     ),
     "SyntaxError: Unexpected token 'I', \"I am wretched\" is not valid JSON": (
         "SyntaxError: Unexpected token 'I', \"…\" is not valid JSON"
@@ -101,7 +105,7 @@ def test_an_error_is_counted_by_its_kind(server, tell):
     assert (other["page"], other["participants"]) == ("/pub", 1)
     assert first.pop("first") < first.pop("last")
     assert first == {
-        "message": "TypeError: … is undefined",
+        "message": "TypeError: psiTurk is undefined",
         "file": "static/js/task.js",
         "line": 12,
         "page": "/exp",
@@ -146,10 +150,10 @@ def test_extensions_and_what_says_nothing_of_a_study_are_not_counted(server, tel
 
 def test_paths_are_kept_without_what_looks_like_an_id(server, tell):
     page = "/mine/5f3e9a7c2b1d4e6f8a9b0c1d/worker1:a/A1B2C3D4E5F6G7"
-    places = [["http://HOST/static/123456789/cat1.png?workerId=w", 0]]
+    places = [["http://HOST/static/123456789/cat1%00.png?workerId=w", 0]]
     assert tell({"message": "", "page": page, "places": places}, 6) == 204
     [row] = read(server)
-    assert (row["page"], row["file"]) == ("/mine/…/…/…", "static/…/cat1.png")
+    assert (row["page"], row["file"]) == ("/mine/…/…/…", "static/…/cat1\ufffd.png")
 
 
 def test_one_client_cannot_tell_without_end(server, tell):

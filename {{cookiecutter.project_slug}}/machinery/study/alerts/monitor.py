@@ -18,7 +18,10 @@ from study.database.alerts import Alert, AlertStore
 from study.messages import StudyError
 
 PAUSE = 10  # seconds
-PATIENCE = (timedelta(seconds=15), timedelta(minutes=10))  # after a first and after any failed POST
+PATIENCE = timedelta(seconds=15), timedelta(minutes=10)  # after a failed POST, and after many
+# For which the others leave the lease, when the database is back, to who had it: it knows what was
+# told meanwhile.
+LOOKS_TO_WAIT = 2
 log = logging.getLogger(__name__)
 
 
@@ -35,7 +38,7 @@ class Monitor:
         self._store, self._look, self._send, self._now = store, look, send, now
         self._alerts: dict[str, Alert] | None = None  # None: another process looks after them
         self._changed: set[str] = set()  # names of alerts that the database does not have so
-        self._looks_away = self._failures = 0
+        self._looks_away = self._looks_to_wait = self._failures = 0
         self._next_post = now()
 
     def run(self) -> None:
@@ -55,6 +58,7 @@ class Monitor:
             self._looks_away = 0
         except SQLAlchemyError:
             self._looks_away += 1
+            self._looks_to_wait = LOOKS_TO_WAIT
         if self._alerts is None:
             return
         for verdict in judge(self._look(self._looks_away)):
@@ -63,12 +67,19 @@ class Monitor:
         self._deliver()
 
     def _lead(self) -> None:
-        is_leading = self._store.lead(self._now())
-        if self._alerts is None:
-            self._alerts = self._store.read() if is_leading else None
-        elif not is_leading:  # another one took over while the database was away for this one
-            self._keep()
-            self._alerts = None
+        """Take the lease or keep it, and read the alerts, but for what they lack of one's own."""
+        is_leading = self._store.lead(self._now(), may_take=not self._looks_to_wait)
+        self._looks_to_wait = max(0, self._looks_to_wait - 1)
+        if not is_leading:
+            if self._alerts is not None:  # lost while the database was away for this process alone
+                self._keep()
+                self._changed.clear()
+                self._alerts = None
+            return
+        own, self._alerts = self._alerts or {}, self._store.read()
+        for name in self._changed:
+            self._alerts.pop(name, None)
+        self._alerts |= {name: own[name] for name in self._changed & own.keys()}
 
     def _note(self, verdict: Verdict) -> None:
         """Take in a verdict that differs from what was told last."""
@@ -78,7 +89,7 @@ class Monitor:
             return
         unsent = "\n".join(filter(None, (known and known.unsent, verdict.text)))
         if verdict.is_wrong:
-            self._alerts[verdict.name] = Alert(verdict.name, self._now(), unsent=unsent)
+            self._alerts[verdict.name] = Alert(verdict.name, unsent=unsent)
         elif verdict.text:
             known.is_over, known.unsent = True, unsent
         else:

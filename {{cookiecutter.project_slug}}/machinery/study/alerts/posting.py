@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import urlsplit, urlunsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from study.messages import StudyError
 
@@ -82,6 +82,13 @@ def _ends_with(host: str, ends: tuple[str, ...]) -> bool:
     return any(host == end or host.endswith(f".{end}") for end in ends)
 
 
+class Stay(HTTPRedirectHandler):
+    """Follows no redirect, as the message would stay behind."""
+
+    def redirect_request(self, *_) -> None:
+        return None
+
+
 def post(url: str, text: str) -> None:
     """Send a text. Raises StudyError, which does not show the address, if it is not taken."""
     write, _ = CHATS.get(name_chat(url), (for_any, ()))
@@ -89,7 +96,7 @@ def post(url: str, text: str) -> None:
     headers = {"Content-Type": "application/json", "User-Agent": "psiturk-heroku"}
     request = Request(address, json.dumps(payload).encode(), headers, method="POST")
     try:
-        with urlopen(request, timeout=SECONDS):
+        with build_opener(Stay).open(request, timeout=SECONDS):
             return
     except HTTPError as error:
         reason = f"it answered {error.code}"

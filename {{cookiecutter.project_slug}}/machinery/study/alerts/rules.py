@@ -149,7 +149,7 @@ def database(now: Snapshot) -> Iterator[Verdict]:
         return
     share = f"{now.overview.share:.0%}"
     if now.overview.share >= FULL:
-        text = f"The database is {share} full. From 90 % on, nobody new is taken."
+        text = f"The database is {share} full. From 90% on, nobody new is taken."
         yield Verdict("database", True, f"{text} How to go on: uv run study check")
     elif now.overview.share < ROOM:
         yield Verdict("database", False, f"The database is down to {share}.")

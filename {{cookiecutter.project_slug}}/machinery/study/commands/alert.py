@@ -20,7 +20,7 @@ def alert(local: bool) -> None:
     folder, name = Path.cwd(), read_spec(Path.cwd()).app
     app = None if local else fetch_app(Heroku(name))
     settings = config.read(folder, app.config if app else None)
-    if not (url := settings.value("Study", "alert_url")):
+    if not (url := settings.alert_url):
         command = f"heroku config:set ALERT_URL=https://… --app {name}"
         raise StudyError("Alerts go nowhere yet.", f"Give them an address: {command}")
     chat = name_chat(url) or "the address in ALERT_URL"

@@ -211,7 +211,7 @@ def codes(context: CheckContext) -> Iterator[Finding]:
 def alerts(context: CheckContext) -> Iterator[Finding]:
     """Somebody should be told when something goes wrong."""
     command = context.heroku("config:set ALERT_URL=https://…")
-    if not (url := context.settings.value("Study", "alert_url")):
+    if not (url := context.settings.alert_url):
         yield "yellow", f"nobody is told if something goes wrong (docs/alerts.md): {command}"
         return
     try:

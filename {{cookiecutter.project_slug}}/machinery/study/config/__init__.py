@@ -19,10 +19,7 @@ from study.config.settings import HIT, SERVER, Setting, StudySettings, validate
 from study.messages import StudyError
 
 # Names that psiTurk also reads without its prefix.
-UNPREFIXED = (
-    *("PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
-    "ALERT_URL",  # psiTurk does not know it
-)
+UNPREFIXED = ("PORT", "DATABASE_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 QUALIFICATIONS = ("require_quals", "block_quals", "advanced_quals_path")
 # Newer and older names of one setting: section, the name that wins, the name that it replaces.
 SYNONYMS = [
@@ -33,12 +30,11 @@ SYNONYMS = [
 # Config vars of the server, with their defaults: how large its database may become (0: there is
 # no limit; `study up` sets it), and how many people a process takes in a minute.
 NUMBERS = {"DATABASE_LIMIT_MB": "0", "ARRIVALS_PER_MINUTE": "1000"}
+ALERTS = "ALERT_URL"  # a config var: the secret address of a chat
 PILOT = "STUDY_PILOT"  # a config var: if it is set, every page says that this is a pilot
-DEFAULT, OUR_DEFAULT = "psiTurk's default", "the machinery's default"
+DEFAULT = "psiTurk's default"
 # The defaults that `study up` needs before psiTurk, which has the same, is installed.
 KEYS = "[AWS Access]\naws_access_key_id =\naws_secret_access_key =\n"
-# What a config var can set though config.txt lacks it.
-OURS = "[Study]\nalert_url =\n"
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,11 @@ class Config:
     def source(self, section: str, name: str) -> str:
         """Return where a value was set. Raises KeyError if there is no such setting."""
         return self.settings[section, name].source
+
+    @property
+    def alert_url(self) -> str:
+        """Where alerts go; empty if nowhere. A study older than that setting has the variable."""
+        return self.environment.get(ALERTS) or self.value("Study", ALERTS.lower())
 
     @cached_property
     def study(self) -> StudySettings:
@@ -86,7 +87,6 @@ def read(folder: Path, app_config: Mapping[str, str] | None = None) -> Config:
 
     environment, layers = _escape(variables), _Layers()
     layers.add_text(DEFAULT, KEYS)
-    layers.add_text(OUR_DEFAULT, OURS)
     for label, path in _find_files(environment, home, folder):
         try:
             layers.add_text(label, path.read_text(encoding="utf-8"))
@@ -177,7 +177,7 @@ class _Layers(ConfigParser):
             if header := re.match(r"\[(.+)\]", line):
                 section = header[1]
             elif option := re.match(r"\s*([^#;\s=:][^=:]*?)\s*[=:]", line):
-                source = label if label.endswith("default") else f"{label}, line {number}"
+                source = label if label.startswith("psiTurk") else f"{label}, line {number}"
                 self._sources[section, option[1].lower()] = source
 
     def add_environment(self, environment: Mapping[str, str], origin: Callable) -> None:

@@ -19,17 +19,15 @@ STARTS = sa.table("study_starts", sa.column("server"), sa.column("started", sa.D
 INCIDENTS = sa.table("study_incidents", sa.column("kind"), sa.column("count", sa.Integer))
 ALERTS = sa.table(
     "study_alerts",
-    *(sa.column("name"), sa.column("since", sa.DateTime)),
-    *(sa.column("is_over", sa.Boolean), sa.column("unsent")),
+    *(sa.column("name"), sa.column("is_over", sa.Boolean), sa.column("unsent")),
 )
 
 
 @dataclass
 class Alert:
-    """A fault that goes on since a time (UTC), or is over; and the text that is yet to be sent."""
+    """A fault that goes on or is over, and the text that is yet to be sent."""
 
     name: str
-    since: datetime
     is_over: bool = False
     unsent: str = ""
 
@@ -47,9 +45,13 @@ class AlertStore:
     def __init__(self, engine: Engine):
         self._engine, self._holder = engine, secrets.token_hex(8)
 
-    def lead(self, now: datetime) -> bool:
-        """Return whether this process is the one that looks after alerts, for a while."""
-        values = {"name": "alerts", "holder": self._holder, "now": now, "ends": now + LEASE}
+    def lead(self, now: datetime, may_take: bool = True) -> bool:
+        """Return whether this process is the one that looks after alerts, for a while.
+
+        Unless it ``may_take`` the lease of another, only if it was.
+        """
+        values = {"name": "alerts", "holder": self._holder, "ends": now + LEASE}
+        values["now"] = now if may_take else datetime.min
         with self._begin() as connection:
             return connection.execute(SQL["take_lease"], values).first() is not None
 

@@ -195,9 +195,8 @@ WHERE study_leases.holder = excluded.holder OR study_leases.ends < :now
 RETURNING holder
 
 -- name: keep_alert
-INSERT INTO study_alerts (name, since, is_over, unsent) VALUES (:name, :since, :is_over, :unsent)
-ON CONFLICT (name) DO UPDATE
-SET since = excluded.since, is_over = excluded.is_over, unsent = excluded.unsent
+INSERT INTO study_alerts (name, is_over, unsent) VALUES (:name, :is_over, :unsent)
+ON CONFLICT (name) DO UPDATE SET is_over = excluded.is_over, unsent = excluded.unsent
 
 -- name: drop_alert
 DELETE FROM study_alerts WHERE name = :name

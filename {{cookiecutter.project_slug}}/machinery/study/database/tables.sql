@@ -62,10 +62,9 @@ CREATE TABLE IF NOT EXISTS study_leases (
   holder VARCHAR(32) NOT NULL,
   ends TIMESTAMP NOT NULL
 );
--- Alerts that go on, and since when. unsent is what the researcher is still to be told of them.
+-- What the researcher was told and is not over. unsent is what they are yet to be told of it.
 CREATE TABLE IF NOT EXISTS study_alerts (
   name VARCHAR(600) PRIMARY KEY,
-  since TIMESTAMP NOT NULL,
   is_over BOOLEAN NOT NULL,
   unsent TEXT NOT NULL
 );

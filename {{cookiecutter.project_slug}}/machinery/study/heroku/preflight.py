@@ -32,6 +32,7 @@ SECRETS = {
     "a recruiter's address": "|".join(CODE_ADDRESSES),
     "a recruiter's code": rf"(?i)^\W*({'|'.join(CODE_VARS)})[\"']?"
     r"\s*[=:]\s*[\"']?[a-z0-9-]{4,}[\"',]*\s*$",
+    "a chat's address": r"(?i)^\W*(psiturk_)?alert_url[\"']?\s*[=:]\s*[\"']?https?://[^\s…]{5,}",
     "a secret setting": r"(?i)^\W*(psiturk_)?(secret_key|login_pw)[\"']?\s*[=:]\s*"
     r"([\"'][^\"']{4,}[\"'],?|[^\s\"'(){}\[\]<>$,]{4,})\s*$",
 }

@@ -20,21 +20,11 @@ def start(is_new: bool) -> None:
     """Look after alerts if they have an address, on a server in the cloud.
 
     ``is_new`` says whether this process is the first of its server, or takes the place of one that
-    has ended.
+    has ended. Whatever goes wrong with alerts ends a thread and no process.
     """
-    if not config.is_on_cloud():
-        return
-    if is_new:
-        Thread(target=note_own_start, daemon=True).start()
-    settings = config.load()
-    if not (url := settings.value("Study", "alert_url")):
-        return
-    try:
-        name_chat(url)
-    except StudyError as error:
-        print(f"There are no alerts: {error}", flush=True)
-        return
-    Thread(target=make_monitor(settings, url).run, daemon=True).start()
+    if config.is_on_cloud():
+        for task in (note_own_start, look_after_alerts)[not is_new :]:
+            Thread(target=task, daemon=True).start()
 
 
 def note_own_start() -> None:
@@ -43,8 +33,16 @@ def note_own_start() -> None:
         note_start(services.engine, config.name_server(), utc_now())
 
 
-def make_monitor(settings: config.Config, url: str) -> Monitor:
-    """Return what looks after the alerts of this study, which go to that address."""
+def look_after_alerts() -> None:
+    """Tell what is wrong with the study as long as this process lives."""
+    settings = config.load()
+    if not (url := settings.alert_url):
+        return
+    try:
+        name_chat(url)
+    except StudyError as error:
+        print(f"There are no alerts: {error}", flush=True)
+        return
     store, title = AlertStore(services.engine), settings.study.title
     observer = Observer(services.engine, store, settings, lambda: failures.pending, utc_now)
-    return Monitor(store, observer.look, lambda text: post(url, f"{title}: {text}"), utc_now)
+    Monitor(store, observer.look, lambda text: post(url, f"{title}: {text}"), utc_now).run()

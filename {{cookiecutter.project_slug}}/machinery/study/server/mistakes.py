@@ -24,8 +24,10 @@ LONGEST_FILE, LONGEST_PAGE, LONGEST_BROWSER = 200, 100, 50  # characters, as in 
 HARMLESS = "ResizeObserver loop"
 VERSION = re.compile(r"^/static/[0-9a-f]{12}/")
 # A part of a path that looks like an id.
-ID = re.compile(r"[0-9a-f]{12,}|\d{6,}|(?=[A-Z]*\d)[A-Z\d]{10,}|[^/]*[@:][^/]*")
+ID = re.compile(r"[0-9a-f]{12,}|\d{6,}|(?=[A-Z]*\d)[A-Z\d]{10,}")
 LARGEST_LINE = 10**6
+# Of what a page tells: characters of a message and of an address, and places.
+MOST_READ, PLACES = 500, 5
 RESEARCHERS = [(Path("static"), "")]
 
 
@@ -50,10 +52,11 @@ def _is_unpaid() -> bool:
 def read_report(report: dict, browser: str) -> Kind | None:
     """Return the error that a page tells of; None if it is not the study's.
 
-    Raises TypeError, ValueError, KeyError or AttributeError if the report is malformed.
+    Raises TypeError, LookupError, ValueError or OverflowError if the report is malformed.
     """
-    message, page = str(report["message"]), clean_path(str(report["page"]))
-    places = [(find_file(str(url)), int(line)) for url, line in report["places"]]
+    message, page = str(report["message"])[:MOST_READ], clean_path(str(report["page"])[:MOST_READ])
+    told = report["places"][:PLACES]
+    places = [(find_file(str(url)[:MOST_READ]), int(line)) for url, line in told]
     if HARMLESS in message or (places and not places[0][0]):  # of a browser's extension
         return None
     own = [place for place in places if is_file(place[0], RESEARCHERS)]
@@ -81,7 +84,10 @@ def find_file(url: str) -> str:
 
 def clean_path(path: str) -> str:
     """Return a path with gaps for what looks like an id, unless the study has that file."""
-    return path if is_file(path.lstrip("/")) else printable(ID.sub(GAP, path))
+    if is_file(path.lstrip("/")):
+        return path
+    parts = (GAP if "@" in part or ":" in part else ID.sub(GAP, part) for part in path.split("/"))
+    return printable("/".join(parts))
 
 
 def is_file(path: str, folders: Iterable[tuple[Path, str]] = files.FOLDERS) -> bool:

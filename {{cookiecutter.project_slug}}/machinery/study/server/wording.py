@@ -13,7 +13,8 @@ LONGEST = 200  # characters
 GAP = "…"
 SEVERAL_GAPS = re.compile(rf"{GAP}(\W{{0,2}}{GAP})+")
 FROM_ELSEWHERE = "Script error."  # is all that browsers say of a script of another host
-TYPES = ("string", "number", "boolean", "object", "function")  # of what was thrown and is no Error
+# Of what was thrown and is no Error.
+TYPES = ("string", "number", "bigint", "boolean", "object", "function", "symbol", "undefined")
 # Names of errors that browsers raise, with messages of their own.
 BROWSERS_OWN = re.compile(
     r"(Type|Reference|Syntax|Range|URI|Internal|NotAllowed|NotFound|NotSupported|InvalidState"
@@ -52,6 +53,8 @@ PHRASE = re.compile(r"""(?<!\w)(["'`“‘«])[^"'`”’»]*\s[^"'`”’»]*([
 # A literal with which a script makes an error; between its fixed parts stands ${…}.
 RAISED = re.compile(r"""(?:Error|super)\(\s*(["'`])((?:\\.|(?!\1).)+)\1""", re.DOTALL)
 PUT_IN = re.compile(r"\$\{(?:[^{}]|\{[^{}]*\})*\}")
+# What a browser says before a number that is none of a participant's.
+PLACE = re.compile(r"\b(line|column|position) $")
 FILE_NAME = re.compile(r"[\w./-]+\.[a-z][a-z0-9]{1,4}\b")
 
 
@@ -89,11 +92,17 @@ class Wording:
         return max((self._fill(text, parts) for parts in likely), key=len, default="")
 
     def _fill(self, text: str, parts: list[str]) -> str:
-        pattern = "(.*?)".join(map(re.escape, parts)) + "(.*)"
-        if not (found := re.fullmatch(pattern, text, re.DOTALL)):
-            return ""
-        gaps = map(self._keep_files, found.groups())
-        return "".join(part + gap for part, gap in zip(parts, gaps, strict=True))
+        """Return the text with gaps between its parts, or nothing if it has not all of them.
+
+        A regular expression could take hours for a text that somebody made for that.
+        """
+        kept, rest = parts[0], text[len(parts[0]) :]
+        for part in parts[1:]:
+            gap, found, rest = rest.partition(part) if part else ("", True, rest)
+            if not found:
+                return ""
+            kept += self._keep_files(gap) + part
+        return kept + self._keep_files(rest)
 
     def _keep_files(self, gap: str) -> str:
         names = [name for name in FILE_NAME.findall(gap) if name in self._files]
@@ -101,9 +110,9 @@ class Wording:
 
     def _keep_word(self, found: re.Match) -> str:
         word = found[0]
-        is_short_number = word.isdecimal() and len(word) < 4
-        is_known = word in self._words or word.lower() in BROWSERS_WORDS
-        return word if is_short_number or is_known else GAP
+        if word.isdecimal():
+            return word if PLACE.search(found.string, 0, found.start()) else GAP
+        return word if word in self._words or word.lower() in BROWSERS_WORDS else GAP
 
 
 def _unescape(found: re.Match) -> str:

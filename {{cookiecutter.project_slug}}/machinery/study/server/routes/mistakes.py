@@ -33,7 +33,7 @@ def take_mistake() -> Response:
     text = read_text(LARGEST)
     try:
         kind = read_report(json.loads(text), parse_agent(request.user_agent.string).browser.family)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (TypeError, LookupError, ValueError, OverflowError, RecursionError):
         abort(400)
     if kind:
         count_browser_error(services.engine, kind, utc_now())
