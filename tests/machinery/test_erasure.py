@@ -178,7 +178,7 @@ def read(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-ADA, BOB = "60ffe5c8371090c7041d43f8", "5b9ab28d4f0c9e0001a2b3c4"
+ADA, BOB = "5f1c8a7be3d20c0012ab34cd", "5b9ab28d4f0c9e0001a2b3c4"
 
 
 @pytest.fixture
