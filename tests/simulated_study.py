@@ -2,10 +2,10 @@
 
     simulate(folder, python, url, 200)      # participants of the study in a folder
 
-People arrive over some hours, more of them at first; some drop out, most of these early. Who is in
-a condition with few agreeing words shows a larger Stroop effect. Everything comes from the seed,
-but for the times, which end now. The rows are as the server writes them: records in psiTurk's
-column, the last saves of those at work in study_entries, and counters of refusals.
+People arrive over some hours; some drop out, most of these early. The Stroop effect is larger where
+more words agree with their colours. Everything comes from the seed, but for the times, which end
+now. The rows are as the server writes them: records in psiTurk's column, the last saves of those at
+work in study_entries, counters of refusals, and errors in browsers.
 
 As a script it runs in the study's folder, with the study's own Python.
 """
