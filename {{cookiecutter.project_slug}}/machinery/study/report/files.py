@@ -7,7 +7,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from study.messages import pluralize
@@ -54,7 +54,7 @@ class CsvFile:
         lines = self._decode(file)
         header = next(lines, "")
         delimiter = max(DELIMITERS, key=header.count)
-        reader = csv.reader(_chain(header, lines), delimiter=delimiter)
+        reader = csv.reader(chain([header], lines), delimiter=delimiter)
         rows = self._rows(reader)
         columns = self._name_columns(next(rows, []))
         if columns and KEY not in columns[:MOST_COLUMNS]:
@@ -113,8 +113,3 @@ class CsvFile:
             self.problems.append(f"{self.name}, {problem}")
         else:
             self._unseen += 1
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
