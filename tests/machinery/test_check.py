@@ -359,7 +359,7 @@ def test_an_app_without_mode_and_database_is_found(ready):
         ready.platform.destroy_app(apps[NAME])
         apps[NAME] = apps.pop("kept")
     assert code == 1
-    assert lines["mode"] == [("red", "ON_CLOUD is not set, so the server listens to itself only: "
+    assert lines["mode"] == [("red", "ON_CLOUD, by which psiTurk knows a host, is not set: "
                               "uv run study up")]  # fmt: skip
     assert lines["database"] == [("red", "no Postgres is attached: uv run study up")]
     assert lines["ad"][0][0] == "yellow"  # another address than the app's

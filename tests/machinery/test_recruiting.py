@@ -85,7 +85,7 @@ CASES = [
     ("recruiter", {"PSITURK_RECRUITMENT": "link"}, BASIC, "green", "https://a.example/start"),
     ("recruiter", MTURK | {"PSITURK_LAUNCH_IN_MODE": "live"}, BASIC, "green", "cost money"),
     ("work", {}, BASIC, "green", "needs 40 lines of data (minimum_trials)"),
-    ("work", {"PSITURK_MINIMUM_TRIALS": "0"}, BASIC, "yellow", "set minimum_trials to what"),
+    ("work", {"PSITURK_MINIMUM_TRIALS": "0"}, BASIC, "yellow", "Set minimum_trials to what"),
 ]  # fmt: skip
 
 

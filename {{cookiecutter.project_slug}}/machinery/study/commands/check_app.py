@@ -25,7 +25,7 @@ ALMOST_FULL = 0.7
 def mode(context: CheckContext) -> Iterator[Finding]:
     """psiTurk must know that it runs on a cloud server, and participants must be let in."""
     if not is_on_cloud(context.app.config):
-        yield "red", "ON_CLOUD is not set, so the server listens to itself only: uv run study up"
+        yield "red", "ON_CLOUD, by which psiTurk knows a host, is not set: uv run study up"
     elif context.app.info["app"]["maintenance"]:
         yield "red", f"participants are kept out: {context.heroku('maintenance:off')}"
     else:

@@ -27,6 +27,7 @@ FILES = {
     "trialdata": "trials",
     "eventdata": "events",
     "questiondata": "answers",
+    "quality": "flags",
 }
 OURS = re.compile(rf"study-[a-zA-Z0-9]+_description-({'|'.join(FILES.values())})_data\.csv")
 CHANGES = "CHANGES.md"
