@@ -28,20 +28,16 @@ TRIALS = (4, 8, 8)  # then, in practice and in both blocks
 SCRIPT = """async (comment) => {
     const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
     const fire = (target, event) => target.dispatchEvent(event);
-    let answered = '';
     while (!location.pathname.startsWith('/complete')) {
         await pause(20);
         const word = document.querySelector('.stimulus[class*=ink-]');
         if (word) {
-            if (answered === word.outerHTML) continue;
-            answered = word.outerHTML;
             const key = word.className.match(/ink-(\\w)/)[1];
             const about = { key, code: `Key${key.toUpperCase()}`, bubbles: true };
             for (const type of ['keydown', 'keyup'])
                 fire(document.body, new KeyboardEvent(type, about));
             continue;
         }
-        answered = '';
         const wanted = { what_counts: 'colour', which_key: 'b' };
         for (const field of document.querySelectorAll('input[type=radio]')) {
             const isOpen = !field.form.elements[field.name].value;
