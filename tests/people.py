@@ -17,7 +17,7 @@ The model, so that anybody can judge what a rate of false alarms is worth:
   90 to 500 ms with a deviation of 0.35 to 0.9 of that, and pauses for thought; 1 in
   10 takes words that the system suggests.
 - 38 of 100 look at something else meanwhile (Drody, Pereira & Smilek 2023,
-  doi.org/10.1038/s41598-023-27606-3), twice on average, mostly for seconds, and 1 in 200 goes
+  doi.org/10.1038/s41598-023-27606-3), twice on average, mostly for seconds, and 1 in 400 goes
   away for up to half an hour.
 - Odd but human, our guesses: 1 in 400 pastes a text that they wrote elsewhere, 1 in 400 copies
   text of the page, 1 in 400 dictates at a computer, 1 in 50 has an extension that makes up to 3

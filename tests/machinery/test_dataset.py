@@ -44,7 +44,7 @@ def test_a_dataset_keeps_the_rules_of_psych_ds_and_has_nobodys_ids(dataset):
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert sorted(path.name for path in folder.rglob("*.csv")) == [
         f"study-StroopTask_description-{each}_data.csv"
-        for each in ("answers", "events", "participants", "trials")
+        for each in ("answers", "events", "flags", "participants", "trials")
     ]
     for path in files:
         text = path.read_text(encoding="utf-8")
