@@ -1,22 +1,29 @@
 """Studies made by the template, for all tests."""
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import zlib
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from generated import REPOSITORY, Study, install
 from heroku.machine import path_without
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.programs import get_missing
+from tests.programs import find_chromium, get_missing
 
-# Heroku's double and PostgreSQL; studies: live, new, with local data, old, for each recruiter.
-pytest_plugins = ["heroku.fixtures", "live_study", "new_study", "lab", "old_lab", "sites", "npm"]
+# Heroku's double and PostgreSQL; studies: live, new, with local data, old; servers: for each
+# recruiter, on each database, several on one.
+pytest_plugins = [
+    *("heroku.fixtures", "live_study", "new_study", "lab", "old_lab"),
+    *("sites", "databases", "dynos", "npm"),
+]
 # Settings of a developer's machine that must not reach a study under test.
 PRIVATE = (
     *("ON_CLOUD", "ON_HEROKU", "DATABASE_URL", "PORT", "PSITURK_", "AWS_", "GIT_", "HEROKU_"),
@@ -24,13 +31,18 @@ PRIVATE = (
     "PYTHONUNBUFFERED",
 )
 
+QUESTIONS = json.loads((REPOSITORY / "cookiecutter.json").read_text(encoding="utf-8"))
+DEFAULTS = {
+    name: answer[0] if isinstance(answer, list) else answer for name, answer in QUESTIONS.items()
+}
 SLOW = {"browser", "heroku_cli"}  # what a browser or Heroku's command line is needed for
 # The files that take longest begin first. Browsers wait and Heroku's command line works, so they
 # take turns: at any time there is something to wait for and something to do.
 LONGEST = (
-    *("test_try", "test_experiment", "test_deploy", "test_recruiters", "test_up", "test_faults"),
-    *("test_client", "test_end_to_end", "test_generation", "test_up_halfway", "test_pages"),
-    *("test_psiturk_shell", "test_pythons", "test_bonuses", "test_hooks", "test_down"),
+    *("test_experiment", "test_deploy", "test_try", "test_up", "test_end_to_end", "test_faults"),
+    *("test_pushes", "test_recruiters", "test_up_failures", "test_saves", "test_up_halfway"),
+    *("test_windows", "test_pages", "test_psiturk_shell", "test_pythons", "test_generation"),
+    *("test_bonuses", "test_hooks", "test_down"),
 )
 # A file stays in one process, for what its tests share. Each test of these files makes a study or
 # an app of its own, so they are shared out in so many parts.
@@ -107,6 +119,7 @@ def home(tmp_path_factory, registry) -> Path:
         # pyenv's shims take long to say that they have no other Python.
         path = [folder for folder in os.environ["PATH"].split(os.pathsep) if "/shims" not in folder]
         patch.setenv("PATH", path_without("heroku", os.pathsep.join(path), home / "bin"))
+        patch.setenv("STUDY_BROWSER", find_chromium())
         patch.setenv("COOKIECUTTER_CONFIG", str(home / "cookiecutter.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
         patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
@@ -117,10 +130,34 @@ def home(tmp_path_factory, registry) -> Path:
         yield home
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    """A folder that the processes of a run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def template(home, tmp_path_factory, pytestconfig) -> Path:
+def template(home, shared, pytestconfig) -> Path:
     """The template as users get it, a fresh clone: cookiecutter copies the whole folder."""
-    clone = tmp_path_factory.mktemp("template") / "psiturk-heroku"
+    clone = shared / "template" / "psiturk-heroku"
+    with FileLock(shared / "template.lock"):
+        if not clone.exists():
+            make_clone(shared / "aside").rename(clone.parent)
+    pytestconfig.option.template = str(clone)  # where pytest-cookies looks
+    return clone
+
+
+@pytest.fixture(scope="session")
+def bare_template(template, tmp_path_factory) -> Path:
+    """The template without what it copies as it is, the machinery: to render quickly."""
+    bare = tmp_path_factory.mktemp("bare") / template.name
+    return shutil.copytree(template, bare, ignore=shutil.ignore_patterns("machinery", ".git"))
+
+
+def make_clone(folder: Path) -> Path:
+    """Commit this template's files, as they are now, to a repository in the folder."""
+    clone = folder / "psiturk-heroku"
     files = _output("git", "-C", str(REPOSITORY), "ls-files", "-coz", "--exclude-standard")
     for name in filter(None, files.split("\0")):
         if (source := REPOSITORY / name).exists():
@@ -130,50 +167,67 @@ def template(home, tmp_path_factory, pytestconfig) -> Path:
     author = ("-c", "user.name=Tests", "-c", "user.email=tests@example.edu")
     for step in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "Template"]):
         subprocess.run(["git", "-C", str(clone), *author, *step], check=True)
-    pytestconfig.option.template = str(clone)  # where pytest-cookies looks
-    return clone
+    return folder
 
 
 @pytest.fixture(scope="session")
-def index(template, cookies_session) -> dict[str, str]:
+def baked(template, shared, cookies_session):
+    """Make a study with the given answers, once in a run; its folder, which stays as it is.
+
+    Without an app on Heroku, unless the answers say so.
+    """
+
+    def bake(**answers: str) -> Path:
+        answers = {"heroku_app": "later"} | answers
+        answers = {name: text for name, text in answers.items() if DEFAULTS[name] != text}
+        digest = sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()[:16]
+        folder = shared / "baked" / digest
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not (made := [*folder.iterdir()]):
+                result = cookies_session.bake(extra_context=answers)
+                assert result.exception is None, result.exception
+                made = [folder / result.project_path.name]
+                result.project_path.rename(made[0])
+        return made[0]
+
+    return bake
+
+
+@pytest.fixture(scope="session")
+def index(baked) -> dict[str, str]:
     """Settings with which uv does not ask the package index again what it said a minute ago.
 
     The first study is made without them. Asking takes longer than all the rest of making one.
     """
-    baked = cookies_session.bake(extra_context={"heroku_app": "later"})
-    assert baked.exception is None, baked.exception
+    baked(heroku_app="later")
     return {"UV_OFFLINE": "1"}
 
 
 @pytest.fixture(scope="session")
-def new_folder(index, cookies_session, tmp_path_factory):
+def new_folder(index, baked, tmp_path_factory):
     """Make a study with the given answers; its folder, with nothing installed."""
 
     def make(**answers: str) -> Path:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in index.items():
                 patch.setenv(name, value)
-            baked = cookies_session.bake(extra_context=answers)
-        assert baked.exception is None, baked.exception
-        path = tmp_path_factory.mktemp("study") / baked.project_path.name
-        return shutil.move(baked.project_path, path)
+            made = baked(**answers)
+        return shutil.copytree(made, tmp_path_factory.mktemp("study") / made.name, symlinks=True)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def studies(new_folder, tmp_path_factory):
+def studies(new_folder, shared):
     """Make a study with the given answers; equal answers give the same installed study."""
     made: dict[tuple, Study] = {}
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # which the processes of a run share
 
     def make(**answers: str) -> Study:
         key = tuple(sorted(answers.items()))
         if key not in made:
             study = Study(new_folder(**answers))
-            install(study, folder / "bytecode")
+            install(study, shared / "bytecode")
             made[key] = study
         return made[key]
 

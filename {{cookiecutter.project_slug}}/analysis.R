@@ -9,7 +9,7 @@
 
 arguments <- commandArgs(trailingOnly = TRUE)
 folder <- if (length(arguments) > 0) arguments[1] else "data"
-# The texts are read as texts: a pseudonym such as 12e3 is no number.
+# Pseudonyms are texts, also one such as 12e3, which looks like a number.
 people <- read.csv(file.path(folder, "participants.csv"), colClasses = c(participant = "character"))
 trials <- read.csv(file.path(folder, "trialdata.csv"), colClasses = c(participant = "character"))
 

@@ -18,7 +18,7 @@ import pandas
 from scipy.stats import t
 
 folder = sys.argv[1] if len(sys.argv) > 1 else "data"
-# The texts are read as texts: a pseudonym such as 12e3 is no number.
+# Pseudonyms are texts, also one such as 12e3, which looks like a number.
 people = pandas.read_csv(f"{folder}/participants.csv", dtype={"participant": str})
 trials = pandas.read_csv(f"{folder}/trialdata.csv", dtype={"participant": str})
 
@@ -57,7 +57,8 @@ def print_by_condition(what: str, values: pandas.Series) -> None:
         print(f"{what}, condition {condition}: {describe(group)}")
 
 
-begin, end = pandas.to_datetime(people["beginhit"]), pandas.to_datetime(people["endhit"])
+begin = pandas.to_datetime(people["beginhit"], format="ISO8601")
+end = pandas.to_datetime(people["endhit"], format="ISO8601")
 minutes = (end - begin).dt.total_seconds() / 60
 print(f"Finished: {len(people)} of {arrived}")
 print(f"Minutes: median {minutes.median():.1f}, quartiles {minutes.quantile(0.25):.1f} to "

@@ -39,8 +39,7 @@ from study.overview.timeline import collect_timeline
 settings = config.read(Path.cwd())
 participants = open_participants(settings)
 for _ in range({REFRESHES}):
-    collect(participants, settings)
-    collect_timeline(participants, settings)
+    collect_timeline(participants, settings, collect(participants, settings))
     read_browser_errors(participants)
     list_people(participants, settings, Search())
 """

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import chromium
 import pytest
+from counting import TASK, Count
 from generated import Study
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from server import Server, free_port, wait_for
 
 pytest.register_assert_rewrite("faults")
+SECONDS = 60  # of patience with a busy machine; what comes true sooner is not waited for
+expect.set_options(timeout=SECONDS * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +44,7 @@ def new_page(browser):
 
     def open_window(**options) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        context.set_default_timeout(SECONDS * 1000)
         contexts.append(context)
         page = context.new_page()
         page.foreign, page.problems = [], []
@@ -109,6 +113,44 @@ def previews(studies, tmp_path_factory):
             return running[key]
 
         yield preview
+
+
+@pytest.fixture(scope="module")
+def preview(studies, previews) -> Preview:
+    """A study whose task and page the tests replace by others, which do not go on after a reload.
+
+    Old pages have scripts in them.
+    """
+    answers = {"experiment": "stroop", "project_slug": "old-task"}
+    config = studies(**answers).path / "config.txt"
+    text = config.read_text("utf-8")
+    changed = re.sub(r"(?m)^script_sources =.*", "script_sources = 'unsafe-inline'", text)
+    changed = changed.replace("allow_resume = true", "allow_resume = false")
+    config.write_text(changed, "utf-8")
+    return previews(**answers)
+
+
+@pytest.fixture
+def files(preview):
+    """Replace files of the study; they are put back afterwards."""
+    originals = {}
+
+    def replace(name: str, text: str) -> None:
+        file = preview.study.path / name
+        originals.setdefault(file, file.read_text("utf-8") if file.exists() else None)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, "utf-8")
+
+    yield replace
+    for file, text in originals.items():
+        file.unlink() if text is None else file.write_text(text, "utf-8")
+
+
+@pytest.fixture
+def counting(files) -> Count:
+    """The study's task numbers its trials."""
+    files("static/js/task.js", TASK)
+    return Count()
 
 
 def _note_violation(page: Page, line: str) -> None:

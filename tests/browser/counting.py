@@ -1,13 +1,18 @@
 """A task that numbers its trials, so that none can be lost or doubled unseen."""
 
+import json
+import re
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from arrival import open_experiment
 from playwright.sync_api import Page
 
+SYNC = re.compile("/sync/")
 # A trial counts as shown when the browser has kept it, and before the next one is shown.
 TASK = """
 import { PsiTurk } from "./participant.js";
@@ -68,9 +73,56 @@ def open_task(page: Page, address: str, worker: str, mode: str = "prolific") -> 
     return unique_id
 
 
-def until(page: Page, condition: Callable[[], object], seconds: float = 30) -> None:
+def until(page: Page, condition: Callable[[], object], seconds: float = 60) -> None:
     """Return when the condition holds, fail if it does not; the window goes on meanwhile."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         page.wait_for_timeout(100)
+
+
+def stored(preview, unique_id: str) -> tuple[int, dict]:
+    """Status and stored record."""
+    with sqlite3.connect(preview.database) as database:
+        query = "select status, datastring from assignments where uniqueid = ?"
+        status, text = database.execute(query, [unique_id]).fetchone()
+    return status, json.loads(text or "{}")
+
+
+def all_arrived(preview, unique_id: str, count: Count) -> bool:
+    """Whether the record has each trial that was shown, once."""
+    count.read(stored(preview, unique_id)[1])
+    return not count.lost and not count.doubled
+
+
+def run_trials(page, number: int) -> None:
+    page.evaluate("async (n) => { while (n--) await nextTrial(); }", number)
+
+
+def is_save(request) -> bool:
+    return urlsplit(request.url).path.endswith("/entries")
+
+
+def lose_saves(page):
+    """From now on, no save of this window arrives; returns the list of those that were sent."""
+    sent = []
+
+    def lose(route):
+        if is_save(route.request):
+            sent.append(route.request.url)
+            return route.abort()
+        return route.continue_()
+
+    page.route(SYNC, lose)
+    return sent
+
+
+def kept_entries(page) -> list[str]:
+    """What the journals of this browser hold."""
+    return page.evaluate(
+        """async () => {
+            const { listUnsent } = await import('/static/js/journal.js');
+            const left = (await listUnsent()).flatMap((journal) => journal.left);
+            return left.flatMap(({ entries }) => entries);
+        }"""
+    )

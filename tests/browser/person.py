@@ -170,7 +170,7 @@ class Person:
             each.get_attribute("data-number"): int(each.inner_text()) for each in numbers
         }
         self.button("Finish")
-        self.page.wait_for_url("**/complete?*", timeout=60_000)
+        self.page.wait_for_url("**/complete?*")
 
     def take_part(self, link: str, comes_back: bool = False) -> None:
         """The whole study."""

@@ -12,6 +12,7 @@ from statistics import fmean
 import pytest
 from arrival import come_back, find_link
 from generated import Study
+from hurry import shorten
 from inspection import inspect, take_picture
 from person import LOOK_AT_THE_WORD
 from playwright.sync_api import Page, expect
@@ -237,6 +238,7 @@ def test_a_third_condition(serve, new_page):
 
 def test_blocks_of_several_kinds(cook):
     study = cook("Blocks of several kinds")
+    shorten(study.path)
     done = study.run("study", "try", timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     data = study.path / "data" / "simulated"

@@ -349,7 +349,7 @@ def test_saved_is_said_when_the_server_has_said_so(preview_of, page):
     expect(saving).to_be_visible()
     expect(saved).to_be_hidden()
     page.unroute("**/entries?*")
-    expect(saved).to_be_visible(timeout=20_000)
+    expect(saved).to_be_visible()
     expect(saving).to_be_hidden()
 
 

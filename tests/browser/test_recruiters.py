@@ -1,7 +1,8 @@
 """Each recruiter's participants in Chromium, from its link to its ending, on PostgreSQL.
 
 The recruiters' own pages are played by the test: Prolific and SONA by the page that people come
-back to, MTurk by a page that frames ours and receives its form.
+back to, MTurk by a page that frames ours and receives its form. Both experiments are there: what
+they show and save is the same (test_experiment.py), and neither knows who has sent anybody.
 """
 
 import json
@@ -10,8 +11,8 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
+from hurry import Hurried, shorten
 from inspection import inspect
-from person import Person
 from playwright.sync_api import expect
 from server import Server, free_port
 
@@ -22,27 +23,7 @@ SECRETS = {
     "DECLINED_CODE": "D3CLINED",
     "SONA_COMPLETION_URL": f"{SONA}&survey_code=XXXX",
 }
-# The examples with little to do, little to wait for, and time to answer on a slow machine.
-SHORTER = {
-    "PRACTICE_TRIALS": 4, "TRIALS_PER_BLOCK": 4, "FIXATION_MS": 60, "FEEDBACK_MS": 300,
-    "BETWEEN_TRIALS_MS": 60, "DEADLINE_MS": 60_000,
-}  # fmt: skip
 PROLIFIC_LINK = "/start?PROLIFIC_PID={0}&STUDY_ID=st&SESSION_ID=se-{0}"
-
-
-class Hurried(Person):
-    """Goes through the shortened experiments."""
-
-    def do_the_task(self) -> None:
-        self.heading("Practice")
-        self.button("Start the practice")
-        self.respond(4)
-        self.heading("Now for real")
-        self.button("Start")
-        self.respond(4)
-        self.heading("Time for a break")
-        self.button("Go on")
-        self.respond(4)
 
 
 class Site:
@@ -74,26 +55,13 @@ def site(studies, cluster):
         def site(experiment: str, recruitment: str) -> Site:
             if (experiment, recruitment) not in sites:
                 study = studies(experiment=experiment, project_slug=f"short-{experiment}")
-                shorten(study.path / "static" / "js" / "task.js")
+                shorten(study.path)
                 made = Site(study, cluster, recruitment)
                 stack.enter_context(made.server).wait()
                 sites[experiment, recruitment] = made
             return sites[experiment, recruitment]
 
         yield site
-
-
-def shorten(task) -> None:
-    text = task.read_text(encoding="utf-8")
-    for name, value in SHORTER.items():
-        text, found = re.subn(rf"const {name} = \d+", f"const {name} = {value}", text)
-        assert found == 1, name
-    task.write_text(text, encoding="utf-8")
-
-
-@pytest.fixture(params=["stroop", "jspsych"])
-def experiment(request) -> str:
-    return request.param
 
 
 @pytest.fixture
@@ -126,7 +94,7 @@ def assert_no_secret_was_sent(page) -> None:
     assert not [value for value in [*SECRETS.values(), "t0ken"] if value in sent]
 
 
-def assert_whole(site: Site, person: Person, worker: str, **expected) -> None:
+def assert_whole(site: Site, person: Hurried, worker: str, **expected) -> None:
     """What the person saw is what the database has."""
     row = site.row(worker)
     assert {name: row[name] for name in expected} == expected
@@ -137,19 +105,16 @@ def assert_whole(site: Site, person: Person, worker: str, **expected) -> None:
 
 def take_part(page, link: str) -> Hurried:
     person = Hurried(page)
-    person.arrive(link)
-    person.understand()
-    person.do_the_task()
-    person.answer_questions()
+    person.go_through(link)
     assert_no_secret_was_sent(page)
     return person
 
 
-def test_prolific(site, window, experiment):
-    site = site(experiment, "prolific")
+def test_prolific(site, window):
+    site = site("stroop", "prolific")
     person = take_part(window, site.address + PROLIFIC_LINK.format("p1"))
     person.finish()
-    inspect(window, f"{experiment}-complete-prolific")
+    inspect(window, "complete-prolific")
     expect(window.locator("#code")).to_have_text("C0MPLETED")
     window.reload()
     expect(window.locator("#code")).to_have_text("C0MPLETED")
@@ -160,8 +125,8 @@ def test_prolific(site, window, experiment):
     assert_whole(site, person, "p1", assignmentid="se-p1", hitid="st", mode="prolific", status=3)
 
 
-def test_sona(site, window, experiment):
-    site = site(experiment, "sona")
+def test_sona(site, window):
+    site = site("jspsych", "sona")
     person = take_part(window, f"{site.address}/start?survey_code=4711")
     person.finish()
     window.locator("#go-on").click()
@@ -169,11 +134,11 @@ def test_sona(site, window, experiment):
     assert_whole(site, person, "4711", assignmentid="4711", hitid="sona", mode="sona", status=3)
 
 
-def test_link(site, window, experiment):
-    site = site(experiment, "link")
+def test_link(site, window):
+    site = site("stroop", "link")
     person = take_part(window, f"{site.address}/start?label=class-7b")
     person.finish()
-    inspect(window, f"{experiment}-complete-link")
+    inspect(window, "complete-link")
     code = window.locator("#code").inner_text()
     window.goto(f"{site.address}/start?label=class-7b")
     expect(window.locator("#code")).to_have_text(code)
@@ -186,9 +151,9 @@ def workers(site: Site) -> list[str]:
     return site.cluster.run(query, database=urlsplit(site.url).path[1:]).split()
 
 
-def test_mturk(site, window, experiment):
+def test_mturk(site, window):
     """MTurk's page frames the invitation; the task is a pop-up; the form goes to MTurk."""
-    site = site(experiment, "mturk")
+    site = site("jspsych", "mturk")
     ids = "hitId=H1&assignmentId=A1&workerId=W1&turkSubmitTo=https%3A%2F%2Fworkersandbox.mturk.com"
     frame = f'<iframe src="{site.address}/pub?mode=sandbox&{ids}" width=900 height=700></iframe>'
     submitted = []
@@ -212,9 +177,9 @@ def test_mturk(site, window, experiment):
     person.do_the_task()
     person.answer_questions()
     person.heading("What this was about")
-    with popup.expect_event("close", timeout=60_000):
+    with popup.expect_event("close"):
         person.button("Finish")
-    ours.get_by_role("button", name="Submit the HIT").click(timeout=60_000)
+    ours.get_by_role("button", name="Submit the HIT").click()
     expect(window.get_by_role("heading", name="HIT")).to_be_visible()
     ours.get_by_role("heading", name="HIT").wait_for()  # MTurk's answer, in the frame
     assert submitted == ["assignmentId=A1&hitId=H1&workerId=W1"]

@@ -59,14 +59,6 @@ MISTAKES = {
 SCRIPTS = re.compile(r"<script [^>]*/js/workshop/[^>]*></script>")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    """A restart of the server may take long on a busy machine."""
-    expect.set_options(timeout=20_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
 @pytest.fixture(scope="module")
 def study(studies):
     return studies(experiment="stroop", project_slug="workshop")

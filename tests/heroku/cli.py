@@ -13,6 +13,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from filelock import FileLock
+
+from tests.npm import outside
 from tests.programs import find_node
 
 from .toolchain import cache_folder
@@ -28,7 +31,10 @@ def find_cli() -> str:
     """
     program = _cache() / "node_modules" / "heroku" / "bin" / "run.js"
     if not program.exists():
-        _install()
+        _cache().parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{_cache()}.lock"):
+            if not program.exists():
+                _install()
     options = ["--no-deprecation", "--import", str(LEAN)]
     return shlex.join([find_node(), *options, str(program)])
 
@@ -48,15 +54,11 @@ def _install() -> None:
     if not shutil.which("npm"):
         raise RuntimeError(f"The tests drive the Heroku CLI {VERSION}, which npm installs: get npm")
     target = _cache()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Two test runs may do this at once: each installs aside, the first to finish wins.
     aside = Path(tempfile.mkdtemp(prefix="heroku-", dir=target.parent))
     subprocess.run(
         ["npm", "install", "--no-audit", "--no-fund", "--prefix", aside, f"heroku@{VERSION}"],
         check=True,
         stdin=subprocess.DEVNULL,
+        env=outside(),
     )
-    try:
-        aside.rename(target)
-    except OSError:
-        shutil.rmtree(aside)
+    aside.rename(target)

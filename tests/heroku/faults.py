@@ -39,7 +39,6 @@ class Fault:
     status: int = 0
     body: dict[str, object] | str = field(default_factory=dict)
     seconds: float = 0
-    cut_before: bool = False
     cut_after: bool = False
     then: Callable[[Request], None] | None = None
 
@@ -84,17 +83,6 @@ class Traffic:
             )
         )
 
-    def fail_nth_call(
-        self,
-        n: int,
-        *,
-        status: int = 503,
-        id: str = "service_unavailable",
-        message: str = "The API is temporarily unavailable.",
-    ) -> Fault:
-        """Fail the n-th call from now on, whatever it is (1 is the next one), once."""
-        return self._order(Fault(self._nth(n), 1, status, {"id": id, "message": message}))
-
     def drop_connection_after(self, route: str, *, times: float = 1) -> Fault:
         """Do the work, then cut the connection before the answer.
 
@@ -103,18 +91,9 @@ class Traffic:
         """
         return self._order(Fault(_route(route), times, cut_after=True))
 
-    def drop_connection_before(self, route: str, *, times: float = float("inf")) -> Fault:
-        """Cut the connection without doing the work, as when the network is down."""
-        return self._order(Fault(_route(route), times, cut_before=True))
-
     def delay(self, route: str, seconds: float, *, times: float = float("inf")) -> Fault:
         """Do the work, but answer late."""
         return self._order(Fault(_route(route), times, seconds=seconds))
-
-    def after_nth_call(self, n: int, then: Callable[[Request], None]) -> Fault:
-        """Run something of the test's own (kill the caller, say) once the n-th call has had
-        its effect and before it is answered."""
-        return self._order(Fault(self._nth(n), 1, then=then))
 
     def recover(self) -> None:
         """Everything works again."""
@@ -132,13 +111,6 @@ class Traffic:
     def _order(self, fault: Fault) -> Fault:
         self.faults.append(fault)
         return fault
-
-    def _nth(self, n: int) -> Callable[[Request], bool]:
-        target = len(self.requests) + n - 1
-        return lambda request: self._position(request) == target
-
-    def _position(self, request: Request) -> int:
-        return next(i for i, seen in enumerate(self.requests) if seen is request)
 
 
 def _route(route: str) -> Callable[[Request], bool]:

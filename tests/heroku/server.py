@@ -125,8 +125,6 @@ class Visitor(BaseHTTPRequestHandler):
             fault = platform.fault_for(request)
         if fault and fault.seconds:
             time.sleep(fault.seconds)
-        if fault and fault.cut_before:
-            return self.cut()
         if fault and fault.status:
             reply = Reply(fault.body, fault.status)
         else:

@@ -16,6 +16,7 @@ from participant import Participant
 from heroku.fixtures import open_platform
 from heroku.machine import Machine
 from heroku.test_release import assert_same_app
+from tests.programs import find_chromium
 
 APP = "deploy-me-abcde"
 TASK, MARK = "static/js/task.js", ":root::before"
@@ -141,7 +142,7 @@ def test_what_robots_cannot_finish_is_not_pushed(scene, monkeypatch):
     script, begin = scene.folder / "static" / "js" / "task.js", "async function main() {"
     script.write_text(script.read_text().replace(begin, f"{begin} throw new Error('planted');"))
     scene.commit()
-    monkeypatch.delitem(scene.machine.environment, "STUDY_BROWSER")
+    monkeypatch.setitem(scene.machine.environment, "STUDY_BROWSER", find_chromium())
     refused = scene.study("deploy", "--pilot")
     assert refused.code == 1
     line = script.read_text().partition(begin)[0].count("\n") + 1

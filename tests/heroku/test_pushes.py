@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -316,21 +315,3 @@ class TestARunningStudy:
     def test_the_log_can_be_read(self, running: tuple) -> None:
         _, machine, _, app = running
         assert "heroku[router]: at=info" in machine.heroku("logs", "-a", "my-study").stdout
-
-    def test_python_opens_it_under_its_real_address(self, running: tuple) -> None:
-        _, machine, _, app = running
-        code = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).status)"
-        assert machine.run(sys.executable, "-c", code, app.web_url).stdout == "200\n"
-
-    def test_chromium_opens_it_under_its_real_address(self, running: tuple) -> None:
-        _, machine, _, app = running
-        page = machine.run(
-            "chromium",
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--dump-dom",
-            *machine.chromium_flags,
-            app.web_url,
-        )
-        assert app.host in page.stdout

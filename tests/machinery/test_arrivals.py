@@ -1,20 +1,18 @@
 """Many arrivals at once, whom they count for, and what one of them can do to the others."""
 
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 from signal import SIGCONT, SIGSTOP
 from urllib.parse import urlsplit
 
 import pytest
-from participant import Participant
-from server import Server, cloud_server, free_port, wait_for
+from dynos import arrive
+from server import Server, free_port, wait_for
 
 CELLS = {"PSITURK_NUM_CONDS": "2", "PSITURK_NUM_COUNTERS": "1"}
 COUNTS = "SELECT cond, sum(number) FROM study_cells WHERE state = '{}' GROUP BY 1 ORDER BY 1"
@@ -52,27 +50,6 @@ READ_BY_0_1_0 = "SELECT cond, finished FROM study_counts WHERE mode = 'prolific'
 @pytest.fixture(scope="module")
 def study(studies):
     return studies(recruitment="prolific", num_conditions="2")
-
-
-@pytest.fixture
-def start(study):
-    """A function that starts a server on a database, perhaps of another folder."""
-    with ExitStack() as stack:
-
-        def start(url: str, folder: Path = study.path, **settings: str) -> Server:
-            server = cloud_server(folder, study.python, url, **CELLS | settings)
-            return stack.enter_context(server).wait()
-
-        yield start
-
-
-def arrive(server: Server, worker: str, assignment: str = "a", mode: str = "prolific"):
-    """Somebody who has opened the experiment; ``condition`` is None if they were refused."""
-    participant = Participant(server.address, worker, assignment, mode=mode)
-    participant.page = participant.open("/exp")
-    found = re.search(r'data-condition="(\d)"', participant.page.text)
-    participant.condition = int(found[1]) if found else None
-    return participant
 
 
 def arrive_together(servers: list[Server], number: int, name: str = "w") -> Counter:
@@ -116,9 +93,9 @@ def locked(cluster, url: str, sql: str):
             process.communicate("COMMIT;\n", timeout=30)
 
 
-def test_those_who_wait_together_are_enrolled_in_one_transaction(start, cluster):
+def test_those_who_wait_together_are_enrolled_in_one_transaction(dynos, cluster):
     url = cluster.create_database()
-    server = start(url)
+    [server] = dynos(1, url)
     arrive(server, "first")
     rows = """SELECT count(*), count(DISTINCT xmin::text) < 6 FROM assignments
       WHERE workerid LIKE 'w%'"""
@@ -136,18 +113,18 @@ def test_those_who_wait_together_are_enrolled_in_one_transaction(start, cluster)
     assert ask(cluster, url, rows) == "12|t\n"
 
 
-def test_conditions_of_the_researchers_own_see_everybody_before(study, start, cluster, tmp_path):
+def test_conditions_of_the_researchers_own_see_everybody_before(study, dynos, cluster, tmp_path):
     folder = tmp_path / "study"
     shutil.copytree(study.path, folder, ignore=shutil.ignore_patterns(".venv"), symlinks=True)
     with (folder / "custom.py").open("a") as custom:
         custom.write(CUSTOM)
-    servers = [start(cluster.create_database(), folder, WEB_CONCURRENCY="2")]
+    servers = dynos(1, cluster.create_database(), folder, WEB_CONCURRENCY="2")
     assert arrive_together(servers, 16) == {0: 8, 1: 8}
 
 
-def test_a_worker_that_hangs_with_the_lock_lets_others_pass_and_then_goes_on(start, cluster):
+def test_a_worker_that_hangs_with_the_lock_lets_others_pass_and_then_goes_on(dynos, cluster):
     url = cluster.create_database()
-    hangs, other = start(url), start(url)
+    hangs, other = dynos(2, url)
     [worker] = hangs.workers()
     with ThreadPoolExecutor(2) as at_once:
         try:
@@ -164,9 +141,9 @@ def test_a_worker_that_hangs_with_the_lock_lets_others_pass_and_then_goes_on(sta
     assert hangs.workers() == [worker]
 
 
-def test_a_connection_that_is_cut_while_many_wait_costs_nobody_the_place(start, cluster):
+def test_a_connection_that_is_cut_while_many_wait_costs_nobody_the_place(dynos, cluster):
     url = cluster.create_database()
-    server = start(url)
+    [server] = dynos(1, url)
     with ThreadPoolExecutor(6) as at_once:
         with locked(cluster, url, LOCK):
             waiting = [at_once.submit(arrive, server, f"w{n}") for n in range(6)]
@@ -177,9 +154,9 @@ def test_a_connection_that_is_cut_while_many_wait_costs_nobody_the_place(start, 
     assert conditions == {0: 3, 1: 3}
 
 
-def test_a_database_that_is_read_only_for_now_is_away_not_broken(start, cluster):
+def test_a_database_that_is_read_only_for_now_is_away_not_broken(dynos, cluster):
     url = cluster.create_database()
-    server = start(url)
+    [server] = dynos(1, url)
     early = arrive(server, "early")
     change = f"ALTER DATABASE {urlsplit(url).path[1:]} {{}} default_transaction_read_only {{}}"
     cluster.run(change.format("SET", "= on"))
@@ -190,9 +167,9 @@ def test_a_database_that_is_read_only_for_now_is_away_not_broken(start, cluster)
     assert arrive(server, "late").page.status == early.save({"data": []}).status == 200
 
 
-def test_who_has_saved_nothing_counts_for_two_minutes(start, cluster):
+def test_who_has_saved_nothing_counts_for_two_minutes(dynos, cluster):
     url = cluster.create_database()
-    server = start(url)
+    [server] = dynos(1, url)
 
     def next_ones(number: int = 6) -> Counter:
         """The conditions of those who come next, who are then forgotten."""
@@ -226,7 +203,7 @@ def test_who_has_saved_nothing_counts_for_two_minutes(start, cluster):
     assert ask(cluster, url, COUNTS.format("arrived")) == "1|59\n"
 
 
-def test_counts_of_version_0_1_0_are_taken_over_and_its_servers_go_on(study, start, cluster):
+def test_counts_of_version_0_1_0_are_taken_over_and_its_servers_go_on(study, dynos, cluster):
     url = cluster.create_database()
     make = "import psiturk.models; from psiturk.db import init_db; init_db()"
     study.run("python", "-c", make, env=os.environ | {"DATABASE_URL": url, "ON_CLOUD": "1"})
@@ -234,7 +211,7 @@ def test_counts_of_version_0_1_0_are_taken_over_and_its_servers_go_on(study, sta
     ask(cluster, url, insert(3, cond=1, minutes_ago=90, name="finished", status="4"))
     ask(cluster, url, insert(2, cond=0, minutes_ago=9, name="saved", datastring="'{}'"))
     assert ask(cluster, url, READ_BY_0_1_0) == "1|3\n"
-    server = start(url)
+    [server] = dynos(1, url)
     assert [arrive(server, f"w{n}").condition for n in range(2)] in ([0, 0], [0, 1])
     ask(cluster, url, "UPDATE assignments SET status = 4 WHERE workerid = 'saved1'")
     assert ask(cluster, url, READ_BY_0_1_0) == "0|1\n1|3\n"

@@ -295,6 +295,7 @@ def test_without_an_address_for_alerts_the_command_to_set_it_is_told(ready):
     ready.app.set_config({"ALERT_URL": ""}, ready.platform.account)
     _, lines, _ = checked(ready)
     ready.app.set_config({"ALERT_URL": "http://127.0.0.1:9/s3cret"}, ready.platform.account)
+    ready.app.wait_until_up(60)
     [(colour, text)] = lines["alerts"]
     assert colour == "yellow"
     assert text.endswith("heroku config:set ALERT_URL=https://… --app my-study")

@@ -1,15 +1,12 @@
 """Who gets which condition, however many come at once, and how many finish."""
 
 import os
-import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from participant import Participant
-from server import Server, free_port
+from dynos import arrive
 
 CELLS = {"PSITURK_NUM_CONDS": "3", "PSITURK_NUM_COUNTERS": "2"}
 COUNTED = "SELECT cond, counterbalance, count(*) FROM assignments WHERE {} GROUP BY 1, 2"
@@ -18,31 +15,6 @@ COUNTED = "SELECT cond, counterbalance, count(*) FROM assignments WHERE {} GROUP
 @pytest.fixture(scope="module")
 def study(studies):
     return studies(recruitment="prolific", num_conditions="2")
-
-
-@pytest.fixture
-def dynos(study):
-    """A function that starts servers of one study on one database."""
-    with ExitStack() as stack:
-
-        def start(count: int, url: str, **settings: str) -> list[Server]:
-            servers = [
-                Server(
-                    study.path, study.python, "-m", "study.server",
-                    port=(port := free_port()), PORT=str(port), ON_CLOUD="1", DATABASE_URL=url,
-                    **CELLS | settings,
-                )
-                for _ in range(count)
-            ]  # fmt: skip
-            return [stack.enter_context(server).wait() for server in servers]
-
-        yield start
-
-
-def come(address: str, worker: str, assignment: str = "a", mode: str = "prolific") -> Participant:
-    participant = Participant(address, worker, assignment, mode=mode)
-    participant.page = participant.open("/exp")
-    return participant
 
 
 def counts(cluster, url: str, where: str = "mode = 'prolific'") -> Counter:
@@ -55,9 +27,9 @@ def test_conditions_are_exact_with_two_dynos_and_four_workers(dynos, cluster):
     url = cluster.create_database(connections=20)
     servers = dynos(2, url, WEB_CONCURRENCY="2", CONNECTIONS_PER_WORKER="4")
     with ThreadPoolExecutor(24) as at_once:
-        arrivals = [(servers[n % 2].address, f"w{n}") for n in range(120)]
-        staff = [(servers[n % 2].address, f"staff{n}", "a", "preview") for n in range(7)]
-        pages = list(at_once.map(lambda who: come(*who).page.status, arrivals + staff))
+        arrivals = [(servers[n % 2], f"w{n}") for n in range(120)]
+        staff = [(servers[n % 2], f"staff{n}", "a", "preview") for n in range(7)]
+        pages = list(at_once.map(lambda who: arrive(*who).page.status, arrivals + staff))
     assert set(pages) == {200}
     assert set(counts(cluster, url).values()) == {20}
     assert len(counts(cluster, url)) == 6
@@ -67,11 +39,11 @@ def test_the_same_person_many_times_at_once_gets_one_row_and_one_condition(dynos
     url = cluster.create_database(connections=20)
     [server] = dynos(1, url, WEB_CONCURRENCY="2")
     with ThreadPoolExecutor(20) as at_once:
-        reloads = list(at_once.map(lambda _: come(server.address, "hasty"), range(20)))
-        others = list(at_once.map(lambda n: come(server.address, "many", f"a{n}"), range(20)))
+        reloads = list(at_once.map(lambda _: arrive(server, "hasty"), range(20)))
+        others = list(at_once.map(lambda n: arrive(server, "many", f"a{n}"), range(20)))
     assert {visit.page.status for visit in reloads} == {200}
-    conditions = {re.search(r'data-condition="(\d)"', visit.page.text)[1] for visit in reloads}
-    assert len(conditions) == 1
+    [condition] = {visit.condition for visit in reloads}
+    assert condition is not None
     assert Counter(visit.page.error for visit in others) == {None: 1, 1010: 19}
     assert counts(cluster, url).total() == 2
 
@@ -81,7 +53,7 @@ def test_only_those_who_finished_or_still_may_count(dynos, cluster):
     database = urlsplit(url).path[1:]
     [server] = dynos(1, url, PSITURK_NUM_COUNTERS="1")
     for n in range(9):
-        come(server.address, f"first{n}")
+        arrive(server, f"first{n}")
     assert sorted(counts(cluster, url).values()) == [3, 3, 3]
     # Condition 0: all finished. 1: long gone. 2: one finished, credited by psiTurk's shell.
     cluster.run(
@@ -92,12 +64,12 @@ def test_only_those_who_finished_or_still_may_count(dynos, cluster):
         "(SELECT min(uniqueid) FROM assignments WHERE cond = 2)",
         database=database,
     )
-    later = [come(server.address, f"later{n}") for n in range(5)]
-    given = Counter(re.search(r'data-condition="(\d)"', v.page.text)[1] for v in later)
-    assert given == {"1": 3, "2": 2}
+    later = [arrive(server, f"later{n}") for n in range(5)]
+    given = Counter(each.condition for each in later)
+    assert given == {1: 3, 2: 2}
     cluster.run("DELETE FROM assignments WHERE cond = 0", database=database)
-    again = [come(server.address, f"again{n}") for n in range(3)]
-    assert {re.search(r'data-condition="(\d)"', v.page.text)[1] for v in again} == {"0"}
+    again = [arrive(server, f"again{n}") for n in range(3)]
+    assert {each.condition for each in again} == {0}
     kept = "SELECT cond, number FROM study_cells WHERE state = 'finished' ORDER BY 1"
     assert cluster.run(kept, database=database) == "2|1\n"
 
@@ -107,10 +79,10 @@ def test_targets_and_weights(dynos, cluster):
     settings = {"PSITURK_NUM_COUNTERS": "1", "PSITURK_CONDITION_WEIGHTS": "2, 1, 1"}
     [server] = dynos(1, url, **settings, PSITURK_CONDITION_TARGETS="6,2,100")
     for n in range(8):
-        come(server.address, f"w{n}")
+        arrive(server, f"w{n}")
     assert counts(cluster, url) == {("0", "0"): 4, ("1", "0"): 2, ("2", "0"): 2}
     for n in range(8, 20):
-        come(server.address, f"w{n}")
+        arrive(server, f"w{n}")
     assert counts(cluster, url) == {("0", "0"): 6, ("1", "0"): 2, ("2", "0"): 12}
 
 
@@ -126,10 +98,9 @@ def test_a_table_that_psiturk_made_before_is_taken_over(dynos, study, cluster):
         database=database,
     )
     servers = dynos(2, url, PSITURK_NUM_COUNTERS="1")
-    newcomers = [come(servers[n % 2].address, f"new{n}") for n in range(5)]
-    given = {re.search(r'data-condition="(\d)"', v.page.text)[1] for v in newcomers}
-    assert given == {"2"}
-    assert come(servers[0].address, "w3").page.status == 403
+    newcomers = [arrive(servers[n % 2], f"new{n}") for n in range(5)]
+    assert {each.condition for each in newcomers} == {2}
+    assert arrive(servers[0], "w3").page.status == 403
     indexes = cluster.run(
         "SELECT indexname FROM pg_indexes WHERE tablename = 'assignments'", database=database
     )
@@ -140,7 +111,7 @@ def test_the_cost_of_an_arrival_does_not_grow_with_earlier_participants(dynos, c
     url = cluster.create_database()
     database = urlsplit(url).path[1:]
     [server] = dynos(1, url)
-    come(server.address, "first")
+    arrive(server, "first")
     cluster.run(  # a half has finished; the others may still, and every other of them has saved
         "INSERT INTO assignments (uniqueid, assignmentid, workerid, hitid, cond, counterbalance, "
         "codeversion, mode, status, beginhit, datastring) SELECT 'x' || n || ':a', 'a', 'x' || n, "
@@ -153,7 +124,7 @@ def test_the_cost_of_an_arrival_does_not_grow_with_earlier_participants(dynos, c
     # A session that has ended has reported all that it read.
     cluster.run("SELECT pg_sleep(1.5)", "SELECT pg_stat_reset()", database=database)
     for n in range(10):
-        assert come(server.address, f"w{n}").page.status == 200
+        assert arrive(server, f"w{n}").page.status == 200
     cluster.run("SELECT pg_sleep(1.5)", database=database)
     rows = dict(
         line.split("|")

@@ -1,6 +1,6 @@
 """Whatever is sent to a study: no crash, no traceback, and nobody else's record is touched.
 
-A few hundred requests; more of them: REQUESTS=20000 uv run pytest -n0 -s tests/test_study_fuzz.py
+A few hundred requests; more: REQUESTS=20000 uv run pytest -n0 -s tests/machinery/test_fuzz.py
 """
 
 import json

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import forks
 import pytest
+from live_study import NAME
 from participant import Participant
 from server import Server, free_port
 
@@ -19,7 +20,7 @@ MINIMUM = 40  # minimum_trials of the example
 
 @pytest.fixture(scope="module")
 def study(studies):
-    return studies(heroku_app="later", heroku_app_name="elsewhere-abcde")
+    return studies(heroku_app="later", heroku_app_name=NAME)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_a_host_gets_its_one_file_and_the_commands_are_told(study, copy, name):
     new = subprocess.run(["git", "status", "--porcelain"], cwd=copy, capture_output=True, text=True)
     file = {"scalingo": "scalingo.json"}.get(name, "Dockerfile")
     assert new.stdout == f"?? {file}\n"
-    assert f"git add {file}" in told.stdout and "elsewhere-abcde" in told.stdout
+    assert f"git add {file}" in told.stdout and NAME in told.stdout
     assert "{" not in told.stdout
     assert "is there already" in run().stdout
     (copy / file).write_text("ours")

@@ -1,12 +1,9 @@
 """Who may read and change a record: how long, in which browser, and who may take it over."""
 
 import datetime
-import sqlite3
 import zlib
-from contextlib import ExitStack, closing
-from functools import partial
-from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from contextlib import ExitStack
+from urllib.parse import urlencode
 
 import pytest
 from participant import Participant
@@ -17,29 +14,6 @@ from wire import ask
 @pytest.fixture(scope="module")
 def study(studies):
     return studies(recruitment="prolific", num_conditions="2")
-
-
-@pytest.fixture(scope="module", params=["postgresql", "sqlite"])
-def server(request, study, cluster, tmp_path_factory):
-    """The running study; ``server.change`` runs a statement on its database."""
-    database = tmp_path_factory.mktemp("sqlite") / "participants.db"
-    settings = {"PSITURK_DATABASE_URL": f"sqlite:///{database}"}
-    change = partial(change_sqlite, database)
-    if request.param == "postgresql":
-        settings = {"DATABASE_URL": (url := cluster.create_database()), "ON_CLOUD": "1"}
-        change = partial(cluster.run, database=urlsplit(url).path[1:])
-    port = free_port()
-    with Server(
-        study.path, study.python, "-m", "study.server",
-        port=port, PSITURK_PORT=str(port), PSITURK_THREADS="1", PSITURK_ERRORLOG="-", **settings,
-    ) as server:  # fmt: skip
-        server.change = change
-        yield server.wait()
-
-
-def change_sqlite(database: Path, statement: str) -> None:
-    with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute(statement)
 
 
 @pytest.fixture
@@ -98,7 +72,7 @@ def test_a_proof_ends_a_day_after_the_participation_and_after_a_month(server):
     def move(participant: Participant, column: str, **ago: int) -> int:
         time = datetime.datetime.now(datetime.UTC).replace(tzinfo=None) - datetime.timedelta(**ago)
         where = f"WHERE uniqueid = '{participant.uniqueid}'"
-        server.change(f"UPDATE assignments SET {column} = '{time}' {where}")
+        server.sql(f"UPDATE assignments SET {column} = '{time}' {where}")
         return participant.load().status
 
     slow, done = come("slow"), come("done")

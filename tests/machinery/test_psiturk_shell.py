@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -62,15 +63,25 @@ def shell(study, tmp_path):
     return Shell(study, settings, calls_file)
 
 
-@pytest.fixture
-def participant(shell):
-    """Somebody from MTurk who has just handed in the assignment."""
-    port = free_port()
-    settings = shell.settings | {"PSITURK_PORT": str(port), "PSITURK_THREADS": "1"}
-    command = (shell.study.python, "-m", "study.server")
-    with Server(shell.study.path, *command, port=port, **settings) as server:
+@pytest.fixture(scope="module")
+def handed_in(study, tmp_path_factory):
+    """Somebody from MTurk who has handed in the assignment, and the folder of the database."""
+    folder, port = tmp_path_factory.mktemp("handed-in"), free_port()
+    settings = {
+        "PSITURK_DATABASE_URL": f"sqlite:///{folder}/participants.db",
+        "PSITURK_PORT": str(port), "PSITURK_THREADS": "1",
+    }  # fmt: skip
+    with Server(study.path, study.python, "-m", "study.server", port=port, **settings) as server:
         participant = Participant(server.wait().address, mode="sandbox")
         participant.take_part()
+    return participant, folder
+
+
+@pytest.fixture
+def participant(handed_in, tmp_path):
+    """The same, in the test's own database."""
+    participant, folder = handed_in
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     return participant
 
 

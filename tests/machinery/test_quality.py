@@ -131,7 +131,7 @@ RECORD = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(RECORD | ANYTHING)
 def test_data_of_any_shape_give_flags_or_nothing(data):
     for found in quality.flag({"somebody": data}).values():

@@ -28,21 +28,6 @@ def study(studies):
     return studies(recruitment="prolific", num_conditions="2")
 
 
-@pytest.fixture(scope="module", params=["postgresql", "sqlite"])
-def server(request, study, cluster, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sqlite")
-    settings = {"PSITURK_DATABASE_URL": f"sqlite:///{folder}/participants.db"}
-    if request.param == "postgresql":
-        settings = {"DATABASE_URL": cluster.create_database(), "ON_CLOUD": "1"}
-    port = free_port()
-    with Server(
-        study.path, study.python, "-m", "study.server",
-        port=port, PSITURK_PORT=str(port), PSITURK_THREADS="1", PSITURK_ERRORLOG="-",
-        PSITURK_MAX_RECORD_MB="8", **settings,
-    ) as server:  # fmt: skip
-        yield server.wait()
-
-
 @pytest.fixture
 def participant(server, request):
     """Somebody new, in the task."""

@@ -60,10 +60,10 @@ def render(template: Path, **answers: str):
 @example(*AWKWARD[3:6])
 @example(*AWKWARD[6:9])
 @example(AWKWARD[9], "100%", "%")
-def test_free_text_arrives_unchanged_or_is_refused(template, title, description, institution):
+def test_free_text_arrives_unchanged_or_is_refused(bare_template, title, description, institution):
     answers = {"study_title": title, "study_description": description, "institution": institution}
     try:
-        for _, config in render(template, **answers, project_slug="study"):
+        for _, config in render(bare_template, **answers, project_slug="study"):
             assert config["HIT Configuration"]["title"] == title.strip()
             assert config["HIT Configuration"]["description"] == description.strip()
             assert config["Study"]["institution"] == institution.strip()
@@ -86,11 +86,11 @@ def _needs_refusal(answer: str) -> bool:
 @example("../outside")
 @example("a/b")
 @example("con")
-def test_a_folder_has_exactly_the_asked_name_or_is_not_made(template, slug):
+def test_a_folder_has_exactly_the_asked_name_or_is_not_made(bare_template, slug):
     with TemporaryDirectory() as folder:
         try:
             path = cookiecutter(
-                str(template),
+                str(bare_template),
                 no_input=True,
                 extra_context={"project_slug": slug},
                 output_dir=f"{folder}/out",
@@ -106,9 +106,9 @@ def test_a_folder_has_exactly_the_asked_name_or_is_not_made(template, slug):
 
 @render_settings
 @given(title=text)
-def test_every_usable_title_suggests_a_usable_folder(template, title):
+def test_every_usable_title_suggests_a_usable_folder(bare_template, title):
     try:
-        for path, _ in render(template, study_title=title):
+        for path, _ in render(bare_template, study_title=title):
             assert path.name[0].isalpha()
     except FailedHookException as refusal:
         assert "project_slug" not in str(refusal)

@@ -1,4 +1,8 @@
-"""What the template leaves behind: every choice of every question gives a sound study."""
+"""What the template leaves behind: every choice of every question gives a sound study.
+
+For any two choices that can meet, the files are rendered and read. A whole study, with its
+repository, its lock and its own tests, is made for each choice.
+"""
 
 import ast
 import itertools
@@ -12,6 +16,7 @@ from pathlib import Path
 import html5lib
 import pytest
 import yaml
+from cookiecutter.main import cookiecutter
 from generated import REPOSITORY, Study
 
 QUESTIONS = json.loads((REPOSITORY / "cookiecutter.json").read_text(encoding="utf-8"))
@@ -49,37 +54,40 @@ def each_once(choices: dict[str, list[str]]) -> list[dict[str, str]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "answers" in metafunc.fixturenames:
-        rows = (each_once if metafunc.config.option.fast else pairwise)(CHOICES)
-        ids = ["-".join(row.values()) for row in rows]
-        metafunc.parametrize("answers", rows, ids=ids, scope="module")
+    for name, choose in (("pair", pairwise), ("answers", each_once)):
+        if name in metafunc.fixturenames:
+            rows = choose(CHOICES)
+            ids = ["-".join(row.values()) for row in rows]
+            metafunc.parametrize(name, rows, ids=ids, scope="module")
+
+
+@pytest.fixture(scope="module")
+def rendered(pair, bare_template, tmp_path_factory) -> Path:
+    """The rendered files of a study in which any two choices meet, without a repository."""
+    folder = tmp_path_factory.mktemp("rendered")
+    options = {"no_input": True, "accept_hooks": False, "output_dir": folder}
+    return Path(cookiecutter(str(bare_template), extra_context=pair, **options))
 
 
 @pytest.fixture(scope="module")
 def study(answers, studies) -> Study:
-    """One study for each combination of choices."""
+    """A study as the template leaves it; together they have every choice of every question."""
     return studies(**answers)
 
 
-def tracked(study: Study) -> list[Path]:
-    """The text files that git keeps."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=study.path, capture_output=True, text=True, check=True
-    )
-    names = [name for name in listed.stdout.split("\0") if name and not name.endswith(".ico")]
-    return [study.path / name for name in names]
+def text_files(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".ico"]
 
 
-def test_no_template_syntax_is_left(study):
-    for file in tracked(study):
-        assert not re.search(
-            r"\{\{ ?cookiecutter|cookiecutter\.(?!json)", file.read_text("utf-8")
-        ), file
-        assert "{" not in str(file.relative_to(study.path))
+def test_no_template_syntax_is_left(rendered):
+    left = re.compile(r"\{\{ ?cookiecutter|cookiecutter\.(?!json)")
+    for file in text_files(rendered):
+        assert not left.search(file.read_text("utf-8")), file
+        assert "{" not in str(file.relative_to(rendered))
 
 
-def test_every_file_parses(study):
-    for file in tracked(study):
+def test_every_file_parses(rendered):
+    for file in text_files(rendered):
         text = file.read_text(encoding="utf-8")
         if file.suffix == ".py":
             ast.parse(text, file.name)
@@ -92,6 +100,18 @@ def test_every_file_parses(study):
         elif file.suffix == ".html" and not re.search(r"\{[{%]", text):
             # psiTurk serves these pages as they are; the rendered ones are checked in a browser.
             html5lib.HTMLParser(strict=True).parseFragment(text)
+
+
+def test_the_answers_are_where_they_work(rendered, pair):
+    config = ConfigParser()
+    config.read(rendered / "config.txt", encoding="utf-8")
+    assert config["Task Parameters"]["num_conds"] == pair["num_conditions"]
+    assert config["Study"]["recruitment"] == pair["recruitment"]
+    project = tomllib.loads((rendered / "pyproject.toml").read_text(encoding="utf-8"))
+    made = project["tool"]["psiturk-heroku"]
+    assert made["region"] == pair["heroku_region"]
+    assert made["database"] == pair["database"]
+    assert ("jspsych" in made.get("libraries", ())) == (pair["experiment"] == "jspsych")
 
 
 def test_the_code_is_clean(study):
@@ -127,18 +147,6 @@ def test_its_own_tests_pass(study):
     tested = study.run("pytest", "-q", "-p", "no:cacheprovider")
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "warning" not in tested.stdout
-
-
-def test_the_answers_are_where_they_work(study, answers):
-    config = ConfigParser()
-    config.read(study.path / "config.txt", encoding="utf-8")
-    assert config["Task Parameters"]["num_conds"] == answers["num_conditions"]
-    assert config["Study"]["recruitment"] == answers["recruitment"]
-    project = tomllib.loads((study.path / "pyproject.toml").read_text(encoding="utf-8"))
-    made = project["tool"]["psiturk-heroku"]
-    assert made["region"] == answers["heroku_region"]
-    assert made["database"] == answers["database"]
-    assert ("jspsych" in made.get("libraries", ())) == (answers["experiment"] == "jspsych")
 
 
 def test_the_template_itself_is_clean():
@@ -183,7 +191,3 @@ def test_every_question_is_explained(question):
     explained = QUESTIONS["__prompts__"][question]
     if isinstance(QUESTIONS[question], list):
         assert set(explained) == {"__prompt__", *QUESTIONS[question]}
-
-
-def test_the_tests_cover_the_template_with_few_studies():
-    assert len(pairwise(CHOICES)) <= 16, "a better covering list would save minutes"

@@ -253,13 +253,14 @@ def retention(context: CheckContext) -> Iterator[Finding]:
     number = context.participants.count_by("mode").total() if context.participants else 0
     for promise in list_promises(context.settings.study):
         if not promise.is_past(today):
-            colour = "yellow" if promise.is_near(today) else "green"
-            yield colour, f"{promise.what} may be kept until {promise.day}"
+            near = promise.is_near(today)
+            remedy = ". From the day after: uv run study forget" * near
+            yield "yellow" if near else "green", f"{promise.what} kept until {promise.day}{remedy}"
         elif number or any(find_files(promise.what, list_downloads(context.folder))):
-            late = f"{promise.what} were to be kept only until {promise.day}"
+            late = f"{promise.what} were to be deleted after {promise.day}"
             yield "red", f"{late}: uv run study forget"
         else:
-            yield "green", f"{promise.what} were kept until {promise.day}, and nothing is left here"
+            yield "green", f"{promise.what} kept until {promise.day}; nothing is left of them here"
 
 
 def excluded(context: CheckContext) -> Iterator[Finding]:

@@ -126,7 +126,8 @@ def _read_cells(raw: str) -> list[str]:
 
 def _is_row_of(header: list[str], cells: list[str], names: Collection[str]) -> bool:
     if not header:
-        return bool(cells) and len(cells[0]) >= LONG and cells[0] in names
+        first = cells[0] if cells else ""  # of psiTurk's files a uniqueid, with a colon in it
+        return first in names and (len(first) >= LONG or ":" in first)
     # A short id, such as 17 of SONA, may be a number of something else, for instance of a key. In
     # tables of ours it is an id in psiTurk's columns alone.
     sure = PSITURKS if "participant" in header else ID_COLUMNS - {"worker"}

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, Row, Table, case, func
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, case, func
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from study.config import Config, StudySettings
 from study.database.capacity import SIZE, find_share
@@ -23,6 +25,7 @@ from study.overview.names import name_cells, name_unknown
 from study.statuses import FINISHED, QUIT, UNPAID_MODES
 
 RECENT_MINUTES = 10
+SAMPLE = 4_000_000
 
 
 def collect(participants: Participants, settings: Config) -> Overview:
@@ -80,49 +83,52 @@ class Columns:
         return self.table.c.status.in_(FINISHED)
 
     @property
-    def state(self) -> ColumnElement[str]:
-        """Where somebody stands.
+    def standing(self) -> ColumnElement[str]:
+        """Where somebody stands: finished, in progress or, if they are gone, why (REASONS).
 
         Who has not finished ``cutoff_time`` minutes after the beginning is gone, and so is who
         has saved nothing for MINUTES_WITHOUT_SAVE: as the server balances conditions.
         """
-        cutoff = self._options.cutoff_minutes
-        is_working = self.has_saved & self.since(self.table.c.beginhit, cutoff)
+        table, cutoff = self.table.c, self._options.cutoff_minutes
+        ending = func.coalesce(self.get("ending"), "")
         return case(
             (self.is_finished, figures.FINISHED),
-            ((self.table.c.status == QUIT) | (self._ending != ""), figures.GONE),
-            (is_working, figures.IN_PROGRESS),
-            (self.since(self.table.c.beginhit, MINUTES_WITHOUT_SAVE), figures.IN_PROGRESS),
-            else_=figures.GONE,
-        )
-
-    @property
-    def reason(self) -> ColumnElement[str]:
-        """Why somebody who is gone is gone; NULL for all others."""
-        return case(
-            (self.state != figures.GONE, sa.null()),
-            (self._ending != "", self._ending),
-            (self.table.c.status == QUIT, figures.CLOSED),
+            (ending != "", ending),
+            (table.status == QUIT, figures.CLOSED),
+            (self.has_saved & self.since(table.beginhit, cutoff), figures.IN_PROGRESS),
+            (self.since(table.beginhit, MINUTES_WITHOUT_SAVE), figures.IN_PROGRESS),
             (self.has_saved, figures.SILENT),
             else_=figures.NOTHING,
         )
 
     @property
     def place(self) -> ColumnElement[str]:
-        """Where somebody who is gone stopped, if the server has noted it."""
-        return case((self.state == figures.GONE, self.get("last_place")))
+        """Where somebody was last, if it is noted; NULL of who has finished."""
+        return case((self.is_finished, sa.null()), else_=self.get("last_place"))
 
     @property
     def seconds(self) -> ColumnElement[float]:
-        end, begin = self.table.c.endhit, self.table.c.beginhit
-        return sa.extract("epoch", end) - sa.extract("epoch", begin)
+        return epoch(self.table.c.endhit) - epoch(self.table.c.beginhit)
 
     def since(self, column: ColumnElement[datetime], minutes: int) -> ColumnElement[bool]:
         return column > self._now - timedelta(minutes=minutes)
 
-    @property
-    def _ending(self) -> ColumnElement[str]:
-        return func.coalesce(self.get("ending"), "")
+
+class epoch(FunctionElement):  # noqa: N801, as SQLAlchemy writes functions
+    """The seconds since 1970 of a time. PostgreSQL's EXTRACT gives decimal numbers, slow ones."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
+@compiles(epoch)
+def _write_date_part(element: epoch, compiler: Any, **options: Any) -> str:
+    return f"date_part('epoch', {compiler.process(element.clauses, **options)})"
+
+
+@compiles(epoch, "sqlite")
+def _write_strftime(element: epoch, compiler: Any, **options: Any) -> str:
+    return f"CAST(strftime('%s', {compiler.process(element.clauses, **options)}) AS INTEGER)"
 
 
 def count_groups(connection: Connection, columns: Columns) -> list[Row]:
@@ -130,7 +136,7 @@ def count_groups(connection: Connection, columns: Columns) -> list[Row]:
     table = columns.table.c
     keys = {name: table[name] for name in ("mode", "codeversion", "cond", "counterbalance")}
     keys |= {"is_present": columns.is_present, "is_real": columns.is_real}
-    keys |= {"state": columns.state, "reason": columns.reason, "place": columns.place}
+    keys |= {"standing": columns.standing, "place": columns.place}
     named = [expression.label(name) for name, expression in keys.items()]
     recently = columns.since(table.endhit, RECENT_MINUTES) & columns.is_finished
     counts = (
@@ -148,12 +154,14 @@ def count_groups(connection: Connection, columns: Columns) -> list[Row]:
 
 def count_people(groups: Sequence[Row], real: Sequence[Row]) -> dict[str, Any]:
     """Those who are gone by reason and place, and those who are not counted."""
+    gone = [group for group in real if group.standing not in figures.STAYING]
     others = [group for group in groups if group.is_real and not group.is_present]
+    finished = [group for group in others if group.standing == figures.FINISHED]
     return {
-        "gone": tally(real, "reason"),
-        "places": tally(real, "place"),
+        "gone": tally(gone, "standing"),
+        "places": tally(gone, "place"),
         "apart": tally((group for group in groups if not group.is_real), "mode"),
-        "other_versions": tally((g for g in others if g.state == figures.FINISHED), "codeversion"),
+        "other_versions": tally(finished, "codeversion"),
     }
 
 
@@ -162,7 +170,7 @@ def read_times(real: Sequence[Row]) -> dict[str, Any]:
     return {
         "first_arrival": min((group.first for group in real if group.first), default=None),
         "last_arrival": latest(group.last for group in real),
-        "last_finish": latest(group.ended for group in real if group.state == figures.FINISHED),
+        "last_finish": latest(each.ended for each in real if each.standing == figures.FINISHED),
         "recently_arrived": sum(group.recently_arrived for group in real),
         "recently_finished": sum(group.recently_finished for group in real),
     }
@@ -178,7 +186,8 @@ def count_cells(
     states |= {"gone": figures.GONE}
     found = Counter()
     for group in groups:
-        found[group.cond, group.counterbalance, group.state] += group.number
+        state = figures.state_of(group.standing)
+        found[group.cond, group.counterbalance, state] += group.number
     others = sorted({key[:2] for key in found} - set(design.cells), key=str)
     return tuple(
         Progress(
@@ -194,9 +203,10 @@ def count_cells(
 def count_durations(connection: Connection, columns: Columns) -> Durations:
     tenth = sa.cast(func.floor(columns.seconds / BIN), sa.Integer).label("tenth")
     query = sa.select(tenth, func.count()).group_by(sa.literal_column("1"))
-    query = query.where(columns.is_real, columns.is_present, columns.is_finished)
-    found = connection.execute(query.where(columns.seconds >= 0))
-    return Durations({tenth: number for tenth, number in found})
+    found = connection.execute(
+        query.where(columns.is_real, columns.is_present, columns.is_finished)
+    )
+    return Durations({t: number for t, number in found if t is not None and t >= 0})
 
 
 def find_last_save(
@@ -205,8 +215,20 @@ def find_last_save(
     """When something was saved last: what is in no record yet, or in one."""
     saved = [group.saved for group in groups]
     if (entries := participants.own_table("study_entries")) is not None:
-        saved.append(connection.scalar(sa.select(func.max(entries.c.received))))
+        some = take_some(connection, entries)
+        saved.append(connection.scalar(sa.select(func.max(some.c.received))))
     return latest(saved)
+
+
+def take_some(connection: Connection, table: Table) -> FromClause:
+    """Return a table or, of a large one of PostgreSQL's, a random part of about SAMPLE bytes.
+
+    While thousands are at work, one of the last saves is in it.
+    """
+    if connection.dialect.name == "sqlite":
+        return table
+    size = connection.scalar(sa.select(func.pg_relation_size(table.name)))
+    return sa.tablesample(table, func.system(min(100, 100 * SAMPLE / max(size, 1))))
 
 
 def tally(groups: Iterable[Row], column: str) -> dict[str, int]:

@@ -22,7 +22,14 @@ REASONS = {
     SILENT: "did something, and did not finish in time",
     NOTHING: "opened the task and did nothing",
 }
+# What Columns.standing (counting.py) says of somebody: FINISHED, IN_PROGRESS or, if gone, why.
+STAYING = (FINISHED, IN_PROGRESS)
 BIN = 6  # seconds of a duration that are counted together: a tenth of a minute
+
+
+def state_of(standing: str) -> str:
+    """Return the state of somebody: finished, in progress or gone."""
+    return standing if standing in STAYING else GONE
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,12 @@ from study.overview import figures
 from study.overview.counting import Columns
 from study.overview.names import name_cells, name_unknown
 
-STATES = (figures.FINISHED, figures.IN_PROGRESS, figures.GONE)
-
 
 @dataclass(frozen=True)
 class Person:
-    """A participation. ``worker`` is the recruiter's id; ``reason`` says why somebody is gone.
+    """A participation. ``worker`` is the recruiter's id.
 
+    ``reason`` says why somebody is gone, ``place`` where the last save came from that is noted.
     ``minutes`` are those from the arrival to the end, until now of who is at work, or else to the
     last save.
     """
@@ -66,8 +65,7 @@ def list_people(
     last_saved = columns.get("last_saved")
     named = [table[name] for name in ("uniqueid", "workerid", "cond", "counterbalance")]
     named += [table.beginhit, table.endhit, sa.type_coerce(last_saved, sa.DateTime).label("saved")]
-    named += [columns.state.label("state"), columns.reason.label("reason")]
-    named += [columns.place.label("place")]
+    named += [columns.standing.label("standing"), columns.place.label("place")]
     query = sa.select(*named).where(where).order_by(table.beginhit.desc(), table.uniqueid)
     with participants.snapshot() as connection:
         number = connection.scalar(sa.select(func.count()).select_from(columns.table).where(where))
@@ -80,8 +78,10 @@ def select_people(
 ) -> ColumnElement[bool]:
     table = columns.table.c
     wanted = [columns.is_real, columns.is_present]
-    if search.state in STATES:
-        wanted.append(columns.state == search.state)
+    if search.state in figures.STAYING:
+        wanted.append(columns.standing == search.state)
+    elif search.state == figures.GONE:
+        wanted.append(columns.standing.not_in(figures.STAYING))
     if search.condition:
         cells = [cell for cell, name in names.items() if name == search.condition]
         wanted.append(sa.tuple_(table.cond, table.counterbalance).in_(cells))
@@ -91,15 +91,15 @@ def select_people(
 
 
 def describe(row: Row, names: Mapping[Cell, str], now: datetime) -> Person:
-    cell = row.cond, row.counterbalance
-    end = row.endhit or (now if row.state == figures.IN_PROGRESS else row.saved)
+    cell, state = (row.cond, row.counterbalance), figures.state_of(row.standing)
+    end = row.endhit or (now if state == figures.IN_PROGRESS else row.saved)
     lasted = (end - row.beginhit).total_seconds() / 60 if end and row.beginhit else None
     return Person(
         uniqueid=row.uniqueid,
         worker=row.workerid,
         condition=names.get(cell) or name_unknown(cell),
-        state=row.state,
-        reason=row.reason,
+        state=state,
+        reason=row.standing if state == figures.GONE else None,
         place=row.place,
         arrived=row.beginhit,
         minutes=round(lasted, 1) if lasted is not None and lasted >= 0 else None,

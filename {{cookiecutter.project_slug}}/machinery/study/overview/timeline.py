@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, func
+from sqlalchemy import ColumnElement
 
 from study.config import Config
-from study.database.participants import utc_now
 from study.database.reader import Participants
 from study.overview import figures
-from study.overview.counting import Columns
+from study.overview.counting import Columns, epoch
+from study.overview.figures import Overview
 
+STATES = ("arrived", figures.FINISHED, figures.GONE)  # the lists of a timeline
 MOST = 96  # stretches
 MINUTE = 60
 LENGTHS = [MINUTE * minutes for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)]
@@ -33,36 +34,44 @@ class Timeline:
     gone: Sequence[int] = ()
 
 
-def collect_timeline(participants: Participants, settings: Config) -> Timeline:
-    """Count those who are counted in the overview, from the first arrival until now.
+def collect_timeline(participants: Participants, settings: Config, overview: Overview) -> Timeline:
+    """Count those who are counted in the overview, from the first arrival until its moment.
 
     Raises StudyError if the database cannot be read.
     """
-    if participants.table is None:
+    if participants.table is None or overview.first_arrival is None:
         return Timeline()
-    now = utc_now()
-    columns = Columns(participants.table, settings.study, now)
-    table = participants.table.c
-    counted = columns.is_real & columns.is_present
-    last_heard = func.coalesce(table.endhit, columns.get("last_saved"), table.beginhit)
+    begin, end = map(to_seconds, (overview.first_arrival, overview.moment))
+    length = choose_length(end - begin)
+    begin -= begin % length
+    numbers = {name: [0] * (max(0, end - begin) // length + 1) for name in STATES}
+    columns = Columns(participants.table, settings.study, overview.moment)
     with participants.snapshot() as connection:
-        first = connection.scalar(sa.select(func.min(table.beginhit)).where(counted))
-        if first is None:
-            return Timeline()
-        begin, end = to_seconds(first), to_seconds(now)
-        length = choose_length(end - begin)
-        begin -= begin % length
-        numbers = {
-            "arrived": (table.beginhit, counted),
-            "finished": (table.endhit, counted & columns.is_finished),
-            "gone": (last_heard, counted & (columns.state == figures.GONE)),
-        }
-        stretches = max(0, end - begin) // length + 1
-        found = {
-            name: count(connection, column, where, begin, length, stretches)
-            for name, (column, where) in numbers.items()
-        }
-    return Timeline(datetime.fromtimestamp(begin, UTC).replace(tzinfo=None), length, **found)
+        groups = connection.execute(group_by_stretches(columns, begin, length))
+        for arrived, ended, standing, number in groups:
+            add(numbers["arrived"], arrived, number)
+            if (state := figures.state_of(standing)) in numbers:
+                add(numbers[state], ended, number)
+    return Timeline(datetime.fromtimestamp(begin, UTC).replace(tzinfo=None), length, **numbers)
+
+
+def group_by_stretches(columns: Columns, begin: int, length: int) -> sa.Select:
+    """Count people by where they stand and when they came and were heard of last."""
+    table = columns.table.c
+    last_heard = sa.func.coalesce(table.endhit, columns.get("last_saved"), table.beginhit)
+
+    def stretch(column: ColumnElement[datetime]) -> ColumnElement[int]:
+        return sa.cast(sa.func.floor((epoch(column) - begin) / length), sa.Integer)
+
+    keys = (stretch(table.beginhit), stretch(last_heard), columns.standing)
+    query = sa.select(*keys, sa.func.count()).where(columns.is_real, columns.is_present)
+    return query.group_by(*map(sa.literal_column, "123"))
+
+
+def add(numbers: list[int], stretch: int | None, number: int) -> None:
+    """Add to a stretch, if it is one: a clock may have been wrong."""
+    if stretch is not None and 0 <= stretch < len(numbers):
+        numbers[stretch] += number
 
 
 def choose_length(span: int) -> int:
@@ -70,21 +79,6 @@ def choose_length(span: int) -> int:
     needed = span / MOST
     fitting = (length for length in LENGTHS if length >= needed)
     return next(fitting, DAY * max(1, -int(-needed // DAY)))
-
-
-def count(
-    connection: Connection,
-    column: ColumnElement[datetime],
-    where: ColumnElement[bool],
-    begin: int,
-    length: int,
-    stretches: int,
-) -> list[int]:
-    since = (sa.extract("epoch", column) - begin) / length
-    stretch = sa.cast(func.floor(since), sa.Integer).label("stretch")
-    query = sa.select(stretch, func.count()).where(where).group_by(sa.literal_column("1"))
-    found = {stretch: number for stretch, number in connection.execute(query)}
-    return [found.get(number, 0) for number in range(stretches)]
 
 
 def to_seconds(time: datetime) -> int:

@@ -38,6 +38,10 @@ class Axis:
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return round(WIDTH * share)
 
+    def is_exceeded(self, ordered: Sequence[float]) -> bool:
+        """Return whether some of these sorted values lie beyond the axis."""
+        return ordered[0] < self.low or ordered[-1] > self.high
+
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """The places of the labels, in percent, and the labels."""
@@ -94,11 +98,11 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Histograms:
-    """One histogram for each group, over one axis. ``beyond`` counts the values at its ends."""
+    """One histogram for each group, over one axis, and whether values lie beyond it."""
 
     axis: Axis
     groups: list[Histogram]
-    beyond: int
+    has_beyond: bool
 
 
 def draw_histograms(groups: dict[str, Sequence[float]]) -> Histograms | None:
@@ -117,8 +121,7 @@ def draw_histograms(groups: dict[str, Sequence[float]]) -> Histograms | None:
         heights = [count / len(values) / top for count in shares[group]]
         place = axis.place(median) / 10
         drawn.append(Histogram(group, len(values), draw_bars(heights), median, place))
-    beyond = sum(not axis.low <= value <= axis.high for value in everything)
-    return Histograms(axis, drawn, beyond)
+    return Histograms(axis, drawn, axis.is_exceeded(everything))
 
 
 def draw_small(ordered: Sequence[float]) -> str:
@@ -161,14 +164,14 @@ class Strip:
 class Strips:
     """One strip for each group, over one axis; ``zero`` is a place in percent if it is on it.
 
-    If ``is_sampled``, there are more values than dots. ``beyond`` counts the values at the ends.
+    If ``is_sampled``, there are more values than dots.
     """
 
     axis: Axis
     strips: list[Strip]
     zero: float | None
     is_sampled: bool
-    beyond: int
+    has_beyond: bool
 
 
 def draw_strips(
@@ -185,8 +188,7 @@ def draw_strips(
     strips = [draw_strip(group, values, estimate(values), axis) for group, values in groups.items()]
     zero = axis.place(0) / 10 if axis.low < 0 < axis.high else None
     is_sampled = max(map(len, groups.values())) > MOST_DOTS
-    beyond = sum(not axis.low <= value <= axis.high for value in everything)
-    return Strips(axis, strips, zero, is_sampled, beyond)
+    return Strips(axis, strips, zero, is_sampled, axis.is_exceeded(everything))
 
 
 def draw_strip(group: str, ordered: list[float], found: Estimate, axis: Axis) -> Strip:

@@ -55,24 +55,25 @@ class CsvFile:
         header = next(lines, "")
         delimiter = max(DELIMITERS, key=header.count)
         reader = csv.reader(_chain(header, lines), delimiter=delimiter)
+        rows = self._rows(reader)
+        columns = self._name_columns(next(rows, []))
+        if columns and KEY not in columns[:MOST_COLUMNS]:
+            self._note(f"line 1: no column {KEY}, so it is no file of `study data`; not read")
+            return
+        self.columns, width = columns, len(columns)
+        whole = self._whole_rows(rows, reader, width)
+        while batch := list(islice(whole, CELLS // (width + 1) + 1)):
+            self.rows += len(batch)
+            yield tuple(zip(*batch, strict=True))[:MOST_COLUMNS]
+
+    def _rows(self, reader) -> Iterator[list[str]]:
         try:
-            columns = self._name_columns(next(reader, []))
-            if columns and KEY not in columns[:MOST_COLUMNS]:
-                self._note(f"line 1: no column {KEY}, so it is no file of `study data`; not read")
-                return
-            self.columns = columns
-            yield from self._batches(reader, len(columns))
+            yield from reader
         except csv.Error:
             self._note(f"line {reader.line_num}: no table from here on; the rest was not read")
 
-    def _batches(self, reader, width: int) -> Iterator[Batch]:
-        kept = min(width, MOST_COLUMNS)
-        while rows := list(islice(self._whole_rows(reader, width), CELLS // (width + 1) + 1)):
-            self.rows += len(rows)
-            yield tuple(zip(*rows, strict=True))[:kept]
-
-    def _whole_rows(self, reader, width: int) -> Iterator[list[str]]:
-        for row in reader:
+    def _whole_rows(self, rows: Iterator[list[str]], reader, width: int) -> Iterator[list[str]]:
+        for row in rows:
             if len(row) == width:
                 yield row
             elif row:

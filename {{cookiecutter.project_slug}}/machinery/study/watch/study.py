@@ -107,7 +107,7 @@ class WatchedStudy:
     def _count(self, participants: Participants, settings: Config) -> dict[str, Any]:
         began = time.monotonic()
         overview = collect(participants, settings)
-        timeline = collect_timeline(participants, settings)
+        timeline = collect_timeline(participants, settings, overview)
         errors = read_browser_errors(participants)
         needed = round((time.monotonic() - began) / SHARE)
         self._pause = min(max(SECONDS, needed), MOST_SECONDS)

@@ -19,8 +19,8 @@ export const find = (id) => document.getElementById(id);
 /** 1,234 */
 export const count = (number) => number.toLocaleString("en");
 
-/** 17 % */
-export const percent = (share) => `${Math.round(100 * share)} %`;
+/** 17% */
+export const percent = (share) => `${Math.round(100 * share)}%`;
 
 /** A moment in the clock of this computer; with the day if it is another one. */
 export function clock(moment) {

@@ -22,7 +22,7 @@ export function drawTimeline({ begin, seconds, arrived, finished, gone }) {
         line: { color: colour("--arrived"), width: 2, shape: "hvh" },
       },
     ];
-  }, { barmode: "stack", hovermode: "x unified", xaxis: { type: "date", nticks: 8 } });
+  }, { barmode: "stack", hovermode: "x unified", xaxis: { type: "date" } });
 }
 
 /** How many took how long, with the median and what the invitation says. */
@@ -36,14 +36,15 @@ export function drawDurations({ bins, median }, promised) {
     numbers.set(bin, (numbers.get(bin) ?? 0) + number);
   }
   const from = [...numbers.keys()];
+  const last = Math.max(...from);
   const line = (x, name) => ({ type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line: { color: colour(name), width: 2, dash: name === "--muted" ? "dot" : "solid" } });
   show("durations", () => [{
     type: "bar", x: from.map((bin) => (bin + 0.5) * width), y: [...numbers.values()], width: 0.9 * width,
     marker: { color: colour("--finished") },
-    customdata: from.map((bin) => `${bin * width} to ${(bin + 1) * width} min`),
+    customdata: from.map((bin) => (bin < last ? `${bin * width} to ${(bin + 1) * width} min` : `${bin * width} min or longer`)),
     hovertemplate: "%{y} took %{customdata}<extra></extra>",
   }], {
-    xaxis: { ticksuffix: " min", nticks: 7, rangemode: "tozero" },
+    xaxis: { ticksuffix: " min", rangemode: "tozero" },
     shapes: [...(median == null ? [] : [line(median, "--text")]), ...(promised ? [line(promised, "--muted")] : [])],
   });
 }
@@ -70,7 +71,7 @@ function show(id, draw, layout) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("--text") },
     hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--text") } },
-    xaxis: { ...axis, showgrid: false, ...kept.xaxis },
+    xaxis: { ...axis, showgrid: false, tickangle: 0, ...kept.xaxis, nticks: find(id).clientWidth < 480 ? 4 : 8 },
     yaxis: { ...axis, rangemode: "tozero", tickformat: ",d", nticks: 5 },
   }, OPTIONS);
 }

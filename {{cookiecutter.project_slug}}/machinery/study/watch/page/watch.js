@@ -73,13 +73,13 @@ function showServer(hosting) {
 
 function showTiles({ total, drop_out: dropOut, dropped_out: lost, durations, minutes, recently_arrived: arrived, recently_finished: finished, recent_minutes: recent }) {
   const tile = (label, number, note, extra = "") => make("div", { class: "tile" },
-    make("p", { class: "label" }, label), make("p", { class: "figure" }, number), extra, make("p", { class: "note" }, note));
+    make("p", { class: "label" }, label), make("p", { class: "figure" }, ...number), extra, make("p", { class: "note" }, note));
   const progress = total.target ? bar(total.finished / total.target, "finished") : "";
   find("tiles").replaceChildren(
-    tile("Finished", `${count(total.finished)}${of(total)}`, `${count(finished)} in the last ${recent} minutes`, progress),
-    tile("In progress", count(total.in_progress), `${count(arrived)} arrived in the last ${recent} minutes`),
-    tile("Drop-out", dropOut == null ? "–" : percent(dropOut), `${count(lost)} of ${count(total.finished + lost)} who are no longer at work`),
-    tile("Median duration", durations.median == null ? "–" : `${durations.median.toFixed(1)} min`, minutes ? `the invitation says ${minutes} min` : "the invitation says nothing"),
+    tile("Finished", [count(total.finished), make("small", {}, of(total))], `${count(finished)} in the last ${recent} minutes`, progress),
+    tile("In progress", [count(total.in_progress)], `${count(arrived)} arrived in the last ${recent} minutes`),
+    tile("Drop-out", [dropOut == null ? "–" : percent(dropOut)], `${count(lost)} of ${count(total.finished + lost)} who are no longer at work`),
+    tile("Median duration", [durations.median == null ? "–" : `${durations.median.toFixed(1)} min`], minutes ? `the invitation says ${minutes} min` : "the invitation says nothing"),
   );
 }
 
@@ -99,8 +99,9 @@ function showConditions({ cells, total, apart, other_versions: versions }) {
 
 function showTimeline(timeline) {
   const { seconds } = timeline;
-  const stretch = seconds < 3600 ? `${seconds / 60} min` : seconds < 86400 ? `${seconds / 3600} h` : `${seconds / 86400} d`;
-  find("stretch").textContent = timeline.begin ? `in each ${stretch}` : "";
+  const [size, unit] = seconds < 3600 ? [60, "minute"] : seconds < 86400 ? [3600, "hour"] : [86400, "day"];
+  const number = seconds / size;
+  find("stretch").textContent = timeline.begin ? `in each ${number === 1 ? unit : `${number} ${unit}s`}` : "";
   if (timeline.begin) drawTimeline(timeline);
 }
 
@@ -110,6 +111,7 @@ function showDurations({ durations, minutes }) {
   const compared = !minutes ? "" : median > 1.25 * minutes ? ` That is longer than the ${minutes} minutes of the invitation: correct minutes in config.txt, and what you pay.`
     : median < 0.75 * minutes ? ` That is shorter than the ${minutes} minutes of the invitation.` : ` The invitation says ${minutes}.`;
   find("duration").textContent = `Half took between ${quarter.toFixed(1)} and ${upper.toFixed(1)} minutes, the median ${median.toFixed(1)}.${compared}`;
+  find("duration-key").hidden = !minutes;
   drawDurations(durations, minutes);
 }
 
