@@ -108,10 +108,10 @@ def make_study(film: Film, folder: Path) -> Path:
     command = (sys.executable, "-m", "cookiecutter", REPOSITORY)
     terminal = shell.start("uvx cookiecutter gh:lab/psiturk-heroku", *command)
     while not (folder / "colours-words").exists():
-        if terminal.expect([r"\): ", "Your study is in"], timeout=300):
+        if terminal.expect([r"\):", "Your study is in"], timeout=300):
             break
         terminal._keep(terminal.before + terminal.after)
-        answer = ANSWERS[number] if (number := terminal.said.count("): ") - 1) < len(ANSWERS) else ""
+        answer = ANSWERS[number] if (number := terminal.said.count("):") - 1) < len(ANSWERS) else ""
         shell.show(terminal, 250)
         terminal.sendline(answer)
     terminal._keep(terminal.before + terminal.after if terminal.after else "")
@@ -126,7 +126,7 @@ def take_part(film: Film, page: Page, address: str) -> int:
     person = Person(page, look=lambda page, name: film.shoot(page))
     page.goto(address)
     film.shoot(page)
-    person.activate("text=Try the study")
+    page.get_by_role("link", name="Try the study").click()
     person.look(page, "invitation")
     person.activate("#begin")
     page.wait_for_url("**/consent?*")
