@@ -12,6 +12,8 @@ import csv
 import html
 import io
 import os
+import re
+import signal
 import sys
 import tempfile
 from base64 import b64encode
@@ -31,8 +33,9 @@ from terminal import Terminal  # noqa: E402
 REPOSITORY = Path(__file__).parent.parent
 FILE = REPOSITORY / "docs" / "images" / "film.webp"
 WIDTH, HEIGHT, CAPTION = 800, 500, 44
+WINDOW = {"width": 960, "height": 600}  # of the participant, shown a little smaller
 LINES = 23  # of the terminal, as many as fit
-ANSWERS = ("Colours & Words", "", "", "University of Example", "lab@example.edu", "", "", "", "2")
+ANSWERS = ("Colours & Words", "", "", "A University", "ada@uni.example", "", "", "", "2")
 STAGE = f"""<!doctype html><style>
 body {{ margin: 0; width: {WIDTH}px; font: 17px "DejaVu Sans", sans-serif; background: #fff; }}
 p {{ height: {CAPTION}px; line-height: {CAPTION}px; margin: 0; padding: 0 18px; color: #fff;
@@ -53,7 +56,7 @@ class Film:
         self.frames: list[Image.Image] = []
         self.times: list[int] = []
 
-    def shoot(self, page: Page, ms: int = 900) -> None:
+    def shoot(self, page: Page, ms: int = 550) -> None:
         """A frame of what the browser shows."""
         picture = b64encode(page.screenshot()).decode()
         self._add(f'<img src="data:image/png;base64,{picture}">', ms)
@@ -99,6 +102,7 @@ class Shell:
     def show(self, terminal: Terminal, ms: int = 900) -> None:
         said = terminal.said.replace(str(REPOSITORY), "gh:lab/psiturk-heroku")
         said = said.replace(str(Path(self.folder).resolve()), "/home/ada")
+        said = re.sub(r"\x1b\[[?\d;]*[a-zA-Z]|[^\n]*\r(?!\n)", "", said)  # as a terminal does
         self.film.print(self.typed + said.lstrip("\n"), ms)
 
 
@@ -116,7 +120,7 @@ def make_study(film: Film, folder: Path) -> Path:
         terminal.sendline(answer)
     terminal._keep(terminal.before + terminal.after if terminal.after else "")
     terminal.wait_for_end(300)
-    shell.show(terminal, 1800)
+    shell.show(terminal, 1500)
     return folder / "colours-words"
 
 
@@ -172,6 +176,8 @@ def answer(film: Film, person: Person, trials: int) -> None:
 def main() -> None:
     """Make the film."""
     file = Path(sys.argv[1]) if sys.argv[1:] else FILE
+    # What runs in the background ignores Ctrl-C, and so would the preview, which ends by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="film-") as place, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium.program(), args=chromium.OPTIONS
@@ -187,7 +193,7 @@ def main() -> None:
                               "--no-browser", "--port", port)  # fmt: skip
         preview.wait_for("ends the preview", 300)
         shell.show(preview, 1500)
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page = browser.new_page(viewport=WINDOW)
         seen = take_part(film, page, f"http://localhost:{port}")
         preview.sendintr()
         preview.wait_for_end()
