@@ -14,7 +14,11 @@ from PIL import Image
 
 DOCS = Path(__file__).parent.parent / "docs"
 GALLERY = DOCS / "images" / "gallery"
-WIDTHS = {"wide": 640, "small": 300}  # px, by the end of the name
+# What is cut out (left, top, right, bottom) by the end of the name, without the bar of debug runs.
+CUTS = {"wide": (190, 0, 1090, 750), "small": (0, 0, 360, 690)}
+# What stands at the lower edge matters here.
+WHOLE = {"line-unreachable-wide", "workshop-bar-wide", "workshop-mistake-wide"}
+WIDTH = 640  # px, at most
 
 
 def main() -> None:
@@ -27,8 +31,10 @@ def main() -> None:
             print(f"{name}.png is missing in {pictures}")
             continue
         picture = Image.open(pictures / f"{name}.png").convert("RGB")
-        width = min(WIDTHS[name.rpartition("-")[2]], picture.width)
-        small = picture.resize((width, round(picture.height * width / picture.width)))
+        cut = CUTS[name.rpartition("-")[2]]
+        cut = (0, 0, *picture.size) if name in WHOLE else cut
+        small = picture.crop(cut)
+        small.thumbnail((WIDTH, WIDTH))
         small.save(GALLERY / f"{name}.webp", quality=75, method=6)
 
 
