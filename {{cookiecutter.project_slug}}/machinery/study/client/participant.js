@@ -58,7 +58,7 @@ export class PsiTurk {
   /**
    * Answers in place of a person when `uv run study try` lets robots take part; nobody else calls it.
    * It is called with the element that shows the page, each time that the page has come to rest. See
-   * "Robots" in the README of the study.
+   * docs/trying.md of the study.
    * @type {?function(HTMLElement): (Object|null|undefined|Promise<Object|null|undefined>)}
    */
   robot = null;

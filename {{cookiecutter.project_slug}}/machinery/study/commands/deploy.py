@@ -148,7 +148,7 @@ def require_tried(folder: Path) -> None:
     if not report.can_be_finished:
         cause = f"Nothing was pushed, as robots could not finish every condition:\n{report}"
         remedy = """Correct that, commit, and run the same command again.
-If only robots cannot do it, tell them how to answer (README.md, Robots), or leave them out:
+If only robots cannot do it, tell them how to answer (docs/trying.md), or leave them out:
   uv run study deploy --untried"""
         raise StudyError(cause, remedy)
     say(f"  ok   robots finished every condition\n{report}")

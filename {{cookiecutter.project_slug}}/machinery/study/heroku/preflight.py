@@ -49,7 +49,7 @@ def choose_python(folder: Path) -> str:
         return ""
     uv_runs_with((found or PYTHONS)[0], folder)
     if found or not shutil.which(UV):
-        return "`uv` does not run in the study's folder: see the end of its README.md"
+        return "`uv` does not run in the study's folder: see docs/trouble.md"
     return f"no Python from 3.11 to 3.13 is here, so uv fetches {PYTHONS[0]}"
 
 

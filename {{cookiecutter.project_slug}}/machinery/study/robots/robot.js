@@ -2,7 +2,7 @@
  * A robot in place of a person. It looks at the page each time that this has come to rest, decides what
  * a person would do, and asks the program outside (participant.py) for real clicks and keys.
  *
- * `psiTurk.robot` in a task decides first (docs: README.md of the study). A trial of jsPsych is answered
+ * `psiTurk.robot` in a task decides first (docs/trying.md of the study). A trial of jsPsych is answered
  * by jsPsych's own simulation, if its plugin has one.
  */
 (() => {
