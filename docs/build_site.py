@@ -27,7 +27,12 @@ PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 MENU = {
     "": ["docs/making", "docs/gallery"],
     "A study": [
-        *("A study's life <study/README>", "study/docs/trying", "study/docs/changing", "study/docs/cookbook"),
+        *(
+            "A study's life <study/README>",
+            "study/docs/trying",
+            "study/docs/changing",
+            "study/docs/cookbook",
+        ),
         *("study/docs/reference", "study/docs/online", "study/docs/hosts"),
     ],
     "Recruiting": [

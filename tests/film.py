@@ -34,6 +34,7 @@ REPOSITORY = Path(__file__).parent.parent
 FILE = REPOSITORY / "docs" / "images" / "film.webp"
 WIDTH, HEIGHT, CAPTION = 800, 500, 44
 WINDOW = {"width": 960, "height": 600}  # of the participant, shown a little smaller
+WORD = ".stimulus[class*=ink-]"
 LINES = 23  # of the terminal, as many as fit
 ANSWERS = ("Colours & Words", "", "", "A University", "ada@uni.example", "", "", "", "2")
 STAGE = f"""<!doctype html><style>
@@ -168,8 +169,11 @@ def answer(film: Film, person: Person, trials: int) -> None:
     """Answer so many words, with a picture of every second one."""
     for number in range(trials):
         if number % 2 == 0:
-            person.page.wait_for_selector(".stimulus[class*=ink-]")
-            film.shoot(person.page, 450)
+            person.page.wait_for_selector(WORD)
+            film.shoot(person.page, 400)
+            if not person.page.query_selector(WORD):  # it took so long that the word is gone
+                person.seen.append({})
+                continue
         person.respond(1)
 
 

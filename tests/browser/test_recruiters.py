@@ -211,6 +211,7 @@ def test_leaving_at_the_break_and_declining(site, window):
     window.goto(site.address + PROLIFIC_LINK.format("shy"))
     window.locator("#begin").click()
     window.locator("#disagree").click()
+    window.locator("#go-on").wait_for()
     inspect(window, "declined-prolific")
     window.locator("#go-on").click()
     window.wait_for_url("https://app.prolific.com/submissions/complete?cc=D3CLINED")
