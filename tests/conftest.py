@@ -113,6 +113,7 @@ def home(tmp_path_factory, registry) -> Path:
         # Under `uv run`, these two would point the study's uv at the tests' environment.
         patch.delenv("VIRTUAL_ENV", raising=False)
         patch.delenv("UV_PROJECT_ENVIRONMENT", raising=False)
+        patch.delenv("COLUMNS", raising=False)  # of pytest-xdist; commands would wrap their lines
         patch.setenv("HOME", str(home))
         patch.setenv("npm_config_registry", registry.url)
         patch.setenv("HEROKU_HOST", f"http://127.0.0.1:{closed.getsockname()[1]}")

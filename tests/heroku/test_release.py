@@ -67,7 +67,7 @@ class TestRelease:
         )
         psiturks = ["amt_hit", "apscheduler_jobs", "assignments", "campaign"]
         own = [
-            *("alerts", "bonuses", "browser_errors", "cells", "entries"),
+            *("alerts", "bonuses", "browser_errors", "cells", "entries", "erased"),
             *("incidents", "keys", "leases", "starts", "superseded_records"),
         ]
         assert tables.split() == psiturks + [f"study_{name}" for name in own]

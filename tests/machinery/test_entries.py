@@ -7,7 +7,9 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
+from urllib.parse import urlsplit
 
 import forks
 import pytest
@@ -402,6 +404,7 @@ def test_fifty_megabytes_arrive_and_are_downloaded(study, cluster, tmp_path):
     url, port = cluster.create_database(), free_port()
     settings = {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
     with Server(study.path, study.python, "-m", "study.server", port=port, **settings) as server:
+        server.sql = partial(cluster.run, database=urlsplit(url).path[1:])
         participant = begin(server.wait(), "mouse")
         participant.start()
         path = [[x + 10_000, 1000 + x % 80, x + 100_000] for x in range(25_000)]

@@ -9,6 +9,7 @@ from arrival import find_link
 from people import make_person
 from visitors import (
     COMMENT,
+    HIDE_THE_DRIVER,
     ByKeys,
     ByMouse,
     ByTouch,
@@ -100,6 +101,7 @@ def test_people_by_keys_mouse_or_touch_are_not(flags, name):
 
 def test_hardly_any_of_200_made_up_people_is_flagged(preview, page):
     people = [make_person(seed) for seed in range(CROWD)]
+    page.add_init_script(HIDE_THE_DRIVER)
     page.goto(preview.address)
     heard = [{"by_touch": each.by_touch, "events": each.events} for each in people]
     kept = page.evaluate(WATCH, {"people": heard, "names": list(SIGNALS)})
