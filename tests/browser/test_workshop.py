@@ -252,7 +252,7 @@ def test_a_participant_gets_nothing_of_it(preview, new_page):
     assert len(scripts) == 2
     assert is_theirs.sub("", plain) == is_theirs.sub("", texts["prolific"])
     assert not [path for path in paths["prolific"] if "workshop" in path]
-    steps = re.compile("/sync/.*|/workshop/.*|/static/js/workshop/.*|/static/js/(mistakes|signals).js")
+    steps = re.compile("/sync/.*|/workshop/.*|/static/js/(workshop/.*|mistakes.js|signals.js)")
     asked = {mode: {path for path in paths[mode] if not steps.match(path)} for mode in paths}
     assert asked["debug"] == asked["prolific"]
 
