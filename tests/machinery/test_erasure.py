@@ -263,7 +263,7 @@ def test_on_the_app_counts_stay_exact_and_heroku_s_backups_are_named(live):
     assert archive.select(cells) == ["finished|1|2"]
     live.machine.heroku("pg:backups:capture", "-a", live.app.name)
     live.app.backup_hours.append(2)
-    done = live("erase", ADA, "--yes")
+    done = live("erase", ADA, "--yes", WITH_TABLES="1")
     assert done.returncode == 0, done.stderr
     assert archive.select(cells) == ["finished|1|1"]
     name = live.app.name
