@@ -27,13 +27,17 @@ with open("data/one/quality.csv", "w", newline="") as file:
 
 
 class Page:
-    """The page of a study that is watched."""
+    """The page of a study that is watched: of a lab's or, as Heroku's command says, of its app."""
 
-    def __init__(self, lab, *options: str) -> None:
-        command = [lab.python, "-m", "study", "watch", "--local", "--no-browser", *options]
-        environment = os.environ | {"PSITURK_DATABASE_URL": lab.url}
+    def __init__(self, study) -> None:
+        command = [study.python, "-m", "study", "watch", "--no-browser"]
+        if is_online := hasattr(study, "machine"):
+            environment = study.machine.environment | {"PYTHONPATH": ""}
+        else:
+            environment = os.environ | {"PSITURK_DATABASE_URL": study.url}
+        command += [] if is_online else ["--local"]
         pipes = {"stdout": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(command, cwd=lab.folder, env=environment, **pipes)
+        self.process = subprocess.Popen(command, cwd=study.folder, env=environment, **pipes)
         said = self.process.stdout.readline()
         self.address = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", said)[0]
 
@@ -136,6 +140,20 @@ def test_flags_are_shown_once_there_are_some(page, lab):
 def test_a_study_on_this_computer_has_no_pause(page):
     status, text, _ = page.ask("pause", "POST")
     assert status == 503 and "has no pause" in json.loads(text)["problem"]
+
+
+def test_the_button_pauses_the_app_and_lets_it_go_on(live):
+    live.deploy()
+    page, web = Page(live), live.app.formation["web"]
+    try:
+        assert len(page.json("figures")["hosting"]["dynos"]) == 1
+        for order, dynos in (("pause", 0), ("resume", 1)):
+            status, text, _ = page.ask(order, "POST")
+            assert status == 200, text
+            assert web.quantity == dynos
+            assert len(page.json("figures")["hosting"]["dynos"]) == dynos
+    finally:
+        page.process.kill()
 
 
 def test_rows_of_any_shape_make_a_page(empty_lab, tmp_path):
