@@ -40,6 +40,8 @@ def test_the_open_window_of_somebody_erased_says_so_and_deletes_its_copy(preview
     run_trials(page, 1)
     page.evaluate("void psiTurk.completeHIT()")
     expect(page.get_by_role("heading", name="Your data have been deleted")).to_be_visible()
+    page.wait_for_timeout(2000)  # by then, a save that waits would be told of
+    expect(page.locator("dialog.notice")).to_have_count(1)
     inspect(page, "erased-in-the-task")
     assert kept(page) == []
     run_trials(page, 1)

@@ -1,6 +1,8 @@
 /** Messages to the participant: dialogs over the page, and a line that leaves the page usable. */
 import { WORDS } from "./words.js";
 
+let isLast = false; // has the last notice been shown, over which none may come
+
 /**
  * Show a dialog over the page, which the participant cannot dismiss.
  * @param {{name: string, heading: string, text: string, button?: string,
@@ -28,9 +30,17 @@ export function showNotice({ name, heading, text, button, contact }) {
     add("p", WORDS.help(link, contact.messages));
   }
   if (button) addButton(dialog, button).autofocus = true;
+  if (isLast) return dialog;
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/** Show a notice after which this window has nothing more to say. */
+export function showLastNotice(notice) {
+  for (const earlier of document.querySelectorAll("dialog.notice")) earlier.remove();
+  showNotice(notice);
+  isLast = true;
 }
 
 /** Wait until the dialog's first button is pressed. */

@@ -4,7 +4,7 @@ import { Saver, isErased, isSuperseded, loadRecord, openWindow, sendLeft } from 
 import { TaskData } from "./record.js";
 import { loadWithDialog, showConnectionState } from "./connection-ui.js";
 import { post, retry } from "./server.js";
-import { showNotice } from "./notice.js";
+import { showLastNotice } from "./notice.js";
 import { WORDS } from "./words.js";
 
 /**
@@ -80,12 +80,12 @@ function holdStartEvents() {
 }
 
 function goOnElsewhere() {
-  showNotice({ name: "newer-window", ...WORDS.otherWindow });
+  showLastNotice({ name: "newer-window", ...WORDS.otherWindow });
   return never;
 }
 
 function sayErased() {
-  showNotice({ name: "erased", ...WORDS.erased });
+  showLastNotice({ name: "erased", ...WORDS.erased });
   return never;
 }
 
