@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import uuid
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -85,10 +86,12 @@ class Day:
 
         for _ in range(number):
             store = AlertStore(self.engine)
-            clock = lambda: self.now  # noqa: E731
-            observer = Observer(self.engine, store, self.settings, lambda: self.pending, clock)
-            send = lambda text: post(self.chat.url, text)  # noqa: E731
-            self.servers.append(Monitor(store, observer.look, send, clock))
+            facts = (self.engine, store, self.settings, lambda: self.pending, self.tell_time)
+            send = partial(post, self.chat.url)
+            self.servers.append(Monitor(store, Observer(*facts).look, send, self.tell_time))
+
+    def tell_time(self) -> datetime.datetime:
+        return self.now
 
     def kill(self) -> None:
         """All servers are gone."""

@@ -164,10 +164,10 @@ def test_a_mistake_is_told_as_soon_as_it_is_saved_and_the_task_goes_on(preview, 
         restarts = preview.output.count("started again")
         with change(*mistake) as line:
             expect(told(page)).to_contain_text(line)
-            wait_for(lambda: line in preview.output)  # noqa: B023
+            wait_for(lambda line=line: line in preview.output)
         expect(told(page)).to_be_hidden()
         if mistake[0] in (CONFIG, CUSTOM):
-            wait_for(lambda: preview.output.count("started again") > restarts)  # noqa: B023
+            wait_for(lambda n=restarts: preview.output.count("started again") > n)
         assert page.evaluate("window.isSame")
         expect(page.get_by_role("region", name="Workshop")).to_contain_text("changed. Reload")
 

@@ -58,16 +58,19 @@ def dynos(context: CheckContext) -> Iterator[Finding]:
 
 def address(context: CheckContext) -> Iterator[Finding]:
     """The app must show its invitation at its own address."""
-    url = f"https://{context.app.domain}"
+    yield open_invitation(context, context.app.domain, f": {context.heroku('logs')}")
+
+
+def open_invitation(context: CheckContext, domain: str, remedy: str = "") -> Finding:
+    """Look at the invitation there as a debug participant, whose first look stores nothing."""
+    url = f"https://{domain}"
     try:
-        # A debug participant's first look at the invitation stores nothing.
         problem = find_ad_problem(url + debug_link(find_key(context.settings)))
     except StudyError as error:
         problem = error.cause
     if problem:
-        yield "red", f"{url} does not show the invitation ({problem}): {context.heroku('logs')}"
-    else:
-        yield "green", f"{url} answers"
+        return "red", f"{url} does not show the invitation ({problem}){remedy}"
+    return "green", f"{url} answers"
 
 
 def database(context: CheckContext) -> Iterator[Finding]:

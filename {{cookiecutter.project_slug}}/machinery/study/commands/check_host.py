@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from study.commands.check import CheckContext, Finding
-from study.commands.deploy import find_ad_problem
+from study.commands.check_app import open_invitation
 from study.database.reader import find_key, open_participants
 from study.messages import StudyError, pluralize
-from study.recruiters import debug_link
 
 
 def database(context: CheckContext) -> Iterator[Finding]:
@@ -37,14 +36,7 @@ def key(context: CheckContext) -> Iterator[Finding]:
 def address(context: CheckContext) -> Iterator[Finding]:
     """The study must show its invitation at the address in config.txt."""
     domain = context.settings.value("HIT Configuration", "ad_url_domain")
-    if not domain:
-        yield "yellow", "ad_url_domain in config.txt is empty: write the study's address there"
-        return
-    try:
-        problem = find_ad_problem(f"https://{domain}{debug_link(find_key(context.settings))}")
-    except StudyError as error:
-        problem = error.cause
-    if problem:
-        yield "red", f"https://{domain} does not show the invitation ({problem})"
+    if domain:
+        yield open_invitation(context, domain)
     else:
-        yield "green", f"https://{domain} answers"
+        yield "yellow", "ad_url_domain in config.txt is empty: write the study's address there"

@@ -129,11 +129,6 @@ class Overview:
         return Progress("all", target=target, **sums)
 
     @property
-    def full(self) -> list[Progress]:
-        """The conditions that have reached their targets."""
-        return [cell for cell in self.cells if cell.is_full]
-
-    @property
     def dropped_out(self) -> int:
         """Who is gone, apart from those whom the study itself sent away."""
         return self.total.gone - self.gone.get(SCREENED_OUT, 0)
