@@ -84,7 +84,7 @@ class Siege:
                 await writer.drain()
                 await asyncio.sleep(SECOND)
         finally:
-            writer.close()
+            writer.transport.abort()  # close() would first send the rest
 
     async def _connect(self) -> socket.socket:
         client = socket.socket()

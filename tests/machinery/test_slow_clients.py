@@ -17,7 +17,7 @@ from tests.bench.processes import pss
 from tests.bench.watch import Watch
 
 MANY = 2100  # more than the connections of two workers
-MOST = 300  # MB that the bodies of strangers may take on two workers
+MOST = 200  # MB that the bodies of strangers may take on two workers
 LARGE = 7_900_000
 numbers = itertools.count()
 READ = b"GET /static/js/participant.js HTTP/1.1\r\nHost: study\r\n\r\n"

@@ -58,6 +58,7 @@ class Connections:
     def __init__(self, room: int, most_held: int):
         self._most = {wait: max(1, int(wait.value.share * room)) for wait in Wait}
         self._most_held, self._held = most_held, 0
+        self._leaving = 0  # bytes held by connections that were closed and have not ended yet
         # In each the connections by the begin of their wait.
         self._waits: dict[Wait, dict[Connection, None]] = {wait: {} for wait in Wait}
 
@@ -79,18 +80,19 @@ class Connections:
     def hold(self, connection: "Connection", size: int) -> None:
         """Count bytes that a connection's request keeps in memory until it ends.
 
-        If there is no room for them, others are closed, and have the time to let go of theirs.
+        If there is no room for them, closes others and waits until these have let go of theirs.
         """
         connection.held += size
         self._held += size
-        is_full = self._held > self._most_held
-        while self._held > self._most_held and self._close_first(self._holders()):
+        while self._held - self._leaving > self._most_held and self._close_first(self._holders()):
             pass
-        if is_full:
+        while self._leaving and self._held > self._most_held:
             gevent.sleep(SECONDS_TO_LET_GO)
 
     def let_go(self, connection: "Connection") -> None:
         self._held -= connection.held
+        if connection.is_over:
+            self._leaving -= connection.held
         connection.held = 0
 
     def close_overdue(self) -> None:
@@ -116,8 +118,9 @@ class Connections:
         if first:
             how = socket.SHUT_RD if first.wait is Wait.REQUEST else socket.SHUT_RDWR
             self.end(first)
-            self.let_go(first)
             first.hang_up(how)
+            if first.is_over:
+                self._leaving += first.held
         return bool(first)
 
 
@@ -129,6 +132,7 @@ class Connection:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_UNREAD)
         self.wait: Wait | None = None
         self.is_blocked = False  # in a system call
+        self.is_over = False  # closed by us; what it holds goes when its request ends
         self.deadline, self.held, self._head = 0.0, 0, 0
         self.expect_request()
 
@@ -153,7 +157,9 @@ class Connection:
         """Receive a piece of a request's head or body; empty if the client or we hung up."""
         if self.wait is None:
             self._connections.begin(self, Wait.BODY)
-        piece = self._block(self._client.recv, size)
+        piece = self._block(self._client.recv, min(size, PIECE))
+        if self.is_over:
+            return b""  # the system may still have megabytes, which nobody would count
         if self.wait is Wait.BODY:
             self._connections.hold(self, len(piece))
         elif piece and self.wait:
@@ -209,6 +215,7 @@ class Connection:
 
     def hang_up(self, how: int) -> None:
         """End the system call that the connection is blocked in."""
+        self.is_over = how is socket.SHUT_RDWR
         with suppress(OSError):
             # gevent's own shutdown would raise there, as if the server had made a mistake.
             self._client._sock.shutdown(how)
