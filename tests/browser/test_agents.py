@@ -63,7 +63,7 @@ WATCH = """async ({ people, names }) => {
 
 @pytest.fixture(scope="module")
 def preview(previews):
-    return previews(experiment="stroop", num_conditions="2", project_slug="example")
+    return previews(experiment="stroop", num_conditions="2", project_slug="visitors")
 
 
 @pytest.fixture(scope="module")
