@@ -2,17 +2,16 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 
 import forks
 import pytest
 from lab import copy
 from simulated_study import simulate
+from watched import Watched
 
 QUALITY = """
 import csv, sys
@@ -26,37 +25,6 @@ with open("data/one/quality.csv", "w", newline="") as file:
 """
 
 
-class Page:
-    """The page of a study that is watched: of a lab's or, as Heroku's command says, of its app."""
-
-    def __init__(self, study) -> None:
-        command = [study.python, "-m", "study", "watch", "--no-browser"]
-        if is_online := hasattr(study, "machine"):
-            environment = study.machine.environment | {"PYTHONPATH": ""}
-        else:
-            environment = os.environ | {"PSITURK_DATABASE_URL": study.url}
-        command += [] if is_online else ["--local"]
-        pipes = {"stdout": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(command, cwd=study.folder, env=environment, **pipes)
-        said = self.process.stdout.readline()
-        self.address = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", said)[0]
-
-    def ask(self, path: str = "", method: str = "GET", **headers: str) -> tuple[int, str, dict]:
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(self.address + path, headers=names, method=method)
-        try:
-            answer = urllib.request.urlopen(request, timeout=60)
-        except urllib.error.HTTPError as error:
-            answer = error
-        with answer:
-            return answer.status, answer.read().decode(), dict(answer.headers)
-
-    def json(self, path: str) -> dict:
-        status, text, _ = self.ask(path)
-        assert status == 200, text
-        return json.loads(text)
-
-
 @pytest.fixture(scope="module")
 def lab(empty_lab, tmp_path_factory):
     lab = copy(empty_lab, tmp_path_factory.mktemp("watched"))
@@ -66,7 +34,7 @@ def lab(empty_lab, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(lab):
-    page = Page(lab)
+    page = Watched(lab)
     yield page
     page.process.send_signal(signal.SIGINT)
     assert page.process.wait(30) == 0
@@ -87,7 +55,7 @@ def test_its_files_come_with_a_strict_policy(page):
 def test_nobody_else_is_answered(page):
     root, _, token = page.address.rstrip("/").rpartition("/")
     for address in (root + "/figures", f"{root}/{token[:-1]}x/figures", f"{root}/é/figures"):
-        other = Page.__new__(Page)
+        other = Watched.__new__(Watched)
         other.address = urllib.request.quote(address, safe=":/")
         assert other.ask()[0] == 404
     assert page.ask("figures", Host="evil.example")[0] == 404
@@ -142,20 +110,6 @@ def test_a_study_on_this_computer_has_no_pause(page):
     assert status == 503 and "has no pause" in json.loads(text)["problem"]
 
 
-def test_the_button_pauses_the_app_and_lets_it_go_on(live):
-    live.deploy()
-    page, web = Page(live), live.app.formation["web"]
-    try:
-        assert len(page.json("figures")["hosting"]["dynos"]) == 1
-        for order, dynos in (("pause", 0), ("resume", 1)):
-            status, text, _ = page.ask(order, "POST")
-            assert status == 200, text
-            assert web.quantity == dynos
-            assert len(page.json("figures")["hosting"]["dynos"]) == dynos
-    finally:
-        page.process.kill()
-
-
 def test_rows_of_any_shape_make_a_page(empty_lab, tmp_path):
     lab = copy(empty_lab, tmp_path)
     columns = [name for _, name, *_ in lab.select("pragma table_info(assignments)")]
@@ -170,7 +124,7 @@ def test_rows_of_any_shape_make_a_page(empty_lab, tmp_path):
         for row in (nothing, odd)
     )
     subprocess.run([sys.executable, "-c", script, lab.database, rows], check=True)
-    page = Page(lab)
+    page = Watched(lab)
     try:
         overview = page.json("figures")["overview"]
         people = page.json("people")["people"]
