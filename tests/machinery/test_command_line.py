@@ -45,3 +45,11 @@ def test_a_misspelt_command_is_refused(study):
     refused = study.run("study", "chekc")
     assert refused.returncode == 2
     assert "No such command 'chekc'" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "watch", "data", "bonuses", "archive"])
+def test_without_the_heroku_command_one_is_told_of_the_data_on_this_machine(study, command):
+    refused = study.run("study", command)
+    assert refused.returncode == 1
+    assert f"The data of the app {NAME} need the heroku command" in refused.stderr
+    assert "on this machine, add --local" in refused.stderr

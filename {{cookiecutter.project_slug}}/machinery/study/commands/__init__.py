@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from study import config
 from study.config import Config
 from study.heroku.app import fetch_app, read_spec
-from study.heroku.cli import Heroku
+from study.heroku.cli import GET_HEROKU, Heroku
 from study.messages import StudyError
 
 if TYPE_CHECKING:
@@ -16,8 +16,17 @@ if TYPE_CHECKING:
 
 
 def name_app(folder: Path, local: bool) -> str:
-    """Return the app that holds the data; empty if this machine or its DATABASE_URL has them."""
-    return "" if local or config.is_database_named() else read_spec(folder).app
+    """Return the app that holds the data; empty if this machine or its DATABASE_URL has them.
+
+    Raises StudyError if it is an app and there is no heroku command to ask.
+    """
+    if local or config.is_database_named():
+        return ""
+    name = read_spec(folder).app
+    if not Heroku(name).program:
+        cause = f"The data of the app {name} need the heroku command, which is not installed."
+        raise StudyError(cause, f"For data on this machine, add --local.\n{GET_HEROKU}")
+    return name
 
 
 def find_study(folder: Path, local: bool) -> tuple[Participants, Config]:

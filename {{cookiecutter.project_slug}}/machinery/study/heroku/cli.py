@@ -28,6 +28,7 @@ WITHOUT_APP = ("--version", "auth:whoami", "apps:create")  # commands that take 
 # Left set in a terminal, these would move a study to another app or team, or print secrets.
 MISLEADING = ("HEROKU_APP", "HEROKU_TEAM", "HEROKU_ORGANIZATION", "HEROKU_DEBUG", "DEBUG")
 INSTALL = "https://devcenter.heroku.com/articles/heroku-cli"
+GET_HEROKU = f"Get it from {INSTALL}\nand log in: heroku login"
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,7 @@ class Heroku:
         command cannot be run at all; any other failure is in the result.
         """
         if not self.program:
-            remedy = f"Get it from {INSTALL}\nand log in: heroku login"
-            raise StudyError("The heroku command is not installed.", remedy)
+            raise StudyError("The heroku command is not installed.", GET_HEROKU)
         # Windows runs batch files in its own shell, which would change these characters.
         is_batch_file = self.program.lower().endswith((".cmd", ".bat"))
         if is_batch_file and re.search(r'[&|<>^%"]', "".join(command)):
