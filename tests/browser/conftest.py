@@ -126,7 +126,8 @@ def preview(studies, previews) -> Preview:
     text = config.read_text("utf-8")
     changed = re.sub(r"(?m)^script_sources =.*", "script_sources = 'unsafe-inline'", text)
     changed = changed.replace("allow_resume = true", "allow_resume = false")
-    config.write_text(changed, "utf-8")
+    if changed != text:  # the preview starts anew whenever the file is written
+        config.write_text(changed, "utf-8")
     return previews(**answers)
 
 
