@@ -26,6 +26,7 @@ def play(study, database: Path, days: dict[str, list]) -> dict[str, list[dict]]:
     import forks
 
     settings = os.environ | {"PSITURK_DATABASE_URL": f"sqlite:///{database}"}
+    settings["PSITURK_MINUTES"] = "7"  # what these days take for usual
     script = Path(__file__).resolve()
     done = forks.run(study.python, script, cwd=study.path, env=settings, input=json.dumps(days))
     assert done.returncode == 0, done.stderr

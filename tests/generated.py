@@ -9,7 +9,8 @@ import forks
 from filelock import FileLock
 
 REPOSITORY = Path(__file__).parent.parent
-UNUSED = "/(tests?|testing|setuptools|lexers|_?plotly(_utils)?|narwhals)/"  # two thirds of what is installed
+# Two thirds of what is installed.
+UNUSED = "/(tests?|testing|setuptools|lexers|_?plotly(_utils)?|narwhals)/"
 
 
 @dataclass

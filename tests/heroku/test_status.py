@@ -55,7 +55,7 @@ def test_debug_and_sandbox_runs_are_counted_apart(printed):
 
 def test_times_are_told(printed):
     assert any(line.startswith("Arrived first 2") for line in printed)
-    assert "Duration median 5.5 minutes of those who finished; the invitation says 7" in printed
+    assert "Duration median 5.5 minutes of those who finished; the invitation says 9" in printed
     assert "Just now 2 arrived, 1 finished within 10 minutes" in printed
 
 

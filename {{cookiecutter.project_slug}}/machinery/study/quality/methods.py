@@ -34,6 +34,7 @@ def _describe_flags(participants: int, flags: set[tuple[str, str]]) -> str:
     if not flags:
         return f"Of {people}, none was flagged."
     number = len({name for name, _ in flags})
-    counts = Counter(flag.replace("_", " ") for _, flag in flags).most_common()
+    # In one order: sets have another in each process, and `most_common` keeps that of equals.
+    counts = Counter(sorted(flag.replace("_", " ") for _, flag in flags)).most_common()
     named = enumerate_words([f"{flag} ({count:,})" for flag, count in counts])
     return f"Of {people}, {number:,} {'was' if number == 1 else 'were'} flagged: {named}."

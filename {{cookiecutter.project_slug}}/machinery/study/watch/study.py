@@ -1,7 +1,7 @@
 """The study that is watched: its figures, its app on Heroku, and a pause.
 
-Heroku is asked once a minute, beside the requests of the page; the database only when the page
-asks, and the slower it answers, the less often.
+Heroku is asked once a minute, beside the requests of the page, and more often while a dyno starts;
+the database only when the page asks, and the slower it answers, the less often.
 """
 
 import time
@@ -58,7 +58,7 @@ class WatchedStudy:
         Raises StudyError if the database cannot be read.
         """
         with self._lock:
-            if self._heroku and time.monotonic() - self._asked > SECONDS_OF_HEROKU:
+            if self._heroku and time.monotonic() - self._asked > self._pause_of_heroku():
                 self._asked = time.monotonic()
                 Thread(target=self._ask_heroku_again, daemon=True).start()
             if time.monotonic() - self._counted > self._pause / 2:  # several windows ask once
@@ -121,6 +121,11 @@ class WatchedStudy:
             "errors": [describe_error(error) for error in errors[:MOST_ERRORS]],
             "more_errors": max(0, len(errors) - MOST_ERRORS),
         }
+
+    def _pause_of_heroku(self) -> float:
+        """Shorter while a dyno starts or stops, which takes seconds."""
+        is_steady = all(dyno["state"] == "up" for dyno in self._app.web_dynos)
+        return SECONDS_OF_HEROKU if is_steady else SECONDS / 2
 
     def _ask_heroku(self) -> None:
         self._app = fetch_app(self._heroku) or self._app
