@@ -132,7 +132,7 @@ class Cluster:
     def _start(self) -> None:
         # PostgreSQL refuses to run as root, and a socket's path may have 107 characters.
         owner = _unprivileged()
-        self._folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
         data = self._folder / "data"
         password = self._folder / "password"
         password.write_text(secrets.token_hex(16))
@@ -169,6 +169,7 @@ class Cluster:
             "full_page_writes": "off",
             "max_connections": self.max_connections,
             "shared_buffers": "64MB",
+            "max_wal_size": "256MB",
         }
         if self.tls:
             self._make_certificate(data, owner)
