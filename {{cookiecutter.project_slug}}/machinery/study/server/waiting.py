@@ -56,6 +56,7 @@ class Connections:
     """
 
     def __init__(self, room: int, most_held: int):
+        self._seconds = {wait: wait.value.seconds for wait in Wait}
         self._most = {wait: max(1, int(wait.value.share * room)) for wait in Wait}
         self._most_held, self._held = most_held, 0
         self._leaving = 0  # bytes held by connections that were closed and have not ended yet
@@ -66,7 +67,7 @@ class Connections:
         """Let a connection wait, or close another that has waited longer."""
         self.end(connection)
         connection.wait = wait
-        connection.deadline = time.monotonic() + wait.value.seconds
+        connection.deadline = time.monotonic() + self._seconds[wait]
         waits = self._waits[wait]
         waits[connection] = None
         if len(waits) > self._most[wait]:
@@ -102,7 +103,8 @@ class Connections:
                 self._close_first([connection])
 
     def hurry(self, seconds: float) -> None:
-        """Wait no longer than that for requests that have not begun."""
+        """Wait no longer than that for requests that have not begun, now or later."""
+        self._seconds[Wait.REQUEST] = seconds
         latest = time.monotonic() + seconds
         for connection in self._waits[Wait.REQUEST]:
             connection.deadline = min(connection.deadline, latest)
