@@ -42,13 +42,13 @@ def ssl_context(config, default_ssl_context_factory):
     return context
 
 
-# What each worker imports and what reads no settings: once for all workers, it takes its time and
-# memory once.
+# What every worker imports and nothing of which reads settings. Imported before there are workers,
+# it takes its time and memory once.
 SHARED = ("apscheduler.schedulers.gevent", "pytz", "requests", "user_agents")
 
 
 def on_starting(server):
-    """Create the tables before there are workers, and keep participants out of the log."""
+    """Do once what is for all workers, and keep participants out of the log."""
     for name in SHARED:
         import_module(name)
     server.log.error_log.addFilter(hide_request)

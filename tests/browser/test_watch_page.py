@@ -22,10 +22,12 @@ def online(live):
 def watch(online, page):
     """The page, once it has figures."""
     watched = Watched(online)
-    page.goto(watched.address.replace("127.0.0.1", "localhost"))
-    expect(page.locator("#figures")).to_be_visible()
-    yield page
-    watched.process.kill()
+    try:
+        page.goto(watched.address.replace("127.0.0.1", "localhost"))
+        expect(page.locator("#figures")).to_be_visible()
+        yield page
+    finally:
+        watched.process.kill()
     assert page.foreign == []
     # Plotly's styles for maps stay out, which it does not mind.
     assert all("inline style" in problem for problem in page.problems)
