@@ -1,6 +1,7 @@
 """Settings of gunicorn, the web server inside psiTurk. They win over psiTurk's own."""
 
 import gc
+import logging
 import os
 from functools import partial
 from importlib import import_module
@@ -33,6 +34,8 @@ graceful_timeout = 25
 
 # Without a request's address, which holds a participant's ids.
 access_log_format = "%(t)s %(m)s %(s)s %(B)s bytes %(M)s ms"
+# Of what a line could name (docs.python.org/3/howto/logging.html#optimization), none does.
+logging.logThreads = logging.logMultiprocessing = logging.logAsyncioTasks = False
 
 
 def ssl_context(config, default_ssl_context_factory):

@@ -19,8 +19,9 @@ def serving(
     """A server on that database, which runs on one core only if it is given."""
     port = free_port()
     settings |= {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)}
-    # Heroku's buildpack sets the one, psiTurk reads the other.
-    settings |= {"WEB_CONCURRENCY": str(workers), "PSITURK_THREADS": str(workers)}
+    # Heroku's buildpack sets two of them, psiTurk reads the other.
+    settings |= {"WEB_CONCURRENCY": str(workers), "FORWARDED_ALLOW_IPS": "*"}
+    settings |= {"PSITURK_THREADS": str(workers)}
     # Visitors come with psiTurk's own links, to its recipe and ours, and faster than in any study.
     settings = {"PSITURK_SECRET_KEY": "a secret", "PSITURK_RECRUITMENT": "mturk"} | settings
     settings |= {"ARRIVALS_PER_MINUTE": "1000000"}

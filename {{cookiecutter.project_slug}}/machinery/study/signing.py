@@ -10,6 +10,7 @@ import hmac
 import os
 import re
 import secrets
+from functools import lru_cache
 from pathlib import Path
 
 # Crockford's base 32: no I, L, O and U, so that a code can be read out and typed again.
@@ -18,6 +19,7 @@ _TO_READABLE = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _READABLE)
 _MISREAD = str.maketrans("ILOU", "110V")
 
 
+@lru_cache(maxsize=2048)  # a browser's cookie is verified with each of its requests
 def proof(key: str, purpose: str, text: str) -> bytes:
     """32 bytes that only the holder of the key can make."""
     return hmac.digest(key.encode(), f"{purpose}\0{text}".encode(), hashlib.sha256)

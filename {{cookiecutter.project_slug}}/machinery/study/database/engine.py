@@ -9,12 +9,11 @@ release phase and in psiTurk's shell.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.rows import namedtuple_row
-from sqlalchemy import URL, Connection, Dialect, Executable, QueuePool, create_engine, text
+from sqlalchemy import URL, Connection, Executable, QueuePool, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -25,7 +24,6 @@ CONNECTIONS = 16
 # Connections of psiTurk's engine, for event counters and the researcher's own code. The
 # requests of participants share the others.
 ENGINE_CONNECTIONS = 2
-LARGE = 100_000  # characters that are sent as they are, not as a part of a longer text
 SECONDS_TO_WAIT = 10  # for a free connection, or for the database server
 # How long a broken network can go unnoticed; a participant's browser tries again.
 TCP = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3,
@@ -184,10 +182,11 @@ class Database:
                 return act(partial(_execute, connection))
         connection = self._pool.take()
         try:
-            return act(partial(_drive, connection, self._dialect))
+            return act(connection.run)
         # InternalError: of a database that is read-only for now, or that has ended the session.
         except (psycopg.OperationalError, psycopg.InternalError, *REFUSES_WRITES) as error:
             connection.close()  # the next one may lead to another server
+            self._pool.drop_cut()
             raise OperationalError("", None, error, connection_invalidated=True) from error
         except psycopg.IntegrityError as error:
             raise IntegrityError("", None, error) from error
@@ -198,24 +197,3 @@ class Database:
 def _execute(connection: Connection, queries: Sequence[Query]) -> list[list[Any]]:
     results = (connection.execute(statement, values) for statement, values in queries)
     return [result.all() if result.returns_rows else [] for result in results]
-
-
-def _drive(driver: psycopg.Connection, dialect: Dialect, queries: Sequence[Query]) -> list:
-    if len(queries) == 1:
-        [(statement, values)] = queries
-        cursor = psycopg.Cursor(driver, row_factory=namedtuple_row)
-        cursor.execute(_compile(statement, dialect), values, prepare=bool(values))
-    elif any(len(str(value)) > LARGE for _, values in queries for value in values.values()):
-        return [rows for query in queries for rows in _drive(driver, dialect, [query])]
-    else:
-        # In one message, because others wait while it is on its way. psycopg's pipeline mode ends
-        # with a flush, after which PostgreSQL forgets idle_in_transaction_session_timeout.
-        cursor = psycopg.ClientCursor(driver, row_factory=namedtuple_row)
-        bound = (cursor.mogrify(_compile(statement, dialect), vs) for statement, vs in queries)
-        cursor.execute(";".join(bound))
-    return [each.fetchall() if each.description else [] for each in cursor.results()]
-
-
-@cache
-def _compile(statement: Executable, dialect: Dialect) -> str:
-    return str(statement.compile(dialect=dialect))

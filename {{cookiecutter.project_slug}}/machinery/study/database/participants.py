@@ -7,13 +7,13 @@ transaction, most are one statement, and what is reported as saved is committed.
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from study.database.engine import Database, Query
-from study.database.entries import Save, find_place, initial_record, merge
+from study.database.entries import Save, count_entries, find_place, initial_record, merge
 from study.database.idle import IdleRecords
 from study.database.schema import SQL
 from study.provenance import Provenance
@@ -85,31 +85,20 @@ class Records:
 
     def _complete(self, row: Row) -> str:
         if row.has_entries:
-            return self._gather(row.uniqueid)[0]
+            return self._gather(row.uniqueid).record
         return row.datastring or initial_record(row)
 
-    def _gather(self, uniqueid: str, *left: Save) -> tuple[str, dict[str, int]]:
-        """Move the entries that are held, and those given, into the record.
-
-        Return it, and how many entries of each window it has. Raises Vanished.
-        """
-        merged: tuple[str, dict[str, int]] = "", {}
+    def _gather(self, uniqueid: str, *left: Save) -> "_Gathered":
+        """Move the entries that are held, and those given, into the record. Raises Vanished."""
+        gathered: _Gathered | None = None
 
         def decide(rows: list[Row], held: list[Row]) -> list[Query]:
-            nonlocal merged
-            if not rows:
-                raise Vanished
-            [row], saves = rows, [*left, *(Save.unpack(*save) for save in held)]
-            merged = merge(uniqueid, row.datastring or initial_record(row), saves)
-            window = row.record_version // ENTRIES_PER_WINDOW
-            version = window * ENTRIES_PER_WINDOW + merged[1].get(str(window), 0)
-            values = {"uid": uniqueid, "data": merged[0], "version": version}
-            values["place"] = find_place(saves)
-            return [(SQL["store"], values), (SQL["delete_entries"], {"uid": uniqueid})]
+            nonlocal gathered
+            gathered = _Gathered.of(_require(rows), held, *left)
+            return gathered.queries
 
-        read = [(SQL[name], {"uid": uniqueid}) for name in ("lock", "entries")]
-        self._database.run_together(read, decide)
-        return merged
+        self._database.run_together(_read_held(uniqueid), decide)
+        return gathered
 
     def _gather_held(self, uniqueid: str) -> None:
         if self._database.one(SQL["has_entries"], uid=uniqueid):
@@ -149,7 +138,7 @@ class Records:
             return outcome, 0
         if save.window > window:
             return Saved.UNOPENED, 0
-        return Saved.STORED, self._gather(uniqueid, save)[1].get(str(save.window), 0)
+        return Saved.STORED, self._gather(uniqueid, save).windows.get(str(save.window), 0)
 
     def _explain(self, uniqueid: str, owner: str, window: int, save: Save) -> tuple[Saved, int]:
         """Return why entries were not stored, and how many of their window are held.
@@ -187,24 +176,79 @@ class Records:
             return Saved.REFUSED
         return Saved.ENDED if row.has_ended else Saved.STORED
 
-    def advance(self, uniqueid: str, step: str) -> Row:
-        """Take a step: begin, quit, complete or submit; return the row as it is then.
+    def begin(self, uniqueid: str, owner: str) -> bool:
+        """Note that the task of that browser's record begins; return whether it had not before."""
+        return bool(self._database.run(SQL["begin"], uid=uniqueid, **_claim(owner)))
 
-        A status never goes back, and nobody quits a test run, completes without a record or
-        submits before completing: such a step changes nothing. Raises Vanished.
-        """
-        advanced = self._database.one(SQL[step], uid=uniqueid, now=utc_now())
-        if advanced and step in ("complete", "quit"):
+    def quit(self, uniqueid: str) -> None:
+        """Note that the window of a task was closed. A test run goes on."""
+        if self._database.run(SQL["quit"], uid=uniqueid):
             self._gather_held(uniqueid)
-        if row := advanced or self.find(uniqueid):
-            return row
-        raise Vanished
+
+    def complete(self, uniqueid: str, owner: str, minimum: int) -> Row | None:
+        """Mark the participant of that browser's record as completed, and return the row.
+
+        The task must have begun, and be stored with at least one entry and so many trials. Returns
+        None if it is not, or if the participation is over. Raises Vanished.
+        """
+        is_enough = False
+
+        def decide(rows: list[Row], held: list[Row]) -> list[Query]:
+            nonlocal is_enough
+            row, is_enough = _require(rows), False  # it may be a second attempt
+            if not _is_owned(row, owner) or row.has_ended or not row.saved:
+                return []
+            gathered = _Gathered.of(row, held)
+            trials, others = count_entries(gathered.record)
+            is_enough = row.beginexp is not None and trials + others > 0 and trials >= minimum
+            complete = SQL["complete"], {"uid": uniqueid, "now": utc_now()}
+            return [*gathered.queries, complete] if is_enough else gathered.queries
+
+        *_, last = self._database.run_together(_read_held(uniqueid), decide)
+        return last[0] if is_enough else None
+
+    def submit(self, uniqueid: str) -> Row | None:
+        """Note that the HIT of one who has completed is submitted; return the row if it is new."""
+        return self._database.one(SQL["submit"], uid=uniqueid)
 
     def leave(self, uniqueid: str, reason: str) -> bool:
         """End a participation that has not ended; return whether there was one."""
         left = self._database.run(SQL["leave"], uid=uniqueid, reason=reason, now=utc_now())
         self._gather_held(uniqueid)
         return bool(left)
+
+
+class _Gathered(NamedTuple):
+    """A record with the entries that were held, and what stores it so."""
+
+    record: str
+    windows: dict[str, int]  # how many entries of each it has
+    queries: list[Query]
+
+    @classmethod
+    def of(cls, row: Row, held: list[Row], *left: Save) -> "_Gathered":
+        saves = [*left, *(Save.unpack(*save) for save in held)]
+        record = row.datastring or initial_record(row)
+        if not saves:
+            return cls(record, {}, [])
+        record, windows = merge(row.uniqueid, record, saves)
+        window = row.record_version // ENTRIES_PER_WINDOW
+        version = window * ENTRIES_PER_WINDOW + windows.get(str(window), 0)
+        whose = {"uid": row.uniqueid}
+        new = whose | {"data": record, "version": version, "place": find_place(saves)}
+        return cls(record, windows, [(SQL["store"], new), (SQL["delete_entries"], whose)])
+
+
+def _read_held(uniqueid: str) -> list[Query]:
+    """Return what reads, and locks, a row with its record, and the entries that are held."""
+    return [(SQL[name], {"uid": uniqueid}) for name in ("lock", "entries")]
+
+
+def _require(rows: list[Row]) -> Row:
+    """Return the row. Raises Vanished if there is none."""
+    if not rows:
+        raise Vanished
+    return rows[0]
 
 
 def _claim(owner: str) -> dict[str, Any]:

@@ -144,19 +144,18 @@ RETURNING uniqueid
 
 -- name: begin
 UPDATE {table} SET status = {STARTED}, beginexp = :now
-WHERE uniqueid = :uid AND status IN ({NOT_ACCEPTED}, {ALLOCATED})
-RETURNING {columns}
+WHERE uniqueid = :uid AND status IN ({NOT_ACCEPTED}, {ALLOCATED}) AND {MAY_SAVE}
+RETURNING uniqueid
 
 -- name: quit
 UPDATE {table} SET status = {QUIT}
 WHERE uniqueid = :uid AND status IN ({NOT_ACCEPTED}, {ALLOCATED}, {STARTED})
   AND mode NOT IN {TEST_MODES}
-RETURNING {columns}
+RETURNING uniqueid
 
 -- name: complete
 UPDATE {table} SET status = {COMPLETED}, endhit = :now
-WHERE uniqueid = :uid AND status IN ({NOT_ACCEPTED}, {ALLOCATED}, {STARTED}, {QUIT})
-  AND (first_saved IS NOT NULL OR datastring <> '') AND ending IS NULL
+WHERE uniqueid = :uid
 RETURNING {columns}
 
 -- name: submit

@@ -60,9 +60,16 @@ def install(app: Flask) -> None:
     """Let this module answer and log all failures of the application."""
     app.logger.addFilter(hide_request)
     app.register_error_handler(Exception, answer_error)
+    app.before_request(raise_noted)
     # psiTurk later registers a handler for its own errors, which routes in custom.py may raise
     # too, and that handler asks the error for its page.
     ExperimentError.error_page = lambda error, *_: answer_error(ParticipantError(error.errornum))
+
+
+def raise_noted() -> None:
+    """Fail with the error that has stopped an earlier attempt at this request (shortcut.py)."""
+    if error := request.environ.get("study.error"):
+        raise error
 
 
 def answer_error(error: Exception) -> Response:

@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from study.config import StudySettings, is_on_cloud
 from study.server import assets, errors
 from study.server.policy import make_policy
-from study.server.saving import Saves
+from study.server.shortcut import Shortcut
 from study.server.turns import Turns
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
@@ -28,7 +28,7 @@ def install(app: Flask, settings: StudySettings) -> None:
     assets.install(app, versioned=on_cloud)
     app.add_url_rule("/ppid", "no_ppid", lambda: abort(404))
     if on_cloud:  # a preview tells of each request that Flask sees
-        app.wsgi_app = Saves(app.wsgi_app)
+        app.wsgi_app = Shortcut(app.wsgi_app)
     app.wsgi_app = SecureHeaders(app.wsgi_app, page_headers(settings), on_cloud)
     if on_cloud:
         # Heroku's router adds the visitor's address and scheme to the headers it received. It

@@ -8,6 +8,7 @@ import ipaddress
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 
 SECONDS = 60
 FEW = 10
@@ -55,6 +56,7 @@ class Throttle:
         return False
 
 
+@lru_cache(maxsize=CLIENTS)
 def _client(address: str | None) -> str:
     """The address, or the /64 network that an IPv6 provider gives to one customer."""
     try:

@@ -14,14 +14,14 @@ LONGEST_WAIT = 0.2  # seconds
 
 
 class Turns:
-    """WSGI middleware around everything but static files and what saving.py answers."""
+    """WSGI middleware around everything but static files and what shortcut.py answers."""
 
     def __init__(self, application):
         self._application, self._turns = application, BoundedSemaphore(AT_ONCE)
 
     def __call__(self, environ: dict, start_response) -> Iterable[bytes]:
         """Pass the request on when it is one of a few, or after a moment."""
-        has_turn = self._turns.acquire(timeout=LONGEST_WAIT)
+        has_turn = self._turns.acquire(False) or self._turns.acquire(timeout=LONGEST_WAIT)
         try:
             return self._application(environ, start_response)
         finally:

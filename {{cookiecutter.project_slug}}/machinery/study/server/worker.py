@@ -64,7 +64,7 @@ class Worker(GeventWorker):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         self.log.atoms = self._describe
-        self._log_access, self.log.access = self.log.access, self._log_unless_saved
+        self._log_access, self.log.access = self.log.access, self._log_unless_ordinary
 
     def init_process(self) -> None:
         """Start to serve, with as many connections as the system allows up to the setting."""
@@ -123,9 +123,10 @@ class Worker(GeventWorker):
 
         alerts.start(is_new=self.age == 1 or self.age > self.cfg.workers)
 
-    def _log_unless_saved(self, response, request, environ: dict, duration: timedelta) -> None:
-        # Of 200 participants, saves would push all else out of the 1,500 lines that Heroku keeps.
-        if not environ.get("study.saved"):
+    def _log_unless_ordinary(self, response, request, environ: dict, duration: timedelta) -> None:
+        # Of 200 participants, what shortcut.py answers would push all else out of the 1,500 lines
+        # that Heroku keeps.
+        if not environ.get("study.answered"):
             self._log_access(response, request, environ, duration)
 
     def _describe(self, response, request, environ: dict, duration: timedelta) -> dict:

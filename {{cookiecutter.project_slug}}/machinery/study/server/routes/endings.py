@@ -100,19 +100,18 @@ def finish(row: Row) -> Row:
     """
     if row.has_ended:
         return row
+    needed, has_begun = services.options.minimum_trials, row.beginexp is not None
+    if completed := services.records.complete(row.uniqueid, row.owner, needed):
+        return completed
     trials, others = count_stored(row)
     if not trials + others:
         raise ParticipantError(errors.NOT_SAVED)
-    needed, has_begun = services.options.minimum_trials, row.beginexp is not None
     if trials < needed or not has_begun:
         services.count_event("too-little")
         # Nobody else learns how much is enough.
         work = {"begun": has_begun, "trials": trials, "needed": needed}
         raise ParticipantError(errors.TOO_LITTLE, work=row.mode in TEST_MODES and work)
-    row = services.records.advance(row.uniqueid, "complete")
-    if not row.has_ended:
-        raise ParticipantError(errors.NOT_SAVED)
-    return row
+    return require_owner(row.uniqueid)  # another request has ended it meanwhile
 
 
 def count_stored(row: Row) -> tuple[int, int]:
@@ -169,7 +168,7 @@ def worker_submitted() -> dict:
     uniqueid, token = request.values.get("uniqueId", ""), request.values.get("token", "")
     has_token = is_token(token, "submission", uniqueid)
     row = services.records.find(uniqueid) if has_token else require_owner(uniqueid)
-    return report(row, lambda row: services.records.advance(row.uniqueid, "submit"))
+    return report(row, lambda row: services.records.submit(row.uniqueid) or row)
 
 
 def report(row: Row | None, take_step: Callable[[Row], Row]) -> dict:

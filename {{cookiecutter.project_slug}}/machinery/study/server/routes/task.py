@@ -15,9 +15,15 @@ from study.database.participants import Saved
 from study.server.body import read_text
 from study.server.errors import answer
 from study.server.failures import note_failure
-from study.server.ownership import refuse, require_browser, require_owned_id, require_owner
-from study.server.saving import describe, saved_bytes
+from study.server.ownership import (
+    find_owned,
+    refuse,
+    require_browser,
+    require_owned_id,
+    require_owner,
+)
 from study.server.services import services
+from study.server.shortcut import describe_save, describe_window, saved_bytes
 
 blueprint = Blueprint("task", __name__)
 blueprint.after_request(note_failure)
@@ -30,14 +36,15 @@ REASONS = {Saved.ENDED: "ended", Saved.UNOPENED: "unknown-window"}
 @blueprint.post("/inexp")
 def begin() -> dict:
     """The task begins: from now on it cannot be started afresh."""
-    services.records.advance(require_owned_id(request.form), "begin")
+    row = find_owned(request.form)
+    services.records.begin(row.uniqueid, row.owner)
     return {"status": "success"}
 
 
 @blueprint.post("/quitter")
 def quit() -> dict:
     """The task's window was closed. Does not count in a test run."""
-    services.records.advance(require_owned_id(request.form), "quit")
+    services.records.quit(require_owned_id(request.form))
     return {"status": "marked as quitter"}
 
 
@@ -51,8 +58,7 @@ def open_window(uid: str) -> Response | dict:
     if opened is None:
         require_owner(uid)
         return refuse_save(uid, Saved.ENDED)
-    window, record = opened
-    return Response(f'{{"window":{window},"record":{record}}}', mimetype="application/json")
+    return Response(describe_window(*opened), mimetype="application/json")
 
 
 @blueprint.post("/sync/<uid>/entries")
@@ -63,15 +69,13 @@ def add_entries(uid: str) -> Response:
     ``of`` the window that recorded them if another one has left them. Answers after the commit with
     ``held``: how many entries of that window the study has, however many of them came now.
     """
-    if error := request.environ.get("study.error"):
-        raise error
     browser, window = require_browser(uid), read_number("window")
     save = Save(read_number("of", window), read_number("first"), read_body())
     with aborting_if_malformed():
         outcome, held = services.records.add(uid, browser, window, save)
     if outcome is not Saved.STORED:
         return refuse_save(uid, outcome)
-    return Response(describe(save.window, held), mimetype="application/json")
+    return Response(describe_save(save.window, held), mimetype="application/json")
 
 
 @blueprint.get("/sync/<uid>")
