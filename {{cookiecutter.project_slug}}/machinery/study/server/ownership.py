@@ -30,15 +30,21 @@ def find_browser() -> str:
     return read_cookie(COOKIE)
 
 
+def greet_browser() -> None:
+    """Give this browser an id, if it has none."""
+    if not find_browser():
+        name_browser()
+
+
 def name_browser() -> str:
-    """Return this browser's id. A new one gets its cookie with the answer (``keep_browser``)."""
+    """Return this browser's id. Its cookie comes, or is renewed, with the answer."""
     if "browser" not in g:
         g.browser = find_browser() or secrets.token_hex(16)
     return g.browser
 
 
 def keep_browser(response: Response) -> Response:
-    """Let the browser keep the id that it got in this request."""
+    """Let the browser keep the id that was named in this request."""
     if "browser" in g:
         set_cookie(response, COOKIE, g.browser, int((OWNED + AFTERWARDS).total_seconds()))
     return response

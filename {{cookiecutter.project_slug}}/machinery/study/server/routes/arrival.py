@@ -20,6 +20,7 @@ from study.server.admission import require_room, require_turn
 from study.server.links import LinkMode, read_link, write_query
 from study.server.ownership import (
     comes_from_elsewhere,
+    greet_browser,
     is_erased,
     is_owner,
     keep_browser,
@@ -47,7 +48,7 @@ LONGEST_USER_AGENT = 512  # characters; real ones have up to 300
 @blueprint.get("/start")
 def start() -> Response:
     """Redirect from a recruiter's link to the ad, with psiTurk's ids in the address, signed."""
-    name_browser()
+    greet_browser()
     recruiter = services.options.recruiter
     if recruiter.is_anonymous:
         return start_from_link(recruiter.name)
@@ -85,7 +86,7 @@ def show_ad() -> Response | str:
         return render_page("ad.html", require_admitted(ids))
     if recruiter.has_wrong_mode(request.args):
         services.count_event("wrong-mode")
-    name_browser()
+    greet_browser()
     ids = require_admitted(read_link())
     row = find_visit(ids)
     is_test = ids.mode in TEST_MODES
@@ -116,7 +117,7 @@ def show_ad() -> Response | str:
 
 @blueprint.get("/consent")
 def show_consent() -> str:
-    name_browser()
+    greet_browser()
     return render_page("consent.html", require_admitted(read_link()))
 
 
