@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from participant import BROWSER, Participant
-from server import Server, free_port
+from server import Server, cloud_server, free_port
 
 OWN_ROUTE = """
 @custom_code.route("/trials")
@@ -259,6 +259,22 @@ def test_a_connection_that_the_database_cut_is_not_noticed(study, cluster):
         assert set(begun.split()) == {"t"}  # UTC, whatever the database's zone
         row = cluster.run("SELECT status, ipaddress, browser FROM assignments", database=database)
         assert row.splitlines()[0] == "4||Firefox"
+
+
+def test_many_connections_that_the_database_cut_are_not_noticed(study, cluster):
+    url = cluster.create_database()
+    with cloud_server(study.path, study.python, url) as server, ThreadPoolExecutor(24) as crowd:
+        address = server.wait().address
+        people = [Participant(address, f"w{n}", mode="prolific") for n in range(24)]
+        list(crowd.map(begin, people))
+        for number in range(3):
+            statuses = [answer.status for answer in crowd.map(Participant.load, people)]
+            assert statuses == [200] * 24
+            open_now = f"FROM pg_stat_activity WHERE datname = '{url.rpartition('/')[2]}'"
+            assert int(cluster.run(f"SELECT count(*) {open_now}")) > 4
+            cluster.disconnect(url)
+            for each in people[: number + 1]:
+                assert each.start().status == 200
 
 
 def test_an_address_is_stored_only_if_asked_and_then_the_visitors_own(study, cluster):

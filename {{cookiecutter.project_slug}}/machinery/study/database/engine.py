@@ -73,7 +73,12 @@ class PostgresDialect(PGDialect_psycopg):
         return SmallPool
 
     def do_ping(self, dbapi_connection: psycopg.Connection) -> bool:
-        ping(dbapi_connection)
+        """Raise psycopg's OperationalError if the server has hung up, as when Heroku restarts it.
+
+        It announces that, so nothing is sent to find out, which would take as long as a save.
+        """
+        for _ in range(2):  # the server's last message, and the end
+            dbapi_connection.pgconn.consume_input()
         return True
 
     def create_connect_args(self, url: URL):
@@ -85,15 +90,6 @@ class PostgresDialect(PGDialect_psycopg):
         arguments, options = super().create_connect_args(url)
         options["options"] = f"{options.get('options', '')} -c timezone=UTC".strip()
         return arguments, {"connect_timeout": SECONDS_TO_WAIT, **TCP, **options}
-
-
-def ping(connection: psycopg.Connection) -> None:
-    """Raise psycopg's OperationalError if the server has hung up, as when Heroku restarts it.
-
-    It announces that, so nothing is sent to find out, which would take as long as a save.
-    """
-    for _ in range(2):  # the server's last message, and the end
-        connection.pgconn.consume_input()
 
 
 class Database:
@@ -186,7 +182,7 @@ class Database:
         # InternalError: of a database that is read-only for now, or that has ended the session.
         except (psycopg.OperationalError, psycopg.InternalError, *REFUSES_WRITES) as error:
             connection.close()  # the next one may lead to another server
-            self._pool.drop_cut()
+            self._pool.drop()
             raise OperationalError("", None, error, connection_invalidated=True) from error
         except psycopg.IntegrityError as error:
             raise IntegrityError("", None, error) from error
