@@ -405,3 +405,75 @@ def test_a_wrong_day_is_told_with_file_and_line(two, days, why):
     line = 1 + next(n for n, text in enumerate(lines) if text.startswith(f"{name} ="))
     said = f"The setting {name} cannot be used: {why}.\nCorrect it: config.txt, line {line}."
     assert done.returncode == 1 and done.stderr.strip() == said
+
+
+OWN_PARQUET = """
+import json, sys
+from pathlib import Path
+import pyarrow, pyarrow.parquet
+columns = json.load(sys.stdin)
+Path("data/year=1").mkdir()
+columns["workerid"] = pyarrow.array(columns["workerid"]).dictionary_encode()
+pyarrow.parquet.write_table(pyarrow.table(columns), "data/mine.PARQUET", row_group_size=2)
+del columns["workerid"]
+pyarrow.parquet.write_table(pyarrow.table(columns), "data/year=1/figures.parquet")
+"""
+READ_PARQUET = """
+import json
+from pathlib import Path
+from pyarrow.parquet import ParquetFile
+tables = {}
+for path in Path("data").rglob("*.[pP]*"):
+    table = ParquetFile(path).read()
+    rows = [[str(cell) for cell in row.values()] for row in table.to_pylist()]
+    tables[path.name] = [str(table.schema), rows]
+print(json.dumps(tables))
+"""
+
+
+def read_parquet(archive: Archive) -> dict:
+    """The schema and the rows of each Parquet file, all cells as text."""
+    done = forks.run(archive.python, "-c", READ_PARQUET, cwd=archive.folder, check=True)
+    return json.loads(done.stdout)
+
+
+def test_rows_go_from_parquet_and_all_others_stay(two, with_parquet):
+    own = {"workerid": [ADA, BOB, ADA, None, BOB], "note": ["a", None, "b", f"with {ADA}", "d"]}
+    other = Archive(two.folder, with_parquet, two.url, None)
+    other.fill(commands=(["data", "--parquet"],))
+    other.run(OWN_PARQUET, **own)
+    before = read_parquet(other)
+    ids = read(two.folder / "data" / "identifiers.csv")
+    names = {name for row in ids if row["workerid"] == ADA for name in row.values()}
+    without = two("erase", ADA, "--local", "--yes")
+    assert without.returncode == 1 and "uv run --group parquet study" in without.stderr
+    assert read_parquet(other) == before
+    assert len(two.select("select uniqueid from assignments")) == 3
+    done = other("erase", ADA, "--local", "--yes")
+    assert done.returncode == 0, done.stderr
+    after = {
+        name: [schema, [row for row in rows if names.isdisjoint(row)]]
+        for name, (schema, rows) in before.items()
+    }
+    assert read_parquet(other) == after
+    numbers = {name: (len(before[name][1]), len(rows)) for name, (_, rows) in after.items()}
+    assert numbers == {
+        "participants.parquet": (3, 1), "trialdata.parquet": (15, 5),
+        "questiondata.parquet": (6, 2), "eventdata.parquet": (0, 0),
+        "mine.PARQUET": (5, 3), "figures.parquet": (5, 5),
+    }  # fmt: skip
+    for name in ("data/mine.PARQUET", "data/year=1/figures.parquet"):
+        assert f"{name} still names the person" in done.stdout
+    assert done.stdout.count("still names the person") == 2
+
+
+def test_parquet_that_cannot_be_read_is_told(two, with_parquet):
+    for name in ("data/torn.parquet", "elsewhere.parquet"):
+        (two.folder / name).write_bytes(b"PAR1 and no more")
+    (two.folder / "data" / "empty.parquet").touch()
+    done = Archive(two.folder, with_parquet, two.url, None)("erase", ADA, "--local", "--yes")
+    assert done.returncode == 0, done.stderr
+    for name in ("data/torn.parquet", "elsewhere.parquet"):
+        assert f"{name} cannot be looked into" in done.stdout
+    assert "empty.parquet" not in done.stdout
+    assert two.select("select workerid from assignments") == [BOB]
