@@ -1,10 +1,12 @@
 """Fixtures that several files here share."""
 
 import re
+import shutil
 
 import pytest
 from holdings import ADA, BOB, MARKER, Archive, somebody
 from saving import begin
+from stored import database
 
 
 @pytest.fixture
@@ -23,3 +25,26 @@ def two(lab) -> Archive:
         commands=(["data"],),
     )
     return archive
+
+
+@pytest.fixture(scope="module")
+def local(live, tmp_path_factory):
+    """Makes a database on this machine with these participants; gives the setting for it."""
+    empty = tmp_path_factory.mktemp("local") / "empty.db"
+    live.fill([], f"sqlite:///{empty}")
+
+    def make(rows):
+        path = tmp_path_factory.mktemp("local") / "participants.db"
+        setting = {"PSITURK_DATABASE_URL": f"sqlite:///{shutil.copy(empty, path)}"}
+        with database(setting) as connection:
+            for row in rows:
+                uniqueid = f"{row['workerid']}:{row['assignmentid']}"
+                filled = {"uniqueid": uniqueid, "codeversion": "1.0", **row}
+                columns, places = ", ".join(filled), ", ".join("?" * len(filled))
+                connection.execute(
+                    f"insert into assignments ({columns}) values ({places})", [*filled.values()]
+                )
+        connection.close()
+        return setting
+
+    return make
