@@ -114,7 +114,9 @@ def test_a_study_without_edits_becomes_what_the_newer_version_makes(old, name, t
             assert (study.path / path).read_bytes() == file.read_bytes(), path
     origin = json.loads(study.text(".template.json"))
     assert origin == json.loads((fresh / ".template.json").read_text("utf-8"))
-    assert study.update().stdout.splitlines()[-1].startswith("This study is up to date")
+    told = study.update().stdout.splitlines()[-1]
+    assert told.startswith("This study is up to date: psiturk-heroku ")
+    assert told.endswith(f"({origin['commit'][:7]}). Nothing newer is there.")
 
 
 @pytest.mark.parametrize("name", EDITED)

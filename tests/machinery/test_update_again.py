@@ -82,6 +82,36 @@ def test_update_after_update_goes_by_what_the_last_one_made(study, newer, tmp_pa
     assert study.git("rev-parse", "HEAD^{tree}") == tree
 
 
+@pytest.fixture
+def later(template, tmp_path) -> Path:
+    """A later commit of the same version, of which CHANGELOG.md says nothing."""
+    later = shutil.copytree(template, tmp_path / "later")
+    page = later / "{{cookiecutter.project_slug}}" / "templates" / "test.html"
+    page.write_text(page.read_text("utf-8") + "<!-- later -->\n", encoding="utf-8")
+    Old(later, later).commit("Add a remark")
+    return later
+
+
+def test_without_news_it_says_so_and_from_which_commit_the_study_is(study, later):
+    commit = json.loads(study.text(".template.json"))["commit"][:7]
+    updated = study.update(later)
+    assert updated.returncode == 0, updated.stdout + updated.stderr
+    _, what, machinery, pages, news, *_ = updated.stdout.splitlines()
+    assert re.search(rf", from \d+\.\d+\.\d+ \({commit}\)\.$", what)
+    assert machinery == "  machinery: as it was" and "templates/test.html" in pages
+    assert news == "CHANGELOG.md tells of nothing new since then."
+
+
+def test_where_the_commit_is_not_known_it_says_that_nobody_knows_what_is_new(study, later):
+    origin = json.loads(study.text(".template.json"))
+    study.write(".template.json", json.dumps(origin | {"commit": ""}))
+    study.git("commit", "-q", "--all", "--amend", "--no-edit")
+    updated = study.update(later)
+    assert updated.returncode == 0, updated.stdout + updated.stderr
+    assert re.search(r"(?m)^Which commit of [\d.]+ made this study is not known", updated.stdout)
+    assert "What is new:" not in updated.stdout
+
+
 def test_a_study_without_its_first_commit_is_known_by_the_template_that_made_it(study, newer):
     study.edit("config.txt", "preview_ids =\n", "preview_ids = me\n")
     study.write("templates/test.html", "<p>Ours</p>\n")
