@@ -6,6 +6,7 @@ from pathlib import Path
 
 from study.adopt.old_study import OldStudy
 from study.heroku.git import Repository
+from study.heroku.preflight import find_uncommitted
 from study.messages import StudyError, pluralize
 
 REPORT = "ADOPTED.md"
@@ -126,9 +127,8 @@ def list_original(repository: Repository) -> set[str]:
 
 def require_clean(repository: Repository) -> None:
     """Raise StudyError if something here is not committed: the adoption is one commit."""
-    changes = repository.git("status", "--porcelain").stdout.splitlines()
-    if changes or not repository.head:
-        names = ", ".join(line[3:] for line in changes[:5])
+    names = find_uncommitted(repository.folder)
+    if names or not repository.head:
         raise StudyError(
             f"This study has changes that are not committed: {names or 'everything'}.",
             "Commit them first, so that the adoption can be undone: git add --all, then git commit",
