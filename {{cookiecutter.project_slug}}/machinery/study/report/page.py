@@ -31,14 +31,6 @@ ALL = "all"
 DOWNLOADED = "Downloaded on "  # how codebook.md begins
 
 
-@dataclass(frozen=True)
-class Study:
-    """What the page says about the study besides its data. ``minutes`` is what is announced."""
-
-    title: str
-    minutes: int = 0
-
-
 @dataclass
 class Cell:
     """How many of a condition came how far."""
@@ -49,12 +41,15 @@ class Cell:
     finished: int = 0
 
 
-def write_page(download: Download, study: Study, now: datetime | None = None) -> str:
-    """Return the page about a download."""
+def write_page(
+    download: Download, title: str, minutes: int = 0, now: datetime | None = None
+) -> str:
+    """Return the page about a download of the study. ``minutes`` are those that it announces."""
     return load_template().render(
         page=Page(download),
         download=download,
-        study=study,
+        title=title,
+        minutes=minutes,
         style=(HERE / "page.css").read_text("utf-8"),
         files=describe_files(download.columns, download.rows),
         now=(now or datetime.now(UTC)).timestamp(),
