@@ -32,6 +32,7 @@ SYNONYMS = [
 NUMBERS = {"DATABASE_LIMIT_MB": "0", "ARRIVALS_PER_MINUTE": "1000"}
 # Where a host, or whoever builds a container, names the commit that it runs.
 COMMIT_VARIABLES = ("STUDY_COMMIT", "SOURCE_VERSION", "GIT_REV")
+CLOUD = ("ON_CLOUD", "ON_HEROKU")  # by which psiTurk knows a host, whatever their values
 ALERTS = "ALERT_URL"  # a config var: the secret address of a chat
 PILOT = "STUDY_PILOT"  # a config var: if it is set, every page says that this is a pilot
 DEFAULT = "psiTurk's default"
@@ -158,8 +159,8 @@ def is_database_named(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether psiTurk takes this for a host: the names decide, whatever their values."""
-    return "ON_CLOUD" in environment or "ON_HEROKU" in environment
+    """Return whether psiTurk takes this for a host."""
+    return any(name in environment for name in CLOUD)
 
 
 def name_server(environment: Mapping[str, str] = os.environ) -> str:

@@ -88,8 +88,3 @@ def make_text(host: Host, folder: Path) -> str:
     made = json.loads((folder / "app.json").read_text(encoding="utf-8")) | SCALINGO
     made["env"].pop("DATABASE_URL", None)  # the add-on sets it
     return json.dumps(made, ensure_ascii=False, indent=2) + "\n"
-
-
-def list_commands(host: Host, name: str) -> str:
-    """Return what to type, for a study of that name."""
-    return host.commands.format(name=name, body=LARGEST_BODY)

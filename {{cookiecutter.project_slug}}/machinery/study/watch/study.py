@@ -15,7 +15,7 @@ from typing import Any
 
 from study import config
 from study.config import Config
-from study.database.browser_errors import BrowserError, read_browser_errors
+from study.database.browser_errors import read_browser_errors
 from study.database.reader import Participants, open_participants
 from study.heroku.app import AppState, fetch_app
 from study.heroku.cli import Heroku
@@ -118,7 +118,10 @@ class WatchedStudy:
             "timeline": asdict(timeline),
             "reasons": REASONS,
             "incidents": {"days": DAYS, "words": INCIDENTS},
-            "errors": [describe_error(error) for error in errors[:MOST_ERRORS]],
+            "errors": [
+                vars(error.kind) | {"participants": error.participants, "last": error.last}
+                for error in errors[:MOST_ERRORS]
+            ],
             "more_errors": max(0, len(errors) - MOST_ERRORS),
         }
 
@@ -134,10 +137,6 @@ class WatchedStudy:
     def _ask_heroku_again(self) -> None:
         with suppress(StudyError):  # what was known goes on holding
             self._ask_heroku()
-
-
-def describe_error(error: BrowserError) -> dict[str, Any]:
-    return vars(error.kind) | {"participants": error.participants, "last": error.last}
 
 
 def to_json(value: Any) -> str:
