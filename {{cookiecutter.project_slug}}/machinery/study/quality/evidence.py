@@ -71,19 +71,6 @@ class Evidence:
     ai_use: str
 
 
-def read_record(record: Any) -> Evidence:
-    """Read psiTurk's record, decoded from JSON."""
-    record = record if isinstance(record, dict) else {}
-    trials = _objects([trial.get("trialdata") for trial in _objects(record.get("data"))])
-    events = _objects(record.get("eventdata"))
-    answers = record.get("questiondata")
-    return collect(
-        [trial.get(TIME) for trial in trials],
-        [(event.get("eventtype"), event.get("value")) for event in events],
-        answers.get(QUESTION) if isinstance(answers, dict) else None,
-    )
-
-
 def collect(times: Iterable, events: Iterable[tuple], ai_use: Any) -> Evidence:
     """Return what these say: values of ``rt``, types and values of events, and an answer."""
     signals: dict[str, Any] = {}
@@ -133,7 +120,3 @@ def _add(old: Any, new: Any) -> Any:
 def _read_times(values: Iterable) -> list[float]:
     numbers = [value for value in values if type(value) in (int, float) and 0 <= value <= MOST]
     return numbers if max(numbers, default=0) >= SECONDS else []
-
-
-def _objects(items: Any) -> list[dict]:
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
