@@ -41,9 +41,7 @@ class Cell:
     finished: int = 0
 
 
-def write_page(
-    download: Download, title: str, minutes: int = 0, now: datetime | None = None
-) -> str:
+def write_page(download: Download, title: str, minutes: int = 0) -> str:
     """Return the page about a download of the study. ``minutes`` are those that it announces."""
     return load_template().render(
         page=Page(download),
@@ -52,7 +50,7 @@ def write_page(
         minutes=minutes,
         style=(HERE / "page.css").read_text("utf-8"),
         files=describe_files(download.columns, download.rows),
-        now=(now or datetime.now(UTC)).timestamp(),
+        now=datetime.now(UTC).timestamp(),
     )
 
 
