@@ -4,7 +4,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from holdings import ADA, MARKER, Archive, read, somebody
+from holdings import ADA, BOB, MARKER, TABLES, Archive, read, somebody
+from lab import READY, write_rule
 
 
 def set_days(archive: Archive, **days: str) -> None:
@@ -62,6 +63,27 @@ def test_nothing_is_forgotten_while_somebody_may_be_at_work(two):
     done = two("forget", "--local", "--yes")
     assert done.returncode == 1 and "1 participant came within the last day" in done.stderr
     assert len(two.select("select uniqueid from assignments")) == 4
+
+
+def test_in_postgresql_too_only_amounts_are_left(lab, cluster):
+    online = Archive(lab.folder, lab.python, cluster.create_database(), cluster)
+    online.run(READY)
+    write_rule(lab.folder, "return 0.25")
+    people = [somebody(1, ADA, "a visit", MARKER), somebody(2, BOB, "a visit", MARKER)]
+    online.fill(*people, commands=(["data"], ["bonuses"]))
+    at_work = {"status": 2, "endhit": None, "beginhit": _now()}
+    online.fill(somebody(5, "at-work-now", "a", "x") | at_work)
+    set_days(online, retention="2020-01-02")
+    done = online("forget", "--local", "--yes")
+    assert done.returncode == 1 and "1 participant came within the last day" in done.stderr
+    online.select("update assignments set status = 3 where workerid = 'at-work-now'")
+    done = online("forget", "--local", "--yes")
+    assert done.returncode == 0, done.stderr
+    counts = [online.select(f"select count(*) from {name}") for name in TABLES]
+    assert counts == [["0"], ["0"], ["0"], ["2"]]
+    assert online.select("select amount from study_bonuses") == ["0.25", "0.25"]
+    kept = online.dump()
+    assert not [word for word in (ADA, BOB, MARKER, "at-work-now") if word.encode() in kept]
 
 
 def _now() -> str:
