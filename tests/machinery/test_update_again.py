@@ -116,6 +116,8 @@ def test_a_study_without_its_first_commit_is_known_by_the_template_that_made_it(
     study.edit("config.txt", "preview_ids =\n", "preview_ids = me\n")
     study.write("templates/test.html", "<p>Ours</p>\n")
     shutil.rmtree(study.path / ".git")
+    refused = study.update(newer)
+    assert refused.returncode == 1 and "Make it one: git init -b main" in refused.stderr
     study.git("init", "-q")
     study.commit("Copied from elsewhere")
     updated = study.update(newer)

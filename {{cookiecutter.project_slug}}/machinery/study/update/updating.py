@@ -59,7 +59,10 @@ def require_clean(repository: Repository) -> None:
     """Raise StudyError if the folder is no study, or has something that is not committed."""
     if repository.read("rev-parse", "--show-prefix") or not repository.committed_config:
         cause = "This folder is no study with a git repository of its own."
-        raise StudyError(cause, "Go to the study's own folder, where config.txt is.")
+        remedy = "Go to the study's own folder, where config.txt is."
+        if repository.config.exists():  # unpacked from an archive, or copied
+            remedy = "Make it one: git init -b main, git add --all, then git commit -m Start"
+        raise StudyError(cause, remedy)
     if changes := find_uncommitted(repository.folder):
         remedy = "Commit them first: git add --all, then git commit"
         raise StudyError(f"This study has changes that are not committed: {changes}.", remedy)
