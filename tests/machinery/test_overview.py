@@ -30,7 +30,7 @@ from study.overview.timeline import collect_timeline
 settings = config.read(Path.cwd())
 participants = open_participants(settings)
 timeline = collect_timeline(participants, settings, collect(participants, settings))
-stretches = [timeline.arrived, timeline.finished, timeline.gone]
+stretches = [timeline[name] for name in ("arrived", "finished", "gone")]
 lists = []
 for search in json.load(sys.stdin):
     people, number = list_people(participants, settings, Search(**search))

@@ -6,7 +6,6 @@ pseudonyms.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -29,16 +28,6 @@ MOST_FLAGS = 50
 MOST_PEOPLE = 300  # listed one by one
 ALL = "all"
 DOWNLOADED = "Downloaded on "  # how codebook.md begins
-
-
-@dataclass
-class Cell:
-    """How many of a condition came how far."""
-
-    condition: str
-    arrived: int = 0
-    saved: int = 0
-    finished: int = 0
 
 
 def write_page(download: Download, title: str, minutes: int = 0) -> str:
@@ -119,15 +108,16 @@ class Page:
         """What became of those who have not finished, the commonest first."""
         return Counter(p.outcome for p in self.people if not p.finished).most_common()
 
-    def cells(self) -> list[Cell]:
-        """One line for each condition, unless there are too many."""
-        cells: dict[str, Cell] = {}
+    def cells(self) -> list[dict]:
+        """One line for each condition, with how many came how far, unless there are too many."""
+        counts = {"arrived": 0, "saved": 0, "finished": 0}
+        cells = {each: {"condition": each} | counts for each in self.conditions}
         for person in self.people:
-            cell = cells.setdefault(person.condition, Cell(person.condition))
-            cell.arrived += 1
-            cell.saved += person.name in self.trials.saved
-            cell.finished += person.finished
-        return [cells[each] for each in self.conditions] if len(cells) <= MOST_CELLS else []
+            cell = cells[person.condition]
+            cell["arrived"] += 1
+            cell["saved"] += person.name in self.trials.saved
+            cell["finished"] += person.finished
+        return list(cells.values()) if len(cells) <= MOST_CELLS else []
 
     def duration(self, share: float) -> float:
         return quantile(self.minutes, share)

@@ -115,7 +115,7 @@ class WatchedStudy:
             "title": self._title,
             "version": settings.study.code_version,
             "overview": overview.to_dict(),
-            "timeline": asdict(timeline),
+            "timeline": timeline,
             "reasons": REASONS,
             "incidents": {"days": DAYS, "words": INCIDENTS},
             "errors": [
