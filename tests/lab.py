@@ -1,7 +1,8 @@
 """A study whose data are on its researcher's machine, in SQLite.
 
-empty_lab    with the tables of its server and nobody in them; one for each file
-lab          a copy of it, another for each test
+empty_lab       with the tables of its server and nobody in them; one for each file
+lab             a copy of it, another for each test
+with_parquet    the Python that such a study has by `uv run --group parquet`
 """
 
 import json
@@ -98,6 +99,17 @@ def empty_lab(studies, tmp_path_factory) -> Lab:
 @pytest.fixture
 def lab(empty_lab, tmp_path) -> Lab:
     return copy(empty_lab, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def with_parquet(studies, tmp_path_factory) -> Path:
+    """The interpreter of `uv run --group parquet`, apart from the study's own."""
+    study = studies(heroku_app="later", heroku_app_name=NAME)
+    folder = tmp_path_factory.mktemp("parquet") / "environment"
+    environment = os.environ | {"UV_PROJECT_ENVIRONMENT": str(folder)}
+    command = ["uv", "sync", "--quiet", "--frozen", "--group", "parquet"]
+    subprocess.run(command, cwd=study.path, env=environment, check=True)
+    return folder / "bin" / "python"
 
 
 def copy(lab: Lab, folder: Path) -> Lab:

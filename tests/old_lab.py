@@ -267,6 +267,12 @@ def make_adopter(study, folder: Path) -> Adopter:
     return Adopter(folder, study.python)
 
 
+@pytest.fixture(scope="module")
+def old(tmp_path_factory) -> Path:
+    """The old study as it is, one for each file."""
+    return write_old_study(tmp_path_factory.mktemp("old") / "words")
+
+
 @pytest.fixture
 def adopter(studies, tmp_path) -> Adopter:
     return make_adopter(studies(project_slug="adopter", recruitment="mturk"), tmp_path / "new")

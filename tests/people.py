@@ -43,13 +43,9 @@ class Person:
     times: list[float | None] = field(default_factory=list)
     ai_use: str = "no"
 
-    def record(self, signals: dict) -> dict:
-        """Their record, with the signals that the client makes of the events."""
-        return {
-            "data": [{"trialdata": {"rt": time}} for time in self.times],
-            "eventdata": [{"eventtype": "signals", "value": signals}],
-            "questiondata": {"ai_use": self.ai_use},
-        }
+    def recorded(self, signals: dict) -> tuple[list, list, str]:
+        """What their record holds of them, with the signals that the client makes of the events."""
+        return self.times, [("signals", signals)], self.ai_use
 
 
 def make_person(seed: int) -> Person:

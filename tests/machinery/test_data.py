@@ -1,37 +1,15 @@
 """`study data`: everything that participants sent arrives, and nobody's id where it should not."""
 
-import csv
 import json
 import os
 import re
 import shutil
-import signal
-import sqlite3
-import subprocess
-import time
 from urllib.parse import urlsplit
 
 import pytest
 from live_study import participant, record
+from stored import ROWS, read
 
-BROKEN = '{"data": [{"current'
-HALF = {"strategy": "\ud83d", "age": "30"}  # an emoji, cut in two by a text field
-ROWS = [
-    participant(1, 50),
-    participant(2, 40),
-    participant(2, 30, assignmentid="again", hitid="hit2"),  # the same person
-    participant(3, 20, lasted=None, datastring=None),  # came, and left before the first save
-    participant(4, 10, mode="sandbox"),
-    participant(5, 5, mode="debug"),
-    participant(6, 4, mode=None),
-    participant(7, 3, mode="preview"),
-]
-UNREADABLE = [
-    participant(11, 3, datastring=BROKEN),
-    participant(12, 2, datastring=json.dumps(record(8) | {"data": [{"current_trial": 0}]})),
-    participant(13, 1, datastring=json.dumps(record(9) | {"questiondata": HALF})),
-    participant(14, 1, datastring="[" * 200_000),
-]
 FILES = ("participants", "trialdata", "eventdata", "questiondata")
 
 
@@ -42,42 +20,6 @@ def downloaded(live):
     done = live("data")
     assert done.returncode == 0, done.stderr
     return done
-
-
-@pytest.fixture(scope="module")
-def local(live, tmp_path_factory):
-    """Makes a database on this machine with these participants; gives the setting for it."""
-    empty = tmp_path_factory.mktemp("local") / "empty.db"
-    live.fill([], f"sqlite:///{empty}")
-
-    def make(rows):
-        path = tmp_path_factory.mktemp("local") / "participants.db"
-        setting = {"PSITURK_DATABASE_URL": f"sqlite:///{shutil.copy(empty, path)}"}
-        with database(setting) as connection:
-            for row in rows:
-                uniqueid = f"{row['workerid']}:{row['assignmentid']}"
-                filled = {"uniqueid": uniqueid, "codeversion": "1.0", **row}
-                columns, places = ", ".join(filled), ", ".join("?" * len(filled))
-                connection.execute(
-                    f"insert into assignments ({columns}) values ({places})", [*filled.values()]
-                )
-        connection.close()
-        return setting
-
-    return make
-
-
-def database(setting):
-    return sqlite3.connect(setting["PSITURK_DATABASE_URL"].removeprefix("sqlite:///"))
-
-
-def read(folder, name):
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def read_lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_the_four_files_have_headers_and_every_row(live, downloaded):
@@ -218,212 +160,6 @@ def test_a_codebook_says_what_each_column_means_and_holds(live, downloaded):
     assert '| 1 | `{ name: "25% congruent", congruent: 0.25 }` |' in text
 
 
-def test_what_cannot_be_read_is_kept_reported_and_fails(live, local, tmp_path):
-    done = live("data", "--local", "--out", str(tmp_path), **local(ROWS + UNREADABLE))
-    assert done.returncode == 1
-    assert "4 times something could not be understood" in done.stdout
-    kept = read_lines(tmp_path / "unreadable.jsonl")
-    assert [row["raw"] for row in kept] == [row["datastring"] for row in UNREADABLE]
-    assert "missing required field `dateTime`" in kept[1]["problem"]
-    assert len(read(tmp_path, "participants")) == 10  # what is known about them otherwise
-    assert len(read(tmp_path, "trialdata")) == 18  # those of the one with half of a character
-    assert read(tmp_path, "questiondata")[-2]["answer"] == "\ufffd"
-
-
-def test_all_that_is_read_can_be_written_however_deep_it_is(live, local, tmp_path):
-    # As deep as Python 3.11 and 3.12 read, and newer ones.
-    depths = [*range(900, 1_020, 3), *range(9_980, 10_020)]
-    text = json.dumps(record(1) | {"questiondata": {"deep": 0}})
-    rows = [
-        participant(n, datastring=text.replace('"deep": 0', f'"deep": {"[" * n}{"]" * n}'))
-        for n in depths
-    ]
-    done = live("data", "--local", "--out", str(tmp_path), **local(rows))
-    assert done.returncode == 1 and done.stderr == ""
-    unreadable = read_lines(tmp_path / "unreadable.jsonl")
-    assert all("recursion" in line["problem"] for line in unreadable)
-    answers = [row["answer"] for row in read(tmp_path, "questiondata")]
-    assert answers == [("[" * n) + ("]" * n) for n in depths[: len(answers)]]
-    assert 0 < len(answers) == len(depths) - len(unreadable) < len(depths)
-
-
-def test_once_everything_can_be_read_no_old_report_stays(live, local, tmp_path):
-    (tmp_path / "unreadable.jsonl").write_text("old")
-    live("data", "--local", "--out", str(tmp_path), **local(ROWS))
-    assert not (tmp_path / "unreadable.jsonl").exists()
-
-
-def test_texts_that_a_spreadsheet_would_calculate_are_told_of_and_not_changed(
-    live, local, tmp_path
-):
-    answers = {"questiondata": {"strategy": "=1+1", "age": "30"}}
-    row = participant(1, datastring=json.dumps(record(1) | answers))
-    done = live("data", "--local", "--out", str(tmp_path), **local([row]))
-    assert "answer of questiondata.csv: import" in done.stdout
-    assert read(tmp_path, "questiondata")[0]["answer"] == "=1+1"
-
-
-def test_what_a_terminal_would_obey_is_neither_printed_nor_in_the_codebook(live, local, tmp_path):
-    told = {"\x1b[2J\x1b]0;owned\x07 \x9b31m \u202e key\r": "=1"}
-    row = participant(1, datastring=json.dumps(trials(told)), mode="live\x1b[31m")
-    other = participant(2, mode="debug", datastring="{}")
-    done = live("data", "--local", "--out", str(tmp_path), **local([row, other]))
-    assert "\ufffd[2J\ufffd]0;owned\ufffd" in done.stdout
-    left_out = live(
-        "data", "--local", "--mode", "debug", "--out", str(tmp_path), **local([row, other])
-    )
-    assert "of mode live\ufffd[31m" in left_out.stdout
-    for text in (done.stdout, left_out.stdout, (tmp_path / "codebook.md").read_text()):
-        assert [c for c in text if not c.isprintable()] == ["\n"] * text.count("\n")
-
-
-def trials(*told):
-    return {
-        "data": [{"current_trial": n, "dateTime": 0, "trialdata": t} for n, t in enumerate(told)]
-    }
-
-
-def test_trials_of_any_form_find_their_columns(live, local, tmp_path):
-    told = [
-        {"participant": "me", "rt": 1}, {"": "nameless", "dateTime": 2}, ["an", "array"],
-        {"trialdata": 3, "late": True},
-    ]  # fmt: skip
-    rows = [
-        participant(n, 60 - n, datastring=json.dumps(record(n) | trials(*some)))
-        for n, some in enumerate([told[:1], told[1:3], told[3:]])
-    ]
-    done = live("data", "--local", "--out", str(tmp_path), **local(rows))
-    assert done.returncode == 0, done.stderr
-    got = [{k: v for k, v in row.items() if v} for row in read(tmp_path, "trialdata")]
-    assert [set(row) - {"participant", "current_trial", "dateTime"} for row in got] == [
-        {"trialdata.participant", "rt"}, {"trialdata.", "trialdata.dateTime"}, {"trialdata"},
-        {"trialdata.trialdata", "late"},
-    ]  # fmt: skip
-    assert got[0]["trialdata.participant"] == "me" and got[3]["late"] == "true"
-    assert json.loads(got[2]["trialdata"]) == told[2]
-
-
-def test_nobody_can_make_a_table_that_is_too_wide(live, local, tmp_path):
-    told = [{f"{n} {m}": m for m in range(keys)} for n, keys in enumerate((2000, 600, 600))]
-    rows = [
-        participant(n, datastring=json.dumps(record(n) | trials(some)))
-        for n, some in enumerate(told)
-    ]
-    done = live("data", "--local", "--out", str(tmp_path), **local(rows))
-    assert "2000 different keys" not in done.stdout  # in one column, they are no problem
-    assert done.returncode == 0 and "Each trial is JSON in one column" in done.stdout
-    assert [json.loads(row["trialdata"]) for row in read(tmp_path, "trialdata")] == told
-    done = live("data", "--local", "--out", str(tmp_path), **local(rows[:2]))
-    assert done.returncode == 1 and "2000 different keys" in done.stdout
-    assert [row["1 599"] for row in read(tmp_path, "trialdata")] == ["599"]
-
-
-def test_records_that_lost_against_a_newer_window_are_kept_apart(live, local, tmp_path):
-    setting = local(ROWS)
-    with database(setting) as connection:
-        connection.execute(
-            "create table if not exists study_superseded_records (uniqueid varchar(128),"
-            " writer integer, received timestamp, reason varchar(32), datastring text)"
-        )
-        spare = [
-            ("worker01:assignment01", 1, "2026-11-24 10:00:00", "newer-window", BROKEN),
-            ("worker05:assignment05", 1, "2026-11-24 10:00:00", "newer-window", "of debug"),
-        ]
-        connection.executemany("insert into study_superseded_records values (?, ?, ?, ?, ?)", spare)
-    connection.close()
-    done = live("data", "--local", "--out", str(tmp_path), **setting)
-    assert done.returncode == 0
-    assert "1 record that an older window sent" in done.stdout
-    [kept] = read_lines(tmp_path / "superseded.jsonl")
-    assert (kept["writer"], kept["reason"], kept["raw"]) == (1, "newer-window", BROKEN)
-    assert kept["participant"] == read(tmp_path, "participants")[0]["participant"]
-
-
-def test_the_table_may_have_another_name_and_other_columns(live, local, tmp_path):
-    setting = local(ROWS)
-    with database(setting) as connection:
-        connection.execute('alter table assignments rename to "People & more"')
-        there = [row[1] for row in connection.execute('pragma table_info("People & more")')]
-        for column in {"record_version", "ending"} - set(there):
-            connection.execute(f'alter table "People & more" add column {column} varchar(32)')
-        connection.execute("update \"People & more\" set ending = 'screened-out'")
-    connection.close()
-    setting["PSITURK_TABLE_NAME"] = "People & more"
-    live("data", "--local", "--out", str(tmp_path), **setting)
-    rows = read(tmp_path, "participants")
-    assert {row["ending"] for row in rows} == {"screened-out"}
-    assert len(rows) == 6 and "record_version" not in rows[0]
-
-
-@pytest.fixture(scope="module")
-def many(live, cluster):
-    """A database that takes a while to read; gives the setting for it."""
-    url = cluster.create_database()
-    live.fill(
-        [participant(n, 900 - n, datastring=json.dumps(record(n, 40))) for n in range(800)], url
-    )
-    yield {"PSITURK_DATABASE_URL": url}
-    cluster.drop_database(url)
-
-
-def interrupt(live, out, setting, how):
-    """Send a signal to a download that is at work; gives what it said on stderr."""
-    command = [live.python, "-m", "study", "data", "--local", "--out", str(out)]
-    with subprocess.Popen(
-        command, cwd=live.folder, env=live.machine.environment | setting, stdout=-3, stderr=-1,
-        text=True,
-    ) as process:  # fmt: skip
-        while process.poll() is None and not list(out.glob(".unfinished-*")):
-            time.sleep(0.001)
-        assert process.poll() is None
-        process.send_signal(how)
-        return process.stderr.read()
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_download_leaves_the_earlier_files_and_the_next_brings_everything(
-    live, many, tmp_path, how
-):
-    out = tmp_path / "out"
-    live("data", "--local", "--version", "none", "--out", str(out), **many)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert read(out, "participants") == []
-    told = interrupt(live, out, many, how)
-    if how == signal.SIGINT:
-        assert "Interrupted.\nRun the same command again.\n" in told and "Traceback" not in told
-    left = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
-    assert left == before
-    done = live("data", "--local", "--out", str(out), **many)
-    assert done.returncode == 0, done.stderr
-    assert len(read(out, "participants")) == 800 and len(read(out, "trialdata")) == 800 * 40
-    assert {path.name for path in out.iterdir()} == set(before)
-
-
-def test_a_download_on_a_full_disk_leaves_the_earlier_files(live, many, tmp_path):
-    live("data", "--local", "--out", str(tmp_path), **many)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    limited = f"ulimit -f 2000; {live.python} -m study data --local --out {tmp_path}"
-    environment = live.machine.environment | many
-    done = subprocess.run(
-        ["bash", "-c", f"trap '' XFSZ; {limited}"], cwd=live.folder, env=environment,
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 1 and "The files could not be written" in done.stderr
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_postgresql_and_sqlite_give_the_same_trials(live, many, local, tmp_path):
-    done = live("data", "--local", "--out", str(tmp_path / "postgresql"), **many)
-    assert done.returncode == 0, done.stderr
-    live("data", "--local", "--out", str(tmp_path / "sqlite"), **local(
-        [participant(n, 900 - n, datastring=json.dumps(record(n, 40))) for n in range(2, 800)]
-    ))  # fmt: skip
-    of_postgresql, of_sqlite = (
-        read(tmp_path / name, "trialdata") for name in ("postgresql", "sqlite")
-    )
-    assert of_postgresql[80:] == of_sqlite
-
-
 @pytest.mark.parametrize("where", ["PostgreSQL", "SQLite"])
 def test_psiturks_files_are_psiturks_byte_by_byte(live, cluster, tmp_path, where):
     url = f"sqlite:///{tmp_path}/participants.db"
@@ -445,17 +181,6 @@ def test_psiturks_files_are_psiturks_byte_by_byte(live, cluster, tmp_path, where
         assert (tmp_path / "ours" / "psiturk" / name).read_bytes() == written.read_bytes(), name
         assert written.stat().st_size
         os.remove(written)
-
-
-def test_a_database_that_does_not_answer_leaves_the_earlier_files(live, local, tmp_path):
-    live("data", "--local", "--out", str(tmp_path), **local(ROWS))
-    before = (tmp_path / "participants.csv").read_bytes()
-    nobody = {"PSITURK_DATABASE_URL": "postgres://u:hush@127.0.0.1:9/d"}
-    done = live("data", "--local", "--out", str(tmp_path), **nobody)
-    assert done.returncode == 1
-    assert "The database could not be read" in done.stderr
-    assert "Traceback" not in done.stderr and "hush" not in done.stdout + done.stderr
-    assert (tmp_path / "participants.csv").read_bytes() == before
 
 
 def test_before_anybody_came_it_says_so_and_makes_no_database(live, tmp_path):

@@ -49,16 +49,6 @@ for line in sys.stdin:
 
 
 @pytest.fixture(scope="module")
-def with_parquet(live, tmp_path_factory):
-    """The environment of `uv run --group parquet`, apart from the study's own."""
-    folder = tmp_path_factory.mktemp("parquet") / "environment"
-    environment = live.machine.environment | {"UV_PROJECT_ENVIRONMENT": str(folder)}
-    command = ["uv", "sync", "--quiet", "--frozen", "--group", "parquet"]
-    subprocess.run(command, cwd=live.folder, env=environment, check=True)
-    return folder / "bin" / "python"
-
-
-@pytest.fixture(scope="module")
 def round_trip(live, with_parquet, tmp_path_factory):
     """Stores records as psiTurk does, downloads them, and gives what can be read in the files."""
     folder = tmp_path_factory.mktemp("round-trip")

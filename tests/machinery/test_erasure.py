@@ -1,118 +1,18 @@
-"""`study erase`, `person` and `forget`: what participants are promised is kept, in every place."""
+"""`study erase` and `study person`: whoever asks is removed from every place, or copied."""
 
-import csv
 import json
 import os
 import re
 import shutil
 import string
-import subprocess
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import forks
 import pytest
+from holdings import ADA, BOB, MARKER, Archive, read, somebody
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lab import READY, copy, person, write_rule
-
-MARKER = "whatThisPersonSaid"
-PREPARE = """
-import datetime, json, sys
-from study import config
-config.load()
-import sqlalchemy as sa
-from psiturk.db import db_session, engine
-from psiturk.models import Participant
-from study.__main__ import cli
-from study.database.entries import Save
-
-sent = json.load(sys.stdin)
-for name in sent["empty"]:
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"DELETE FROM {name}")
-for row in sent["people"]:
-    for name in ("beginhit", "beginexp", "endhit"):
-        row[name] = row.get(name) and datetime.datetime.fromisoformat(row[name])
-    db_session.add(Participant(**row))
-db_session.commit()
-for name, rows in sent["tables"].items():
-    table = sa.Table(name, sa.MetaData(), autoload_with=engine)
-    with engine.begin() as connection:
-        for row in rows:
-            if name == "study_entries":
-                row["entries"] = Save(1, 1, row["entries"]).packed
-            connection.execute(table.insert().values(received=sa.func.now(), **row))
-for command in sent["commands"]:
-    cli.main([*command, "--local"], standalone_mode=False)
-"""
-TABLES = ("assignments", "study_entries", "study_superseded_records", "study_bonuses")
-
-
-@dataclass
-class Archive:
-    """A study with participants in a database of either kind, and with files of them."""
-
-    folder: Path
-    python: Path
-    url: str
-    cluster: object
-
-    def __call__(self, *command: str) -> subprocess.CompletedProcess:
-        environment = os.environ | {"PSITURK_DATABASE_URL": self.url}
-        done = forks.run(self.python, "-m", "study", *command, cwd=self.folder, env=environment)
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
-
-    def run(self, program: str, **input) -> None:
-        environment = os.environ | {"PSITURK_DATABASE_URL": self.url}
-        given = json.dumps(input)
-        done = forks.run(self.python, "-c", program, cwd=self.folder, env=environment, input=given)
-        assert done.returncode == 0, done.stderr
-
-    def dump(self) -> bytes:
-        """A fresh backup: of SQLite the file itself, with its free parts."""
-        if self.url.startswith("sqlite"):
-            return Path(self.url.removeprefix("sqlite:///")).read_bytes()
-        program = self.cluster.binary("pg_dump")
-        return subprocess.run([program, self.url], capture_output=True, check=True).stdout
-
-    def select(self, query: str) -> list[str]:
-        if self.url.startswith("sqlite"):
-            import sqlite3
-
-            with sqlite3.connect(self.url.removeprefix("sqlite:///")) as database:
-                return ["|".join(map(str, row)) for row in database.execute(query)]
-        return self.cluster.run(query, database=urlsplit(self.url).path[1:]).split()
-
-    def fill(self, *people: dict, commands: tuple = (), anew: bool = False) -> None:
-        """Let people take part, each with a save and a superseded one; then run commands."""
-        if anew:
-            shutil.rmtree(self.folder / "data", ignore_errors=True)
-        entries, spare = [], []
-        for each in people:
-            own = {"uniqueid": f"{each['workerid']}:{each['assignmentid']}", "writer": 1}
-            said = json.loads(each["datastring"])["questiondata"]["said"]
-            late = json.dumps([["answer", "late", said]])
-            entries.append(own | {"first": 1, "last": 1, "size": 1, "entries": late})
-            spare.append(own | {"reason": "ended", "datastring": json.dumps([said])})
-        self.run(
-            PREPARE, people=people, empty=TABLES if anew else (), commands=commands,
-            tables={"study_entries": entries, "study_superseded_records": spare},
-        )  # fmt: skip
-
-    def rows(self) -> dict[str, list[list]]:
-        """The rows of all files with data."""
-        found = {}
-        for path in sorted((self.folder / "data").rglob("*.*")):
-            with open(path, encoding="utf-8", newline="") as file:
-                if path.suffix in (".csv", ".txt"):
-                    found[path.name, path.parent] = list(csv.reader(file))
-                elif path.suffix == ".jsonl":
-                    found[path.name, path.parent] = [[*json.loads(line).values()] for line in file]
-        return found
+from lab import READY, copy, write_rule
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -123,13 +23,6 @@ def archive(request, empty_lab, cluster, tmp_path_factory) -> Archive:
     archive.run(READY)
     write_rule(lab.folder, "return 0.25")
     return archive
-
-
-def somebody(number: int, worker: str, assignment: str, said: str) -> dict:
-    row = person(number, workerid=worker, assignmentid=assignment)
-    record = json.loads(row["datastring"])
-    record |= {"workerId": worker, "questiondata": {"said": said}}
-    return row | {"datastring": json.dumps(record)}
 
 
 # They begin with a letter, so that no number in a file happens to be one.
@@ -171,27 +64,6 @@ def test_afterwards_nothing_has_the_persons_names_or_words(archive, workers, twi
     assert archive.select("select count(*) from assignments") == [str(len(others))]
     amounts = archive.select("select amount from study_bonuses")
     assert amounts == ["0.25"] * len(people)
-
-
-def read(path: Path) -> list[dict]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-ADA, BOB = "5f1c8a7be3d20c0012ab34cd", "5b9ab28d4f0c9e0001a2b3c4"
-
-
-@pytest.fixture
-def two(lab) -> Archive:
-    """Ada, who came twice, and Bob; with files of a download."""
-    archive = Archive(lab.folder, lab.python, lab.url, None)
-    archive.fill(
-        somebody(1, ADA, "first-visit", MARKER),
-        somebody(2, ADA, "second-visit", MARKER),
-        somebody(3, BOB, "only-visit", "fine"),
-        commands=(["data"],),
-    )
-    return archive
 
 
 def state(archive: Archive) -> tuple:
@@ -326,82 +198,73 @@ def test_a_persons_copy_holds_everything_of_theirs_and_nobody_elses(two):
     assert not folder.exists()
 
 
-def set_days(archive: Archive, **days: str) -> None:
-    config = archive.folder / "config.txt"
-    lines = config.read_text("utf-8").splitlines()
-    named = {line.partition(" =")[0]: number for number, line in enumerate(lines)}
-    for name, day in days.items():
-        lines[named[name]] = f"{name} = {day}"
-    config.write_text("\n".join(lines), "utf-8")
+OWN_PARQUET = """
+import json, sys
+from pathlib import Path
+import pyarrow, pyarrow.parquet
+columns = json.load(sys.stdin)
+Path("data/year=1").mkdir()
+columns["workerid"] = pyarrow.array(columns["workerid"]).dictionary_encode()
+pyarrow.parquet.write_table(pyarrow.table(columns), "data/mine.PARQUET", row_group_size=2)
+del columns["workerid"]
+pyarrow.parquet.write_table(pyarrow.table(columns), "data/year=1/figures.parquet")
+"""
+READ_PARQUET = """
+import json
+from pathlib import Path
+from pyarrow.parquet import ParquetFile
+tables = {}
+for path in Path("data").rglob("*.[pP]*"):
+    table = ParquetFile(path).read()
+    rows = [[str(cell) for cell in row.values()] for row in table.to_pylist()]
+    tables[path.name] = [str(table.schema), rows]
+print(json.dumps(tables))
+"""
 
 
-def check(archive: Archive) -> list[tuple[str, str]]:
-    lines = json.loads(archive("check", "--json").stdout)["lines"]
-    return [(line["colour"], line["text"]) for line in lines if line["about"] == "retention"]
+def read_parquet(archive: Archive) -> dict:
+    """The schema and the rows of each Parquet file, all cells as text."""
+    done = forks.run(archive.python, "-c", READ_PARQUET, cwd=archive.folder, check=True)
+    return json.loads(done.stdout)
 
 
-def test_identifiers_are_forgotten_first_and_data_later(two):
-    assert two("forget", "--local").returncode == 1  # no day is named
-    own = two.folder / "data" / "figures.csv"
-    own.write_text("condition,mean\n0,512\n")
-    two("bonuses", "--local")
-    set_days(two, retention="2999-12-31")
-    assert "Nothing is due yet" in two("forget", "--local").stdout
-    assert check(two) == [("green", "data of participants kept until 2999-12-31")]
-    set_days(two, retention_identifiers="2020-01-01")
-    told = "identifiers of participants were to be deleted after 2020-01-01: uv run study forget"
-    assert check(two)[0] == ("red", told)
-    before = read(two.folder / "data" / "participants.csv")
-    done = two("forget", "--local", "--yes")
+def test_rows_go_from_parquet_and_all_others_stay(two, with_parquet):
+    own = {"workerid": [ADA, BOB, ADA, None, BOB], "note": ["a", None, "b", f"with {ADA}", "d"]}
+    other = Archive(two.folder, with_parquet, two.url, None)
+    other.fill(commands=(["data", "--parquet"],))
+    other.run(OWN_PARQUET, **own)
+    before = read_parquet(other)
+    ids = read(two.folder / "data" / "identifiers.csv")
+    names = {name for row in ids if row["workerid"] == ADA for name in row.values()}
+    without = two("erase", ADA, "--local", "--yes")
+    assert without.returncode == 1 and "uv run --group parquet study" in without.stderr
+    assert read_parquet(other) == before
+    assert len(two.select("select uniqueid from assignments")) == 3
+    done = other("erase", ADA, "--local", "--yes")
     assert done.returncode == 0, done.stderr
-    assert two.select("select count(*) from assignments") == ["0"]
-    for path in two.folder.rglob("data/**/*"):
-        assert not path.is_file() or ADA not in path.read_text(), path
-    [kept] = two.folder.glob("data/kept-*")
-    assert read(kept / "participants.csv") == read(two.folder / "data" / "participants.csv")
-    assert (
-        read(kept / "participants.csv") == before
-        and MARKER in (kept / "questiondata.csv").read_text()
-    )
-    assert not (two.folder / "data" / "key").exists()
-    assert check(two)[0][0] == "green"
-    set_days(two, retention="2020-01-02")
-    assert check(two)[1][0] == "red"
-    assert two("forget", "--local", "--yes").returncode == 0
-    left = [path for path in two.folder.rglob("data/**/*") if path.is_file()]
-    assert left == [own]
-    assert "Nothing is left" in two("forget", "--local").stdout
+    after = {
+        name: [schema, [row for row in rows if names.isdisjoint(row)]]
+        for name, (schema, rows) in before.items()
+    }
+    assert read_parquet(other) == after
+    numbers = {name: (len(before[name][1]), len(rows)) for name, (_, rows) in after.items()}
+    assert numbers == {
+        "participants.parquet": (3, 1), "trialdata.parquet": (15, 5),
+        "questiondata.parquet": (6, 2), "eventdata.parquet": (0, 0),
+        "mine.PARQUET": (5, 3), "figures.parquet": (5, 5),
+    }  # fmt: skip
+    for name in ("data/mine.PARQUET", "data/year=1/figures.parquet"):
+        assert f"{name} still names the person" in done.stdout
+    assert done.stdout.count("still names the person") == 2
 
 
-def test_nothing_is_forgotten_while_somebody_may_be_at_work(two):
-    two.fill(
-        somebody(5, "at-work-now", "a", "x") | {"status": 2, "endhit": None, "beginhit": _now()}
-    )
-    set_days(two, retention="2020-01-02")
-    done = two("forget", "--local", "--yes")
-    assert done.returncode == 1 and "1 participant came within the last day" in done.stderr
-    assert len(two.select("select uniqueid from assignments")) == 4
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC).replace(tzinfo=None)}"
-
-
-@pytest.mark.parametrize(
-    ("days", "why"),
-    [
-        ({"retention": "31.12.2027"}, "'31.12.2027' is not a day such as 2027-12-31"),
-        (
-            {"retention": "2027-12-31", "retention_identifiers": "2028-01-01"},
-            "2028-01-01 is after retention, when all data are deleted",
-        ),
-    ],
-)
-def test_a_wrong_day_is_told_with_file_and_line(two, days, why):
-    set_days(two, **days)
-    done = two("forget", "--local")
-    name = list(days)[-1]
-    lines = (two.folder / "config.txt").read_text("utf-8").splitlines()
-    line = 1 + next(n for n, text in enumerate(lines) if text.startswith(f"{name} ="))
-    said = f"The setting {name} cannot be used: {why}.\nCorrect it: config.txt, line {line}."
-    assert done.returncode == 1 and done.stderr.strip() == said
+def test_parquet_that_cannot_be_read_is_told(two, with_parquet):
+    for name in ("data/torn.parquet", "elsewhere.parquet"):
+        (two.folder / name).write_bytes(b"PAR1 and no more")
+    (two.folder / "data" / "empty.parquet").touch()
+    done = Archive(two.folder, with_parquet, two.url, None)("erase", ADA, "--local", "--yes")
+    assert done.returncode == 0, done.stderr
+    for name in ("data/torn.parquet", "elsewhere.parquet"):
+        assert f"{name} cannot be looked into" in done.stdout
+    assert "empty.parquet" not in done.stdout
+    assert two.select("select workerid from assignments") == [BOB]

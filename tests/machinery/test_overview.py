@@ -2,6 +2,7 @@
 
 import json
 import os
+from urllib.parse import urlsplit
 
 import forks
 import pytest
@@ -17,6 +18,36 @@ from study.database.reader import open_participants
 from study.overview import collect
 settings = config.read(Path.cwd())
 print(json.dumps(collect(open_participants(settings), settings).to_dict()))
+"""
+LOOK_CLOSER = """
+import dataclasses, json, sys
+from pathlib import Path
+from study import config
+from study.database.reader import open_participants
+from study.overview import collect
+from study.overview.people import Search, list_people
+from study.overview.timeline import collect_timeline
+settings = config.read(Path.cwd())
+participants = open_participants(settings)
+timeline = collect_timeline(participants, settings, collect(participants, settings))
+stretches = [timeline[name] for name in ("arrived", "finished", "gone")]
+lists = []
+for search in json.load(sys.stdin):
+    people, number = list_people(participants, settings, Search(**search))
+    shown = [{**vars(each), "arrived": None, "worker": each.worker[:6]} for each in people]
+    lists.append([number, shown])
+print(json.dumps([stretches, lists], default=str))
+"""
+SAMPLED = """
+from study.overview import counting
+counting.SAMPLE = 200_000
+"""
+# A save of half a kilobyte each second, the last one at noon.
+SAVES = """
+insert into study_entries
+select 'somebody', 1, n, n, 1, timestamp '2999-01-01 12:00' - (4000 - n) * interval '1 second',
+  decode(repeat(md5(n::text), 32), 'hex')
+from generate_series(1, 4000) n
 """
 NAMES = """
 import json, pathlib, sys
@@ -49,8 +80,14 @@ def people() -> list[dict]:
 
 
 def collect(lab: Lab, url: str = "", **settings: str) -> dict:
-    environment = os.environ | {"PSITURK_DATABASE_URL": url or lab.url} | settings
-    done = forks.run(lab.python, "-c", COLLECT, cwd=lab.folder, env=environment)
+    return run(lab, COLLECT, url or lab.url, **settings)
+
+
+def run(lab: Lab, program: str, url: str, given: object = None, **settings: str):
+    """What a program of the study, with that database, prints as JSON."""
+    environment = os.environ | {"PSITURK_DATABASE_URL": url} | settings
+    options = {"cwd": lab.folder, "env": environment, "input": json.dumps(given)}
+    done = forks.run(lab.python, "-c", program, **options)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -131,6 +168,45 @@ def test_a_simulated_study_adds_up(empty_lab, tmp_path):
     assert sum(found["gone"].values()) == total["gone"] > 0
     assert found["durations"]["number"] == total["finished"] > 30
     assert found["apart"] == {"debug": 3} and found["incidents"]["wrong-browser"] > 0
+
+
+@pytest.fixture(scope="module")
+def over(empty_lab, cluster, tmp_path_factory) -> list[str]:
+    """A study that is over, in an SQLite file and in PostgreSQL."""
+    file = tmp_path_factory.mktemp("over") / "participants.db"
+    urls = [f"sqlite:///{file}", cluster.create_database()]
+    for url in urls:
+        options = {"orders": 2, "drop_out": 0.5, "running": False}
+        simulate(empty_lab.folder, empty_lab.python, url, 80, **options)
+    return urls
+
+
+def test_both_databases_tell_the_same_of_places_times_and_people(empty_lab, over):
+    orders = {"PSITURK_NUM_COUNTERS": "2"}
+    one, other = (collect(empty_lab, url, **orders) for url in over)
+    for name in ("total", "cells", "gone", "places", "apart", "incidents"):
+        assert one[name] == other[name], name
+    assert sum(one["places"].values()) > 20 and one["places"]["TEST, block 1"]
+    searches = [
+        {}, {"offset": 75}, {"state": "gone", "limit": 80}, {"state": "finished"},
+        {"condition": "75% congruent, order 1"}, {"condition": "no such condition"},
+        {"worker": "A"}, {"worker": "%"},
+    ]  # fmt: skip
+    one, other = (run(empty_lab, LOOK_CLOSER, url, searches, **orders) for url in over)
+    assert [sum(numbers) for numbers in one[0]] == [sum(numbers) for numbers in other[0]]
+    assert one[1] == other[1]
+    [everybody, end, gone, *_, nobody, _, percent] = one[1]
+    assert (everybody[0], len(everybody[1]), len(end[1])) == (80, 25, 5)
+    assert {each["place"] for each in gone[1]} > {"TEST, block 1", None}
+    assert nobody == percent == [0, []]
+
+
+def test_of_a_crowds_saves_a_part_is_enough_to_know_the_last(empty_lab, over, cluster):
+    url = over[1]
+    cluster.run(SAVES, database=urlsplit(url).path[1:])
+    assert collect(empty_lab, url)["last_save"] == "2999-01-01T12:00:00Z"
+    sampled = run(empty_lab, SAMPLED + COLLECT, url)["last_save"]
+    assert "2999-01-01T11:30:00Z" < sampled <= "2999-01-01T12:00:00Z"
 
 
 def test_before_anybody_came_there_are_figures_too(empty_lab, tmp_path):

@@ -47,28 +47,25 @@ LIMITS = [
 ]
 
 
-def record(times=(), answers=None, **signals):
-    return {
-        "data": [{"trialdata": {"rt": time}} for time in times],
-        "eventdata": [{"eventtype": "signals", "value": ORDINARY | signals}],
-        "questiondata": answers or {},
-    }
+def record(times=(), ai_use=None, **signals):
+    """What somebody's record holds: response times, events and the answer about AI."""
+    return list(times), [("signals", ORDINARY | signals)], ai_use
 
 
 def flags(*records):
     """The names of the flags of records, which become one: of several windows."""
-    whole = {
-        "data": [trial for each in records for trial in each["data"]],
-        "eventdata": [event for each in records for event in each["eventdata"]],
-        "questiondata": records[-1]["questiondata"],
-    }
-    return [each.flag for each in quality.flag({"somebody": whole}).get("somebody", [])]
+    times, events, answers = zip(*records, strict=True)
+    return [each.flag for each in find_flags(sum(times, []), sum(events, []), answers[-1])]
+
+
+def find_flags(*recorded):
+    return quality.find_flags(quality.collect(*recorded))
 
 
 def test_nobody_ordinary_is_flagged():
     chance = random.Random(7)
     times = [chance.gauss(570, 70) + chance.expovariate(1 / 170) for _ in range(48)]
-    assert flags(record(times, {"ai_use": "no"})) == []
+    assert flags(record(times, "no")) == []
 
 
 @pytest.mark.parametrize("signal, below, at, flag", LIMITS)
@@ -100,13 +97,13 @@ def test_signals_of_several_windows_are_added():
 
 def test_who_says_that_ai_answered_is_flagged_and_who_let_it_translate_is_not():
     for answer in ("no", "to understand", "no answer", None):
-        assert flags(record(answers={"ai_use": answer})) == []
-    assert flags(record(answers={"ai_use": "to answer"})) == ["ai_use"]
+        assert flags(record(ai_use=answer)) == []
+    assert flags(record(ai_use="to answer")) == ["ai_use"]
 
 
 def test_each_reason_has_its_number_and_no_verdict():
     everything = {signal: at for signal, _, at, _ in LIMITS}
-    found = quality.flag({"a": record([90] * 30, {"ai_use": "to answer"}, **everything)})["a"]
+    found = find_flags(*record([90] * 30, "to answer", **everything))
     reasons = " ".join(each.reason for each in found)
     for number in ("5 of 5 clicks and keys", "30 of 30 answers", "4 of 5 clicks"):
         assert number in reasons
@@ -120,22 +117,13 @@ ANYTHING = st.recursive(
     max_leaves=6,
 )
 SIGNAL = st.dictionaries(st.sampled_from([*CONSENT]), ANYTHING, max_size=3)
-EVENT = st.fixed_dictionaries({"eventtype": st.just("signals"), "value": SIGNAL | ANYTHING})
-TRIAL = st.fixed_dictionaries({"trialdata": ANYTHING})
-RECORD = st.fixed_dictionaries(
-    {
-        "data": ANYTHING | st.lists(TRIAL, max_size=3),
-        "eventdata": ANYTHING | st.lists(EVENT, max_size=3),
-        "questiondata": ANYTHING | st.dictionaries(st.just("ai_use"), ANYTHING),
-    }
-)
+EVENT = st.tuples(st.just("signals") | ANYTHING, SIGNAL | ANYTHING)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(RECORD | ANYTHING)
-def test_data_of_any_shape_give_flags_or_nothing(data):
-    for found in quality.flag({"somebody": data}).values():
-        assert all(each.reason for each in found)
+@given(st.lists(ANYTHING), st.lists(EVENT, max_size=3), ANYTHING)
+def test_data_of_any_shape_give_flags_or_nothing(times, events, ai_use):
+    assert all(each.reason for each in find_flags(times, events, ai_use))
 
 
 def test_the_methods_name_what_was_recorded_and_nothing_else():
@@ -148,12 +136,19 @@ def test_the_methods_name_what_was_recorded_and_nothing_else():
 
 
 def visitor(number, **signals):
-    even = [400 + n % 3 for n in range(40)]
-    content = record(even if number == 2 else [], {"ai_use": "no"}, **signals)
-    for place, trial in enumerate(content["data"]):
-        trial |= {"current_trial": place, "dateTime": 1764000000000}
-    for event in content["eventdata"]:
-        event |= {"interval": 1, "timestamp": 1764000000000}
+    even, when = [400 + n % 3 for n in range(40)], 1764000000000
+    times, events, ai_use = record(even if number == 2 else [], "no", **signals)
+    content = {
+        "data": [
+            {"current_trial": place, "dateTime": when, "trialdata": {"rt": time}}
+            for place, time in enumerate(times)
+        ],
+        "eventdata": [
+            {"eventtype": kind, "interval": 1, "value": value, "timestamp": when}
+            for kind, value in events
+        ],
+        "questiondata": {"ai_use": ai_use},
+    }
     return person(number, datastring=json.dumps(content))
 
 

@@ -24,7 +24,7 @@ DAMAGE = """
 import random, sys
 from pathlib import Path
 from study.report.download import read_download
-from study.report.page import Study, write_page
+from study.report.page import write_page
 folder, chance = Path(sys.argv[1]), random.Random(1)
 whole = {path: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
 ODD = [b'"', b",", b"\\r\\n", b"\\n", b"\\r", b"\\0", b"\\xff", b"NaN", b"-1e308", b"1e308", b"[1",
@@ -37,7 +37,7 @@ for _ in range(60):
             place = chance.randrange(len(text) + 1)
             text[place : place + chance.choice((0, 1, 5, 500))] = chance.choice(ODD)
         path.write_bytes(text)
-    page = write_page(read_download(folder, "congruent"), Study("Damaged"))
+    page = write_page(read_download(folder, "congruent"), "Damaged")
     assert page.rstrip().endswith("</html>")
 print("fine")
 """

@@ -22,7 +22,8 @@ STATUS = (
     *("git", "--no-optional-locks", "status"),
     *("--porcelain=v2", "--branch", "--untracked-files=normal"),
 )
-MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # of a hook that started us
+# In a git hook these lead to the repository that the hook belongs to.
+MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
 class Provenance:

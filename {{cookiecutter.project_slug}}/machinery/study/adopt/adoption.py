@@ -18,6 +18,7 @@ from study.adopt.plan import (
 )
 from study.config import value_in
 from study.heroku.git import Repository
+from study.heroku.preflight import CODE_ADDRESSES
 
 # Never part of an experiment, by the names of files, with the reason.
 JUNK = {
@@ -37,7 +38,6 @@ OUR_PAGES = {page.name for page in (Path(study.__file__).parent / "pages").iterd
 ASIDE = "adopted"  # the folder for pages of the lab's that this study shows itself
 TEXTS = (".html", ".htm", ".js", ".css", ".mjs")
 TOO_LARGE = 50_000_000  # bytes of one file; GitHub refuses 100 MB
-RECRUITERS_CODE = r"submissions/complete\?cc=\w{4,}|credit_token=\w{3,}"
 SOMEBODYS_PATH = r"file:///|[\"'][A-Z]:\\\\|[\"']/(Users|home)/\w"
 
 
@@ -166,7 +166,7 @@ def put_aside(plan: Plan, name: str) -> None:
 
 def report_page(plan: Plan, name: str, text: str) -> None:
     """Tell a person what no conversion can decide."""
-    for line in pages.find_lines(text, RECRUITERS_CODE):
+    for line in pages.find_lines(text, "|".join(CODE_ADDRESSES)):
         plan.to_do.append(
             f"{name}, line {line}: a recruiter's code that every participant can read before the "
             "end. Take it out: who finishes gets it from the study (`uv run study up` asks for it)"

@@ -1,30 +1,24 @@
 """What becomes of each file of the old study, and how that enters this one."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from study.adopt.old_study import OldStudy
 from study.heroku.git import Repository
+from study.heroku.preflight import find_uncommitted
 from study.messages import StudyError, pluralize
 
 REPORT = "ADOPTED.md"
-
-
-class Outcome(StrEnum):
-    """What became of a file of the old study."""
-
-    COPIED = "copied unchanged"
-    CONVERTED = "converted"
-    REPLACED = "replaced"
-    LEFT_OUT = "left out"
+# What became of a file of the old study.
+OUTCOMES = ("copied unchanged", "converted", "replaced", "left out")
+COPIED, CONVERTED, REPLACED, LEFT_OUT = OUTCOMES
 
 
 @dataclass
 class Fate:
     """What becomes of one file: where it goes, what was changed in it, or why it stays out."""
 
-    outcome: Outcome
+    outcome: str
     target: str
     notes: list[str]
 
@@ -47,17 +41,17 @@ class Plan:
         target, original = target or name, self.old.read(name)
         data = original if data is None else data
         is_same = data == original and target == name
-        outcome = Outcome.COPIED if is_same else Outcome.CONVERTED
+        outcome = COPIED if is_same else CONVERTED
         self.fates[name] = Fate(outcome, target, list(notes))
         self.files[target] = data
 
     def replace(self, name: str, why: str) -> None:
         """Note that this study has something in the place of a file."""
-        self.fates[name] = Fate(Outcome.REPLACED, "", [why])
+        self.fates[name] = Fate(REPLACED, "", [why])
 
     def leave_out(self, name: str, why: str) -> None:
         """Note that a file stays out."""
-        self.fates.setdefault(name, Fate(Outcome.LEFT_OUT, "", [why]))
+        self.fates.setdefault(name, Fate(LEFT_OUT, "", [why]))
 
     def is_carried_out(self, folder: Path) -> bool:
         """Whether nothing is left to write or remove."""
@@ -79,12 +73,12 @@ class Plan:
         if self.removed:
             parts.append("## The example that it replaces\n\n" + bullets(sorted(self.removed)))
         parts.append(f"## Every file of the old study ({len(self.fates)})")
-        for outcome in Outcome:
+        for outcome in OUTCOMES:
             lines = [
                 f"`{name}`" + (f" → `{fate.target}`" if fate.target not in ("", name) else "")
                 + (f": {'; '.join(fate.notes)}" if fate.notes else "")
                 for name, fate in sorted(self.fates.items())
-                if fate.outcome is outcome
+                if fate.outcome == outcome
             ]  # fmt: skip
             if lines:
                 parts.append(f"### {outcome.capitalize()} ({len(lines)})\n\n{bullets(lines)}")
@@ -93,11 +87,11 @@ class Plan:
     def summary(self) -> str:
         """Return the report in a few lines."""
         outcomes = [fate.outcome for fate in self.fates.values()]
-        counts = ", ".join(f"{outcomes.count(o)} {o}" for o in Outcome if o in outcomes)
+        counts = ", ".join(f"{outcomes.count(o)} {o}" for o in OUTCOMES if o in outcomes)
         converted = [
             f"  {name}: {'; '.join(fate.notes)}"
             for name, fate in sorted(self.fates.items())
-            if fate.outcome is Outcome.CONVERTED and fate.notes
+            if fate.outcome == CONVERTED and fate.notes
         ]
         lines = [f"{pluralize(len(outcomes), 'file')} of the old study: {counts}.", *converted]
         lines += ["Settings:", *(f"  {line}" for line in self.settings)] if self.settings else []
@@ -126,9 +120,8 @@ def list_original(repository: Repository) -> set[str]:
 
 def require_clean(repository: Repository) -> None:
     """Raise StudyError if something here is not committed: the adoption is one commit."""
-    changes = repository.git("status", "--porcelain").stdout.splitlines()
-    if changes or not repository.head:
-        names = ", ".join(line[3:] for line in changes[:5])
+    names = find_uncommitted(repository.folder)
+    if names or not repository.head:
         raise StudyError(
             f"This study has changes that are not committed: {names or 'everything'}.",
             "Commit them first, so that the adoption can be undone: git add --all, then git commit",

@@ -6,7 +6,6 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,33 +21,17 @@ BAD = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Visit:
-    """A page that was opened, and what went wrong on it."""
-
-    name: str
-    problems: tuple[str, ...]
-
-
-def try_pages(address: str, key: str, browser: str | None, profile: Path) -> list[Visit]:
-    """Open the pages of the study that runs at an address, with this secret key.
+def try_pages(address: str, key: str, browser: str | None, profile: Path) -> dict[str, list[str]]:
+    """Open the pages of the study that runs at an address, with this secret key, as one debug
+    participant; return what went wrong on each.
 
     ``profile`` is the browser's folder.
     """
-    return [
-        Visit(name, tuple(open_page(address + path, browser, profile)))
-        for name, path in list_pages(key)
-    ]
-
-
-def list_pages(key: str) -> Iterator[tuple[str, str]]:
-    """Yield the pages of one debug participant, who is stored in no database of the study's."""
     link = debug_link(key)
     query = urlsplit(link).query
-    yield "the front page", "/"
-    yield "the ad", link
-    yield "the consent page", f"/consent?{query}"
-    yield "the experiment", f"/exp?{query}"
+    pages = {"the front page": "/", "the ad": link}
+    pages |= {"the consent page": f"/consent?{query}", "the experiment": f"/exp?{query}"}
+    return {name: list(open_page(address + path, browser, profile)) for name, path in pages.items()}
 
 
 def open_page(url: str, browser: str | None, profile: Path) -> Iterator[str]:

@@ -74,12 +74,8 @@ def name_chat(url: str) -> str:
         raise StudyError("ALERT_URL is no address that begins with https://", WHAT_TO_DO)
     if host.startswith("ntfy."):  # of one's own
         return "ntfy"
-    named = (name for name, (_, ends) in CHATS.items() if _ends_with(host, ends))
-    return next(named, "")
-
-
-def _ends_with(host: str, ends: tuple[str, ...]) -> bool:
-    return any(host == end or host.endswith(f".{end}") for end in ends)
+    ends = {f".{end}": name for name, (_, ends) in CHATS.items() for end in ends}
+    return next((name for end, name in ends.items() if f".{host}".endswith(end)), "")
 
 
 class Stay(HTTPRedirectHandler):

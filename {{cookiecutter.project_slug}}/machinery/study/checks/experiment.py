@@ -80,10 +80,6 @@ class Experiment:
         path = posixpath.normpath(unquote(urlsplit(whole).path))
         return path[8:] if whole.startswith(HERE) and path.startswith("/static/") else None
 
-    def name_of(self, static: str) -> str:
-        """Where a file of /static/ lies, from the study's folder."""
-        return f"static/{static}"
-
     @cache  # noqa: B019  (an experiment is looked at once)
     def read_script(self, static: str, is_module: bool) -> Script | None:
         """A script of /static/; None if there is none, or if it is a library."""
@@ -113,7 +109,7 @@ class Experiment:
             return
         self._scripts.add((static, is_module))
         if script := self.read_script(static, is_module):
-            self._add_code(Code(script, self.name_of(static), f"{HERE}static/{static}"))
+            self._add_code(Code(script, f"static/{static}", f"{HERE}static/{static}"))
 
     def _add_code(self, code: Code) -> None:
         self.codes.append(code)

@@ -70,7 +70,7 @@ def check_script(experiment: Experiment, code: Code) -> Iterator[Finding]:
     script = code.script
     loaded = set(script.arguments(dict.fromkeys(PRELOADS, 0)))
     for node, around, above in script.nodes:
-        if node.type not in ("Literal", "TemplateLiteral") or is_part(node, above):
+        if node.type not in ("Literal", "TemplateLiteral") or is_part(above):
             continue
         for value in script.values(node, around):
             static = experiment.find_static(value.text) if FILE.fullmatch(value.text) else None
@@ -81,7 +81,7 @@ def check_script(experiment: Experiment, code: Code) -> Iterator[Finding]:
                 yield make_finding(experiment, place, static, "red" if is_loaded else "yellow")
 
 
-def is_part(node: object, above: tuple) -> bool:
+def is_part(above: tuple) -> bool:
     """Whether a text is only a piece of an address, or is compared with one, or is imported."""
     parent = above[-1]
     if parent.type == "CallExpression":

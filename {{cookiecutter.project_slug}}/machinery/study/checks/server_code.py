@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from study.checks.finding import Finding
-from study.config import Config
+from study.config import CLOUD, Config
 
 FILE = "custom.py"
 SECONDS = 60
@@ -24,7 +24,7 @@ CAUSE = re.compile(
 # psiTurk's modules that import custom.py themselves.
 IMPORTERS = ("psiturk.experiment", "psiturk.experiment_server")
 # What would lead custom.py to the data of the app, when it is only tried.
-ONLINE = ("DATABASE_URL", "PSITURK_DATABASE_URL", "ON_CLOUD", "ON_HEROKU")
+ONLINE = ("DATABASE_URL", "PSITURK_DATABASE_URL", *CLOUD)
 
 
 def start_import(config: Config) -> subprocess.Popen:

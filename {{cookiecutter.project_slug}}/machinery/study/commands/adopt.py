@@ -1,8 +1,5 @@
 """Brings the experiment of an older psiTurk study into this one: `study adopt PATH`."""
 
-import os
-import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -10,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from study import config
 from study.adopt.adoption import make_plan
 from study.adopt.plan import REPORT, Plan, carry_out
 from study.adopt.trial import try_pages
-from study.commands.preview import serving
+from study.commands.preview import serving_apart
 from study.heroku.git import Repository
 from study.messages import StudyError
 from study.robots.browser import find_programs
@@ -86,25 +82,17 @@ def try_out() -> bool:
     """Open the adopted study's pages and tell what goes wrong; return whether all is well."""
     browser = next(iter(find_programs()), None)
     print("\nTrying it ...", flush=True)
-    with socket.create_server(("localhost", 0)) as taken:
-        port = taken.getsockname()[1]
     try:
-        with tempfile.TemporaryDirectory(prefix="adopt-") as folder:
-            key = secrets.token_hex(32)
-            os.environ |= {
-                "PSITURK_SECRET_KEY": key,
-                "PSITURK_DATABASE_URL": f"sqlite:///{folder}/participants.db",
-                "PSITURK_THREADS": "1",
-                "PSITURK_ERRORLOG": "-",
-                "PSITURK_PORT": str(port),
-            }
-            with serving(config.load()) as address:
-                visits = try_pages(address, key, browser, Path(folder, "browser"))
+        with (
+            tempfile.TemporaryDirectory(prefix="adopt-") as folder,
+            serving_apart(f"sqlite:///{folder}/participants.db") as (address, key, _),
+        ):
+            visits = try_pages(address, key, browser, Path(folder, "browser"))
     except StudyError as error:
         print(error)
         return False
-    for visit in visits:
-        print(f"  {visit.name}: {'; '.join(visit.problems) or 'fine'}")
+    for name, problems in visits.items():
+        print(f"  {name}: {'; '.join(problems) or 'fine'}")
     if not browser:
         print("  (No Chromium or Chrome was found, so only the server was asked.)")
-    return not any(visit.problems for visit in visits)
+    return not any(visits.values())

@@ -79,7 +79,7 @@ def take_commit(repository: Repository, code: Path) -> Commit:
 def read_data(participants: Participants, out: Path, folder: Path) -> Report | None:
     """Download the data of participants; None if nobody has opened the study yet."""
     print(f"Reading {participants.place}")
-    return download(participants, out, read_pseudonym_key(folder), read_filters((), (), (), "", ""))
+    return download(participants, out, read_pseudonym_key(folder), read_filters())
 
 
 def describe(report: Report | None, commit: str, folder: Path) -> str:

@@ -54,7 +54,8 @@ def forget(local: bool, files: tuple[Path, ...], agreed: bool) -> None:
         cause = f"{pluralize(number, 'participant')} came within the last day and may be at work."
         remedy = "Keep others out (uv run study down --pause), and run this again tomorrow."
         raise StudyError(cause, remedy, "Nothing was deleted.")
-    rows, places = find_rows(holdings), list(find_files(due, holdings.downloads))
+    rows = count_rows(holdings.participants, None)
+    places = list(find_files(due, holdings.downloads))
     if not rows and not places:
         return print(f"Nothing is left here of the {due}.")
     keeps = bool(rows) and due == IDENTIFIERS
@@ -63,12 +64,6 @@ def forget(local: bool, files: tuple[Path, ...], agreed: bool) -> None:
     if keeps:
         places += keep_tables(holdings)
     delete(holdings, rows, places)
-
-
-def find_rows(holdings: Holdings) -> dict[str, int]:
-    """Return how many rows of participants each table has, if any."""
-    has_tables = holdings.participants.table is not None
-    return count_rows(holdings.participants, None) if has_tables else {}
 
 
 def find_key(holdings: Holdings) -> Place:

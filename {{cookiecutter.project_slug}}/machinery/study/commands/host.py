@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from study.heroku.app import read_spec
-from study.hosts import HOSTS, list_commands, write_file
+from study.hosts import HOSTS, LARGEST_BODY, write_file
 
 
 @click.command()
@@ -15,10 +15,10 @@ def host(name: str) -> None:
 
     Writes the one file that the host needs and prints what to type. Nothing else is changed.
     """
-    chosen, folder = HOSTS[name], Path.cwd()
-    is_new = write_file(chosen, folder)
-    print(f"{chosen.file} {'is written' if is_new else 'is there already'}. Commit it:")
-    print(f"  git add {chosen.file}\n  git commit -m {chosen.file}\nThen:")
-    commands = list_commands(chosen, read_spec(folder).app)
+    folder, (file, commands) = Path.cwd(), HOSTS[name]
+    is_new = write_file(file, folder)
+    print(f"{file} {'is written' if is_new else 'is there already'}. Commit it:")
+    print(f"  git add {file}\n  git commit -m {file}\nThen:")
+    commands = commands.format(name=read_spec(folder).app, body=LARGEST_BODY)
     print("\n".join(f"  {line}" for line in commands.splitlines()))
     print("\nWhat the study needs there, and how to get the data: docs/hosts.md")

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import re
+import secrets
+import socket
 import sys
 import tempfile
 import webbrowser
@@ -63,9 +65,35 @@ def serving(settings: Config) -> Iterator[str]:
         yield server.address
 
 
+@contextlib.contextmanager
+def serving_apart(database_url: str, **variables: str) -> Iterator[tuple[str, str, Config]]:
+    """Serve the study with a port, a secret key and a database of its own, whatever settings of
+    this machine say; yield its address, the key and the settings. Raises as ``running`` does."""
+    key, before = secrets.token_hex(32), dict(os.environ)
+    for name in config.CLOUD:
+        os.environ.pop(name, None)
+    with socket.create_server(("localhost", 0)) as taken:
+        port = taken.getsockname()[1]
+    os.environ |= variables | {
+        "PSITURK_SECRET_KEY": key,
+        "PSITURK_DATABASE_URL": database_url.replace("%", "%%"),
+        "PSITURK_THREADS": "1",
+        "PSITURK_ERRORLOG": "-",
+        "PSITURK_HOST": "localhost",
+        "PSITURK_PORT": str(port),
+    }
+    try:
+        settings = config.load()
+        with serving(settings) as address:
+            yield address, key, settings
+    finally:
+        os.environ.clear()
+        os.environ |= before
+
+
 def refuse_what_is_online(settings: Config) -> None:
     """Raise StudyError if psiTurk would behave as on Heroku, or write to another computer."""
-    for name in ("ON_CLOUD", "ON_HEROKU"):  # psiTurk reads either, whatever its value
+    for name in config.CLOUD:
         if name in settings.environment:
             cause = f"psiTurk would use its settings for the cloud: {settings.origin(name)} is set."
             remedy = f"Remove it, then try again. In a terminal: unset {name}"

@@ -7,7 +7,7 @@ import click
 from study import config
 from study.messages import StudyError, pluralize
 from study.report.download import find_newest, read_download
-from study.report.page import Study, write_page
+from study.report.page import write_page
 from study.signing import private
 
 PATH = click.Path(path_type=Path)
@@ -31,7 +31,7 @@ def report(folder: Path | None, out: Path | None, effect: str) -> None:
     if effect != EFFECT and not download.trials.has_effect:
         has = ", ".join(column.name for column in download.columns["trialdata"]) or "none"
         raise StudyError(f"trialdata.csv has no column {effect}.", f"Its columns: {has}")
-    page = write_page(download, read_study(Path.cwd()))
+    page = write_page(download, *read_study(Path.cwd()))
     out = out or folder / PAGE
     try:
         with open(out, "w", encoding="utf-8", opener=private) as file:
@@ -46,10 +46,10 @@ def report(folder: Path | None, out: Path | None, effect: str) -> None:
         print("\n".join(f"  {problem}" for problem in download.problems))
 
 
-def read_study(folder: Path) -> Study:
-    """Return title and announced minutes; without them if config.txt cannot be used."""
+def read_study(folder: Path) -> tuple[str, int]:
+    """Return the title and the announced minutes; 0 if config.txt cannot be used."""
     try:
         settings = config.read(folder).study
     except StudyError:
-        return Study(folder.name)
-    return Study(settings.title, settings.minutes)
+        return folder.name, 0
+    return settings.title, settings.minutes

@@ -4,20 +4,15 @@ It starts a server of its own with a database of its own, data/simulated/partici
 robot meets a participant's record, whatever the settings of this machine say.
 """
 
-import os
-import secrets
-import socket
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
 import click
 
-from study import config
-from study.commands.preview import serving
+from study.commands.preview import serving_apart
 from study.messages import StudyError, pluralize
 from study.robots.browser import (
     NO_BROWSER,
@@ -42,7 +37,8 @@ from study.robots.sheet import write_sheet
 
 SPEED = 20  # of the clock in the robots' pages
 ROUNDS = 3  # of robots, until each condition was given
-CLOUD = ("ON_CLOUD", "ON_HEROKU")
+# Conditions are given equally, whatever config.txt says, so that few robots meet all.
+EQUAL = {"PSITURK_CONDITION_TARGETS": "1000000", "PSITURK_CONDITION_WEIGHTS": "1"}
 
 
 @click.command("try")
@@ -99,7 +95,8 @@ def try_study(folder: Path, participants: int = 0, speed: float = SPEED) -> Repo
     """
     clean(folder)
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    with own_server(folder) as (venue, settings):
+    with serving_apart(database_url(folder), **EQUAL) as (address, key, found):
+        venue, settings = Venue(address, key, folder), found.study
         cells = list(product(range(settings.num_conds), range(settings.num_counters)))
         report = Report(cells, FOLDER)
         send_tour(report, venue, speed)
@@ -140,39 +137,6 @@ def send_crowd(report: Report, venue: Venue, number: int, speed: float) -> None:
     report.crowd_seconds = time.monotonic() - begun
     write_data(venue.folder)
     fill_in(report.crowd, venue.folder)
-
-
-@contextmanager
-def own_server(folder: Path) -> Iterator[tuple[Venue, config.StudySettings]]:
-    """Serve the study on a port of its own, with a key that nobody else has.
-
-    Conditions are given equally, whatever config.txt says, so that few robots meet all.
-    """
-    key, before = secrets.token_hex(32), dict(os.environ)
-    for name in CLOUD:
-        os.environ.pop(name, None)
-    os.environ |= {
-        "PSITURK_SECRET_KEY": key,
-        "PSITURK_DATABASE_URL": database_url(folder).replace("%", "%%"),
-        "PSITURK_THREADS": "1",
-        "PSITURK_ERRORLOG": "-",
-        "PSITURK_HOST": "localhost",
-        "PSITURK_PORT": str(free_port()),
-        "PSITURK_CONDITION_TARGETS": "1000000",
-        "PSITURK_CONDITION_WEIGHTS": "1",
-    }
-    try:
-        settings = config.load()
-        with serving(settings) as address:
-            yield Venue(address, key, folder), settings.study
-    finally:
-        os.environ.clear()
-        os.environ |= before
-
-
-def free_port() -> int:
-    with socket.create_server(("localhost", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ compares it with psiTurk's own parser. It needs only the standard library, becau
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser, Error, InterpolationError
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +32,7 @@ SYNONYMS = [
 NUMBERS = {"DATABASE_LIMIT_MB": "0", "ARRIVALS_PER_MINUTE": "1000"}
 # Where a host, or whoever builds a container, names the commit that it runs.
 COMMIT_VARIABLES = ("STUDY_COMMIT", "SOURCE_VERSION", "GIT_REV")
+CLOUD = ("ON_CLOUD", "ON_HEROKU")  # by which psiTurk knows a host, whatever their values
 ALERTS = "ALERT_URL"  # a config var: the secret address of a chat
 PILOT = "STUDY_PILOT"  # a config var: if it is set, every page says that this is a pilot
 DEFAULT = "psiTurk's default"
@@ -142,29 +143,29 @@ def value_in(text: str, section: str, name: str) -> str | None:
     return layers.get(section, name, raw=True, fallback=None)
 
 
-def recognise_host(environment: MutableMapping[str, str] = os.environ) -> None:
+def recognise_host() -> None:
     """Set ON_CLOUD, psiTurk's word for a host, where one hands out a port and a Postgres.
 
     So any host that runs a Procfile runs the study. Servers of this machine get PSITURK_PORT.
     """
-    is_postgres = environment.get("DATABASE_URL", "").startswith("postgres")
-    if is_postgres and environment.get("PORT") and "PSITURK_PORT" not in environment:
-        environment.setdefault("ON_CLOUD", "1")
+    is_postgres = os.environ.get("DATABASE_URL", "").startswith("postgres")
+    if is_postgres and os.environ.get("PORT") and "PSITURK_PORT" not in os.environ:
+        os.environ.setdefault("ON_CLOUD", "1")
 
 
-def is_database_named(environment: Mapping[str, str] = os.environ) -> bool:
+def is_database_named() -> bool:
     """Return whether DATABASE_URL says where the data are, so that no host need be asked."""
-    return bool(environment.get("DATABASE_URL"))
+    return bool(os.environ.get("DATABASE_URL"))
 
 
 def is_on_cloud(environment: Mapping[str, str] = os.environ) -> bool:
-    """Return whether psiTurk takes this for a host: the names decide, whatever their values."""
-    return "ON_CLOUD" in environment or "ON_HEROKU" in environment
+    """Return whether psiTurk takes this for a host."""
+    return any(name in environment for name in CLOUD)
 
 
-def name_server(environment: Mapping[str, str] = os.environ) -> str:
+def name_server() -> str:
     """Return which of a study's servers this is: Heroku's name for it, such as web.1."""
-    return environment.get("DYNO") or "server"
+    return os.environ.get("DYNO") or "server"
 
 
 def is_pilot(environment: Mapping[str, str] = os.environ) -> bool:
@@ -172,11 +173,9 @@ def is_pilot(environment: Mapping[str, str] = os.environ) -> bool:
     return bool(environment.get(PILOT))
 
 
-def find_commit_variable(
-    commit: re.Pattern[str], environment: Mapping[str, str] = os.environ
-) -> str:
+def find_commit_variable(commit: re.Pattern[str]) -> str:
     """Return the first of COMMIT_VARIABLES that holds a commit; empty if none does."""
-    values = (environment.get(name, "") for name in COMMIT_VARIABLES)
+    values = (os.environ.get(name, "") for name in COMMIT_VARIABLES)
     return next(filter(commit.fullmatch, values), "")
 
 

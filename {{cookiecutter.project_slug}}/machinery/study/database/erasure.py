@@ -43,7 +43,8 @@ def find_tables(participants: Participants) -> dict[str, Table]:
 
 def count_rows(participants: Participants, whom: Whom) -> dict[str, int]:
     """Return how many rows of theirs each table has, if any. Raises StudyError."""
-    tables = find_tables(participants)
+    if not (tables := find_tables(participants)):
+        return {}
     with participants.snapshot() as connection:
         counts = {
             name: connection.scalar(sa.select(sa.func.count()).where(_is_of(table, whom)))

@@ -86,7 +86,7 @@ def _read_everything(person: Person, participants: Participants) -> dict[str, li
                 continue
             query = sa.select(table).where(table.c.uniqueid.in_(person.uniqueids))
             rows = [dict(row) for row in connection.execute(query).mappings()]
-            if table is participants.table or name == participants.table.name:
+            if name == participants.table.name:
                 for row in rows:
                     row["datastring"] = complete(row["uniqueid"], row["datastring"], saves)
             found[name] = [{k: _readable(k, v) for k, v in row.items()} for row in rows]

@@ -13,11 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.database.erasure import LONG
-from study.erasure.rows import NotRows, count_rows, remove_rows, replace_text
+from study.erasure.rows import (
+    NotRows,
+    count_rows,
+    is_named_in_parquet,
+    is_parquet,
+    remove_rows,
+    replace_text,
+)
 from study.excluded import FILE
 from study.export.codebook import forget_values
 from study.export.download import UNFINISHED
-from study.messages import pluralize
+from study.messages import StudyError, pluralize
 
 DATA = "data"
 OF_PSITURK = ("trialdata.csv", "questiondata.csv", "eventdata.csv")  # of `download_datafiles`
@@ -92,8 +99,13 @@ def find_others(
 ) -> tuple[list[Path], list[Path]]:
     """Return the files that have one of the names, and those that nobody can look into."""
     opaque = [path for path in downloads if path.suffix.lower() in OPAQUE]
-    searched = dict.fromkeys((*downloads, *_list_folder(folder)))
-    return [path for path in searched if path not in opaque and mentions(path, names)], opaque
+    named = []
+    for path in dict.fromkeys((*downloads, *_list_folder(folder))):
+        try:
+            named += [path] if path not in opaque and mentions(path, names) else []
+        except (NotRows, StudyError):
+            opaque.append(path)
+    return named, opaque
 
 
 def is_table(path: Path) -> bool:
@@ -102,11 +114,17 @@ def is_table(path: Path) -> bool:
 
 
 def mentions(path: Path, names: Collection[str]) -> bool:
-    """Return whether a file has one of the names in it; short ones are not looked for."""
+    """Return whether a file has one of the names in it; short ones are not looked for.
+
+    Raises NotRows, and StudyError without pyarrow, for Parquet that cannot be read.
+    """
     if not path.is_file() or not path.stat().st_size:
         return False
+    names = [name for name in names if len(name) >= LONG]
+    if is_parquet(path):
+        return is_named_in_parquet(path, names)
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return any(content.find(name.encode()) >= 0 for name in names if len(name) >= LONG)
+        return any(content.find(name.encode()) >= 0 for name in names)
 
 
 def _find_whole(path: Path, top: Path, names: Collection[str]) -> Path | None:

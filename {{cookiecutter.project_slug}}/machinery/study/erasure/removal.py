@@ -33,16 +33,11 @@ class Removal:
     @cached_property
     def tables(self) -> dict[str, int]:
         """The number of the person's rows in each table."""
-        uniqueids = self.person.uniqueids
-        return count_rows(self.participants, uniqueids) if self._has_database else {}
+        return count_rows(self.participants, self.person.uniqueids)
 
     @cached_property
     def places(self) -> list[Place]:
         return find_places(self.folder, self.downloads, self.person.names)
-
-    @property
-    def _has_database(self) -> bool:
-        return self.participants.table is not None
 
     def describe(self) -> Iterator[str]:
         """Yield a line for each place from which the person is removed."""

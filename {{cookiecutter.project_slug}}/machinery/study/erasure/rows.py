@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from study.database.erasure import LONG
@@ -35,7 +35,7 @@ class NotRows(Exception):
 
 def count_rows(path: Path, names: Collection[str]) -> int:
     """Return how many rows are the person's. Raises NotRows, and StudyError without pyarrow."""
-    if path.suffix == ".parquet":
+    if is_parquet(path):
         return len(_find_in_parquet(path, names)[1])
     with open(path, **TEXT) as file:
         return sum(is_theirs for _, is_theirs in _split(path, file, names))
@@ -43,11 +43,11 @@ def count_rows(path: Path, names: Collection[str]) -> int:
 
 def remove_rows(path: Path, names: Collection[str]) -> None:
     """Take the person's rows out of a file. An interruption leaves it as it was."""
-    if path.suffix == ".parquet":
+    if is_parquet(path):
         table, theirs = _find_in_parquet(path, names)
-        keep = [number not in theirs for number in range(table.num_rows)]
-        write = _import_parquet().write_table
-        return _replace(path, lambda new: write(table.filter(keep), new, compression="zstd"))
+        kept = table.filter([number not in theirs for number in range(table.num_rows)])
+        write = _import_pyarrow().parquet.write_table
+        return _replace(path, lambda new: write(kept, new, compression="zstd"))
 
     def copy(new: Path) -> None:
         with open(path, **TEXT) as file, open(new, "w", **TEXT) as kept:
@@ -58,13 +58,36 @@ def remove_rows(path: Path, names: Collection[str]) -> None:
 
 def read_columns(path: Path) -> set[str]:
     """Return the names in the first row of a table, in lower case; none of one without any."""
-    if path.suffix == ".parquet":
-        return {*map(str.lower, _import_parquet().read_schema(path).names)}
-    if path.suffix == ".jsonl":
+    if _is_json_lines(path):
         return set()
-    with open(path, **TEXT) as file, suppress(NotRows):
-        return {*_read_header(next(_read_raw_rows(file), ""))}
+    with suppress(NotRows):
+        if is_parquet(path):
+            with _open_parquet(path) as file:
+                return {*map(str.lower, file.schema_arrow.names)}
+        with open(path, **TEXT) as file:
+            return {*_read_header(next(_read_raw_rows(file), ""))}
     return set()
+
+
+def is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
+
+
+def is_named_in_parquet(path: Path, names: Collection[str]) -> bool:
+    """Return whether any cell has one of the names in it. Raises NotRows, and StudyError.
+
+    Such files are compressed, so their bytes do not tell.
+    """
+    with _open_parquet(path) as file:
+        for column in (column for batch in file.iter_batches() for column in batch.columns):
+            text = "\n".join(map(str, column.to_pylist()))
+            if any(name in text for name in names):
+                return True
+    return False
+
+
+def _is_json_lines(path: Path) -> bool:
+    return path.suffix.lower() == ".jsonl"
 
 
 def replace_text(path: Path, change: Callable[[str], str]) -> None:
@@ -88,7 +111,7 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
 
 def _split(path: Path, file: Iterator[str], names: Collection[str]) -> Iterator[tuple[str, bool]]:
     """Yield each row as it is, and whether it is the person's."""
-    if path.suffix == ".jsonl":
+    if _is_json_lines(path):
         for line in file:
             yield line, any(name in line for name in names) and _is_line_of(line, names)
         return
@@ -150,7 +173,8 @@ def _is_line_of(line: str, names: Collection[str]) -> bool:
 
 def _find_in_parquet(path: Path, names: Collection[str]) -> tuple:
     """Return the table in a file, and the numbers of the person's rows."""
-    table = _import_parquet().read_table(path)
+    with _open_parquet(path) as file:
+        table = file.read()
     columns = [name.lower() for name in table.column_names]
     naming = [number for number, column in enumerate(columns) if column in COLUMNS]
     header = [columns[number] for number in naming]
@@ -158,11 +182,21 @@ def _find_in_parquet(path: Path, names: Collection[str]) -> tuple:
     return table, {n for n, row in enumerate(rows) if _is_row_of(header, list(row), names)}
 
 
-def _import_parquet():
+@contextmanager
+def _open_parquet(path: Path) -> Iterator:
+    pyarrow = _import_pyarrow()
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            yield file
+    except (pyarrow.ArrowException, OSError) as error:  # the latter, too, for damaged contents
+        raise NotRows from error
+
+
+def _import_pyarrow():
     try:
         import pyarrow.parquet
     except ImportError as error:
         cause = "There are Parquet files, which only the package pyarrow can read."
         remedy = "Run the same command with it: uv run --group parquet study …"
         raise StudyError(cause, remedy, "Nothing was changed.") from error
-    return pyarrow.parquet
+    return pyarrow

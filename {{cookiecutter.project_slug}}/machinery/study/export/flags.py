@@ -5,8 +5,8 @@ from dataclasses import astuple
 from typing import Any
 
 from study.export.records import COLUMNS, WHOLE
-from study.quality import find_flags
-from study.quality.evidence import QUESTION, TIME, collect
+from study.quality import collect, find_flags
+from study.quality.evidence import QUESTION, TIME
 
 FLAG_COLUMNS = ("flag", "reason", "value")
 

@@ -12,13 +12,12 @@ from pathlib import Path
 
 from study.config import value_in
 from study.messages import StudyError
+from study.provenance import MISLEADING
 
 ADDRESS_LINE = re.compile(r"^ad_url_domain[ \t]*=[^\r\n]*", re.MULTILINE)
 COMMIT = ("commit", "--quiet", "-m")
 ADDRESS_MESSAGE = "Write the app's address into config.txt"
 NOT_FOUND = 127  # a shell's exit code for a program that is not installed
-# In a git hook these would lead to the repository that the hook belongs to.
-MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 
 
 def run(*command: str, cwd: Path, **options) -> subprocess.CompletedProcess:

@@ -6,7 +6,6 @@ and Docker were looked up on 28 November 2026.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from study.messages import StudyError
@@ -17,18 +16,9 @@ SCALINGO = {
     "addons": [{"plan": "postgresql:postgresql-starter-512"}],
     "formation": {"web": {"amount": 1, "size": "M"}},
 }
-
-
-@dataclass(frozen=True)
-class Host:
-    """A kind of host: its file, and the commands, with {name} for the study's name there."""
-
-    file: str
-    commands: str
-
-
+# The file of each kind of host, and the commands, with {name} for the study's name there.
 HOSTS = {
-    "docker": Host(
+    "docker": (
         "Dockerfile",
         """\
 docker build --tag {name} .
@@ -37,7 +27,7 @@ docker run --detach --restart unless-stopped --publish 127.0.0.1:8000:8000 --env
 # In front of it, for https: a proxy that sets X-Forwarded-Proto and X-Forwarded-For, such as Caddy.
 """,
     ),
-    "dokku": Host(
+    "dokku": (
         "Dockerfile",
         """\
 # On the server:
@@ -52,7 +42,7 @@ git push dokku main:master
 dokku letsencrypt:enable {name}
 """,
     ),
-    "scalingo": Host(
+    "scalingo": (
         "scalingo.json",
         """\
 scalingo create {name}
@@ -66,30 +56,25 @@ scalingo --app {name} run python -m study.server release
 }
 
 
-def write_file(host: Host, folder: Path) -> bool:
-    """Write the host's file into the study; return whether it is new.
+def write_file(file: str, folder: Path) -> bool:
+    """Write a host's file into the study; return whether it is new.
 
     Raises StudyError if there is another one of that name.
     """
-    path, text = folder / host.file, make_text(host, folder)
+    path, text = folder / file, make_text(file, folder)
     if path.exists():
         if path.read_text(encoding="utf-8") == text:
             return False
         remedy = "Nothing was changed. Move yours away to get this one, then run it again."
-        raise StudyError(f"There is a {host.file} already, and it is another one.", remedy)
+        raise StudyError(f"There is a {file} already, and it is another one.", remedy)
     path.write_text(text, encoding="utf-8")
     return True
 
 
-def make_text(host: Host, folder: Path) -> str:
-    """Return what the host's file holds; Scalingo's is app.json in its own words."""
-    if host.file == DOCKERFILE.name:
+def make_text(file: str, folder: Path) -> str:
+    """Return what a host's file holds; Scalingo's is app.json in its own words."""
+    if file == DOCKERFILE.name:
         return DOCKERFILE.read_text(encoding="utf-8")
     made = json.loads((folder / "app.json").read_text(encoding="utf-8")) | SCALINGO
     made["env"].pop("DATABASE_URL", None)  # the add-on sets it
     return json.dumps(made, ensure_ascii=False, indent=2) + "\n"
-
-
-def list_commands(host: Host, name: str) -> str:
-    """Return what to type, for a study of that name."""
-    return host.commands.format(name=name, body=LARGEST_BODY)

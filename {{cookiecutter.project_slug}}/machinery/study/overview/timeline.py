@@ -1,8 +1,7 @@
 """When people came, finished and were lost: numbers by stretches of equal length."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
@@ -20,27 +19,17 @@ LENGTHS = [MINUTE * minutes for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 3
 DAY = 24 * 60 * MINUTE
 
 
-@dataclass(frozen=True)
-class Timeline:
-    """``begin`` and ``seconds`` say when each stretch was; all lists have one number for each.
-
-    ``gone`` counts people by when they were heard of last.
-    """
-
-    begin: datetime | None = None
-    seconds: int = MINUTE
-    arrived: Sequence[int] = ()
-    finished: Sequence[int] = ()
-    gone: Sequence[int] = ()
-
-
-def collect_timeline(participants: Participants, settings: Config, overview: Overview) -> Timeline:
+def collect_timeline(
+    participants: Participants, settings: Config, overview: Overview
+) -> dict[str, Any]:
     """Count those who are counted in the overview, from the first arrival until its moment.
 
-    Raises StudyError if the database cannot be read.
+    ``begin`` and ``seconds`` say when each stretch was; the lists of STATES have a number for each.
+    ``gone`` counts people by when they were heard of last. Raises StudyError if the database cannot
+    be read.
     """
     if participants.table is None or overview.first_arrival is None:
-        return Timeline()
+        return {"begin": None, "seconds": MINUTE} | dict.fromkeys(STATES, ())
     begin, end = map(to_seconds, (overview.first_arrival, overview.moment))
     length = choose_length(end - begin)
     begin -= begin % length
@@ -52,7 +41,8 @@ def collect_timeline(participants: Participants, settings: Config, overview: Ove
             add(numbers["arrived"], arrived, number)
             if (state := figures.state_of(standing)) in numbers:
                 add(numbers[state], ended, number)
-    return Timeline(datetime.fromtimestamp(begin, UTC).replace(tzinfo=None), length, **numbers)
+    first = datetime.fromtimestamp(begin, UTC).replace(tzinfo=None)
+    return {"begin": first, "seconds": length} | numbers
 
 
 def group_by_stretches(columns: Columns, begin: int, length: int) -> sa.Select:

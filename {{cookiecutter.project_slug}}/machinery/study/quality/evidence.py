@@ -4,9 +4,10 @@ Signals are events of the browser (client/signals.js has their form), one for ea
 several windows are added. Whatever has another form is left out: nothing here fails.
 """
 
+from collections import namedtuple
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from study.signals import SIGNALS
 
@@ -16,49 +17,17 @@ QUESTION = "ai_use"  # about the use of AI
 SECONDS = 10  # times that are all below are not in ms
 NAMES = frozenset(SIGNALS)
 MOST = 1e12  # of a number that is taken for one
-
-
-class Paste(NamedTuple):
-    """Characters that were pasted or dropped, by field, and that were copied from the page."""
-
-    pasted: dict[str, float]
-    copied: float
-
-
-class Typing(NamedTuple):
-    """Keys, those held for no time, intervals (ms) between keys in a field, and characters that
-    came alone, without a key."""
-
-    keys: float
-    brief: float
-    intervals: float
-    mean: float
-    deviation: float
-    alone: float
-
-
-class Hidden(NamedTuple):
-    """How often, and for how many seconds in all."""
-
-    times: float
-    seconds: float
-
-
-class Untrusted(NamedTuple):
-    """Events that a script made, of how many in all."""
-
-    made: float
-    all: float
-
-
-class Pointer(NamedTuple):
-    """Mouse clicks; of these without a movement before, and on the exact centre."""
-
-    clicks: float
-    jumps: float
-    centred: float
-
-
+# Characters that were pasted or dropped, by field, and that were copied from the page.
+Paste = namedtuple("Paste", "pasted copied")
+# Keys, those held for no time, intervals (ms) between keys in a field, and characters that came
+# alone, without a key.
+Typing = namedtuple("Typing", "keys brief intervals mean deviation alone")
+# How often, and for how many seconds in all.
+Hidden = namedtuple("Hidden", "times seconds")
+# Events that a script made, of how many in all.
+Untrusted = namedtuple("Untrusted", "made all")
+# Mouse clicks; of these without a movement before, and on the exact centre.
+Pointer = namedtuple("Pointer", "clicks jumps centred")
 FORMS = {"typing": Typing, "hidden": Hidden, "untrusted": Untrusted, "pointer": Pointer}
 
 
@@ -69,19 +38,6 @@ class Evidence:
     times: list[float]  # ms
     signals: dict[str, Any]
     ai_use: str
-
-
-def read_record(record: Any) -> Evidence:
-    """Read psiTurk's record, decoded from JSON."""
-    record = record if isinstance(record, dict) else {}
-    trials = _objects([trial.get("trialdata") for trial in _objects(record.get("data"))])
-    events = _objects(record.get("eventdata"))
-    answers = record.get("questiondata")
-    return collect(
-        [trial.get(TIME) for trial in trials],
-        [(event.get("eventtype"), event.get("value")) for event in events],
-        answers.get(QUESTION) if isinstance(answers, dict) else None,
-    )
 
 
 def collect(times: Iterable, events: Iterable[tuple], ai_use: Any) -> Evidence:
@@ -133,7 +89,3 @@ def _add(old: Any, new: Any) -> Any:
 def _read_times(values: Iterable) -> list[float]:
     numbers = [value for value in values if type(value) in (int, float) and 0 <= value <= MOST]
     return numbers if max(numbers, default=0) >= SECONDS else []
-
-
-def _objects(items: Any) -> list[dict]:
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

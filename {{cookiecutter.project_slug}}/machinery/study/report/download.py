@@ -26,6 +26,7 @@ FILES = ("participants", "trialdata", "questiondata", "eventdata")
 ROBOTS = "simulated"  # the folder of `study try`
 NOTE = re.compile(r"^- (.+)", re.MULTILINE)  # in codebook.md, about the whole download
 LINES_ABOUT = 200
+OF_A_FLAG = (KEY, "flag", "reason", "value")  # columns of quality.csv
 FLAGS_KEPT = 1000
 # Columns with these names, written in any way, hold what recruiters know people by.
 RECRUITERS_IDS = {
@@ -35,35 +36,26 @@ RECRUITERS_IDS = {
 }
 
 
-@dataclass(frozen=True)
-class Flag:
-    """A row of quality.csv."""
-
-    participant: str
-    flag: str
-    reason: str
-    value: str
-
-
 @dataclass
 class Flags:
     """What quality.csv says: who has each flag, the reason it gives most, and its first rows."""
 
     people: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     reasons: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    rows: list[Flag] = field(default_factory=list)
+    rows: list[dict[str, str]] = field(default_factory=list)
     exist: bool = False
 
     @property
     def participants(self) -> set[str]:
         return set().union(*self.people.values())
 
-    def add(self, flag: Flag) -> None:
-        self.people[flag.flag].add(flag.participant)
-        if len(self.reasons[flag.flag]) < FLAGS_KEPT:
-            self.reasons[flag.flag][flag.reason] += 1
+    def add(self, row: dict[str, str]) -> None:
+        flag = row["flag"]
+        self.people[flag].add(row["participant"])
+        if len(self.reasons[flag]) < FLAGS_KEPT:
+            self.reasons[flag][row["reason"]] += 1
         if len(self.rows) < FLAGS_KEPT:
-            self.rows.append(flag)
+            self.rows.append(row)
 
 
 @dataclass
@@ -111,9 +103,9 @@ class Download:
         for batch in file:
             found = dict(zip(file.columns, batch, strict=False))
             empty = ("",) * len(batch[0])
-            cells = (found.get(name, empty) for name in Flag.__annotations__)
+            cells = (found.get(name, empty) for name in OF_A_FLAG)
             for row in zip(*cells, strict=True):
-                self.flags.add(Flag(*row))
+                self.flags.add(dict(zip(OF_A_FLAG, row, strict=True)))
         self._note(file)
 
     def _read_unreadable(self) -> None:

@@ -6,7 +6,6 @@ pseudonyms.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -31,33 +30,16 @@ ALL = "all"
 DOWNLOADED = "Downloaded on "  # how codebook.md begins
 
 
-@dataclass(frozen=True)
-class Study:
-    """What the page says about the study besides its data. ``minutes`` is what is announced."""
-
-    title: str
-    minutes: int = 0
-
-
-@dataclass
-class Cell:
-    """How many of a condition came how far."""
-
-    condition: str
-    arrived: int = 0
-    saved: int = 0
-    finished: int = 0
-
-
-def write_page(download: Download, study: Study, now: datetime | None = None) -> str:
-    """Return the page about a download."""
+def write_page(download: Download, title: str, minutes: int = 0) -> str:
+    """Return the page about a download of the study. ``minutes`` are those that it announces."""
     return load_template().render(
         page=Page(download),
         download=download,
-        study=study,
+        title=title,
+        minutes=minutes,
         style=(HERE / "page.css").read_text("utf-8"),
         files=describe_files(download.columns, download.rows),
-        now=(now or datetime.now(UTC)).timestamp(),
+        now=datetime.now(UTC).timestamp(),
     )
 
 
@@ -126,15 +108,16 @@ class Page:
         """What became of those who have not finished, the commonest first."""
         return Counter(p.outcome for p in self.people if not p.finished).most_common()
 
-    def cells(self) -> list[Cell]:
-        """One line for each condition, unless there are too many."""
-        cells: dict[str, Cell] = {}
+    def cells(self) -> list[dict]:
+        """One line for each condition, with how many came how far, unless there are too many."""
+        counts = {"arrived": 0, "saved": 0, "finished": 0}
+        cells = {each: {"condition": each} | counts for each in self.conditions}
         for person in self.people:
-            cell = cells.setdefault(person.condition, Cell(person.condition))
-            cell.arrived += 1
-            cell.saved += person.name in self.trials.saved
-            cell.finished += person.finished
-        return [cells[each] for each in self.conditions] if len(cells) <= MOST_CELLS else []
+            cell = cells[person.condition]
+            cell["arrived"] += 1
+            cell["saved"] += person.name in self.trials.saved
+            cell["finished"] += person.finished
+        return list(cells.values()) if len(cells) <= MOST_CELLS else []
 
     def duration(self, share: float) -> float:
         return quantile(self.minutes, share)

@@ -45,9 +45,8 @@ def database_url(folder: Path) -> str:
 
 def write_data(folder: Path) -> None:
     """Write the files of `study data` about the robots."""
-    filters = read_filters((), (SIMULATED,), (), "", "")
-    key = read_pseudonym_key(folder)
-    download(open_database(database_url(folder)), folder / FOLDER, key, filters)
+    robots, key = open_database(database_url(folder)), read_pseudonym_key(folder)
+    download(robots, folder / FOLDER, key, read_filters(mode=[SIMULATED]))
 
 
 def fill_in(outcomes: Iterable[Outcome], folder: Path) -> None:

@@ -33,7 +33,8 @@ class Report:
     @property
     def unreached(self) -> list[Cell]:
         """The cells that no robot got."""
-        return [cell for cell in self.cells if not any(map(_is_of(cell), self.tour))]
+        reached = {(each.condition, each.counterbalance) for each in self.tour}
+        return [cell for cell in self.cells if cell not in reached]
 
     @property
     def can_be_finished(self) -> bool:
@@ -106,7 +107,3 @@ def name_cell(outcome: Outcome, has_orders: bool) -> str:
 
 def in_minutes(seconds: float) -> str:
     return pluralize(max(1, round(seconds / 60)), "minute")
-
-
-def _is_of(cell: Cell):
-    return lambda outcome: (outcome.condition, outcome.counterbalance) == cell

@@ -18,17 +18,21 @@ def read_version(repository: Repository) -> str:
     return project["tool"]["psiturk-heroku"]["template-version"]
 
 
-def list_news(template: Path, commit: str, version: str) -> list[str]:
-    """Return the points of CHANGELOG.md that are new since a commit of the template.
+def describe_news(template: Path, commit: str, version: str) -> list[str]:
+    """Return the points of CHANGELOG.md that are new since a commit of the template, or why none.
 
     If that commit is not known, these are the points of all versions but the study's own.
     """
     text = (template / FILE).read_text(encoding="utf-8")
     old = Repository(template).read("show", f"{commit}:{FILE}") if commit else ""
+    nothing = f"{FILE} tells of nothing new since then."
     if not old:
         parts = re.split(r"(?m)^## ", text)[1:]
         text = "\n".join(part for part in parts if part.split()[0] != version)
-    return [point for point in split_points(text) if point not in split_points(old)]
+        nothing = f"Which commit of {version} made this study is not known, so neither is what is "
+        nothing += f"new. The template's {FILE} has all of {version}."
+    news = [point for point in split_points(text) if point not in split_points(old)]
+    return ["What is new:", *news] if news else [nothing]
 
 
 def split_points(text: str) -> list[str]:

@@ -24,7 +24,7 @@ def describe_update(
 ) -> list[str]:
     """Return all that is to be said of an update of the study that was at the commit ``head``."""
     lines = describe_files(repository, head, update, conflicts) + describe_aside(update)
-    lines += ["What is new:", *news] if news else []
+    lines += news
     lines += describe_conflicts(conflicts, message) if conflicts else []
     lines += describe_next(repository, conflicts)
     undo = f"To undo the update: git revert {repository.head[:8]}"
@@ -41,7 +41,8 @@ def describe_files(
         for kind, name in zip(listed[::2], listed[1::2], strict=False)
         if name.partition("/")[0] not in MACHINERY and name not in conflicts
     }
-    lines = ["  machinery: replaced whole"]
+    is_replaced = any(name.partition("/")[0] in MACHINERY for name in listed[1::2])
+    lines = [f"  machinery: {'replaced whole' if is_replaced else 'as it was'}"]
     for kind, what in KINDS.items():
         if names := [name for name in found if found[name] == kind]:
             lines.append(f"  {what}: {', '.join(names)}")

@@ -9,7 +9,7 @@ from study.heroku.git import Repository
 from study.heroku.preflight import find_uncommitted
 from study.messages import StudyError
 from study.update.merging import Update, carry_out, prepare
-from study.update.news import list_news, read_version
+from study.update.news import describe_news, read_version
 from study.update.origin import Origin, is_as_made, read_origin, recover_origin
 from study.update.rendering import check_out, render
 from study.update.report import describe_update
@@ -44,13 +44,13 @@ def update(folder: Path, template: Path) -> bool:
     message = f"Update to psiturk-heroku {newer}" + (f" ({commit})" if commit else "")
     with tempfile.TemporaryDirectory(prefix="study-update-", ignore_cleanup_errors=True) as name:
         made = prepare_update(repository, template, origin, message, Path(name))
+    since = f" ({origin.commit[:7]})" if origin.commit else ""
     if made is None:
-        print(f"This study is up to date: psiturk-heroku {newer}.")
+        print(f"This study is up to date: psiturk-heroku {newer}{since}. Nothing newer is there.")
         return True
     conflicts = carry_out(repository, made)
-    since = f" ({origin.commit[:7]})" if origin.commit else ""
     print(f"{message}, from {version}{since}.")
-    news = list_news(template, origin.commit, version)
+    news = describe_news(template, origin.commit, version)
     print("\n".join(describe_update(repository, head, made, conflicts, message, news)))
     return not conflicts
 
@@ -59,7 +59,10 @@ def require_clean(repository: Repository) -> None:
     """Raise StudyError if the folder is no study, or has something that is not committed."""
     if repository.read("rev-parse", "--show-prefix") or not repository.committed_config:
         cause = "This folder is no study with a git repository of its own."
-        raise StudyError(cause, "Go to the study's own folder, where config.txt is.")
+        remedy = "Go to the study's own folder, where config.txt is."
+        if repository.config.exists():  # unpacked from an archive, or copied
+            remedy = "Make it one: git init -b main, git add --all, then git commit -m Start"
+        raise StudyError(cause, remedy)
     if changes := find_uncommitted(repository.folder):
         remedy = "Commit them first: git add --all, then git commit"
         raise StudyError(f"This study has changes that are not committed: {changes}.", remedy)

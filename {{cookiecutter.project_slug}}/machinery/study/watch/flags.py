@@ -2,39 +2,21 @@
 
 import csv
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path
 
-from study.signing import pseudonym, read_pseudonym_key
 
-FILE = "quality.csv"
+def find_flags(folder: Path) -> dict[str, list[str]]:
+    """Return the flags of each participant, by the pseudonyms of downloads.
 
-
-class Flags:
-    """The flags of each participant, by the pseudonyms of downloads.
-
-    ``exist`` says whether there is such a file; one that cannot be read is as good as none.
+    A file that cannot be read is as good as none.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._read: tuple[Path, float] | None = None
-        self._flags: dict[str, list[str]] = {}
-
-    def look(self) -> bool:
-        """Read the newest file if it is another one than before; return whether there is one."""
-        found = [(path.stat().st_mtime, path) for path in self._folder.glob(f"data/**/{FILE}")]
-        if not found:
-            return False
-        changed, path = max(found)
-        if self._read != (path, changed):
-            self._flags, self._read = read_flags(path), (path, changed)
-        return bool(self._flags)
-
-    def of(self, uniqueid: str) -> list[str]:
-        return self._flags.get(pseudonym(read_pseudonym_key(self._folder), uniqueid), [])
+    found = [(path.stat().st_mtime, path) for path in folder.glob("data/**/quality.csv")]
+    return read_flags(*max(found)) if found else {}
 
 
-def read_flags(path: Path) -> dict[str, list[str]]:
+@lru_cache(maxsize=1)  # the page asks every few seconds
+def read_flags(changed: float, path: Path) -> dict[str, list[str]]:
     """Return the flags of a file, each as its name and reason."""
     flags = defaultdict(list)
     try:

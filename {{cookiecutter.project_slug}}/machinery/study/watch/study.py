@@ -15,7 +15,7 @@ from typing import Any
 
 from study import config
 from study.config import Config
-from study.database.browser_errors import BrowserError, read_browser_errors
+from study.database.browser_errors import read_browser_errors
 from study.database.reader import Participants, open_participants
 from study.heroku.app import AppState, fetch_app
 from study.heroku.cli import Heroku
@@ -26,7 +26,8 @@ from study.overview.figures import REASONS
 from study.overview.incidents import DAYS, INCIDENTS
 from study.overview.people import Search, list_people
 from study.overview.timeline import collect_timeline
-from study.watch.flags import Flags
+from study.signing import pseudonym, read_pseudonym_key
+from study.watch.flags import find_flags
 
 SECONDS, MOST_SECONDS = 10, 60  # between two refreshes
 SHARE = 0.05  # of the time for which a refresh may last
@@ -44,7 +45,6 @@ class WatchedStudy:
         self._asked = self._counted = float("-inf")
         self._pause = SECONDS
         self._figures: dict[str, Any] = {}
-        self._flags = Flags(folder)
         if self._heroku:
             self._ask_heroku()
             if self._app is None:
@@ -71,13 +71,13 @@ class WatchedStudy:
         """Return a page of participants; the recruiter's ids only on demand. Raises StudyError."""
         with self._lock:
             found, number = self._read(lambda p, s: list_people(p, s, search))
-            has_flags = self._flags.look()
-        people = []
+        flags, people = find_flags(self._folder), []
+        key = read_pseudonym_key(self._folder) if flags else b""
         for person in found:
             shown = {name: value for name, value in vars(person).items() if name != "uniqueid"}
-            shown |= {"flags": self._flags.of(person.uniqueid)} if has_flags else {}
+            shown |= {"flags": flags.get(pseudonym(key, person.uniqueid), [])} if flags else {}
             people.append(shown if with_ids else shown | {"worker": None})
-        return {"people": people, "number": number, "has_flags": has_flags}
+        return {"people": people, "number": number, "has_flags": bool(flags)}
 
     def scale(self, dynos: int) -> None:
         """Pause the study, with no dynos, or let it go on. Raises StudyError."""
@@ -115,10 +115,13 @@ class WatchedStudy:
             "title": self._title,
             "version": settings.study.code_version,
             "overview": overview.to_dict(),
-            "timeline": asdict(timeline),
+            "timeline": timeline,
             "reasons": REASONS,
             "incidents": {"days": DAYS, "words": INCIDENTS},
-            "errors": [describe_error(error) for error in errors[:MOST_ERRORS]],
+            "errors": [
+                vars(error.kind) | {"participants": error.participants, "last": error.last}
+                for error in errors[:MOST_ERRORS]
+            ],
             "more_errors": max(0, len(errors) - MOST_ERRORS),
         }
 
@@ -134,10 +137,6 @@ class WatchedStudy:
     def _ask_heroku_again(self) -> None:
         with suppress(StudyError):  # what was known goes on holding
             self._ask_heroku()
-
-
-def describe_error(error: BrowserError) -> dict[str, Any]:
-    return vars(error.kind) | {"participants": error.participants, "last": error.last}
 
 
 def to_json(value: Any) -> str:
