@@ -73,9 +73,11 @@ class Zygote:
         return status
 
     def stop(self) -> None:
-        """End it, once everything that it forked has ended."""
+        """End it, once everything that it forked has ended; a server that was left never does."""
         self._connection.close()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(60)
+        self._process.kill()
 
 
 class Process:
