@@ -12,6 +12,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import forks
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -32,26 +34,44 @@ class Server:
 
     with Server(study.path, study.python, "-m", "study.server", port=port) as server:
         server.wait()
+
+    A study's server is forked (forks.py), unless the test is about how it ``starts`` or about the
+    memory that it takes.
     """
 
-    def __init__(self, folder: Path, *command: str | Path, port: int, **settings: str) -> None:
-        self.folder, self.command, self.port = folder, command, port
+    def __init__(
+        self,
+        folder: Path,
+        *command: str | Path,
+        port: int,
+        starts: bool = False,
+        **settings: str,
+    ) -> None:
+        self.folder, self.command, self.port = folder, [str(part) for part in command], port
+        self.starts = starts
         self.settings = {"PSITURK_MINIMUM_TRIALS": "0"} | settings  # most tests do little
         self.address = f"http://127.0.0.1:{port}"
         self._output = ""
 
     def __enter__(self) -> "Server":
+        environment = os.environ | self.settings
+        is_own = self.command[1:] == forks.SERVER and forks.can_fork(self.command, environment)
         with tempfile.NamedTemporaryFile("w", prefix="server-", delete=False) as log:
             self._log = Path(log.name)
-            self.process = subprocess.Popen(
-                [str(part) for part in self.command],
-                cwd=self.folder,
-                env=os.environ | self.settings,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            if is_own and not self.starts:
+                with open(os.devnull) as nothing:
+                    files = nothing, log, log
+                    self.process = forks.start(self.command, self.folder, environment, *files)
+            else:
+                self.process = subprocess.Popen(
+                    self.command,
+                    cwd=self.folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
         return self
 
     def __exit__(self, *_) -> None:
@@ -95,8 +115,10 @@ class Server:
         return [int(pid) for pid in Path(children).read_text().split()]
 
 
-def cloud_server(folder: Path, python: Path, url: str, port: int = 0, **settings: str) -> Server:
+def cloud_server(
+    folder: Path, python: Path, url: str, port: int = 0, *, starts: bool = False, **settings: str
+) -> Server:
     """A study's server as a host in the cloud runs it, with the database at that address."""
     port = port or free_port()
     settings = {"ON_CLOUD": "1", "DATABASE_URL": url, "PORT": str(port)} | settings
-    return Server(folder, python, "-m", "study.server", port=port, **settings)
+    return Server(folder, python, "-m", "study.server", port=port, starts=starts, **settings)

@@ -3,8 +3,10 @@
 Started by forks.py with the environment of some study; standard library only. It reads requests
 from a socket: which program to become, in which environment, folder and with which files as its
 stdin, stdout and stderr. The last file is a socket for the process id and the exit status.
+With the argument gevent, it lets gevent patch the interpreter first, as psiTurk's server does.
 """
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -17,7 +19,10 @@ import struct
 import sys
 import time
 import types
+from os import close, fork, waitpid  # before gevent has its own
 from pathlib import Path
+
+ended: list[int] = []  # the exit status of the program, if it has ended as programs do
 
 
 def main(connection: socket.socket) -> dict:
@@ -26,17 +31,17 @@ def main(connection: socket.socket) -> dict:
     while True:
         head, files, *_ = socket.recv_fds(connection, 4, 4)
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG if head else 0)[0]:
+            while waitpid(-1, os.WNOHANG if head else 0)[0]:
                 pass
         if not head:
             os._exit(0)
         request = json.loads(read(connection, struct.unpack("!I", head)[0]))
         load(request["packages"])
-        if os.fork() == 0:
+        if fork() == 0:
             connection.close()
             return become(request, *files)
         for file in files:
-            os.close(file)
+            close(file)
 
 
 def load(packages: list[str]) -> None:
@@ -59,18 +64,23 @@ def read(connection: socket.socket, length: int) -> bytes:
 
 def become(request: dict, stdin: int, stdout: int, stderr: int, status: int) -> dict:
     """Fork once more: the parent tells how the child ends, the child is as if just started."""
-    child = os.fork()
+    begun, begins = os.pipe()
+    child = fork()
     if child:
-        for file in (stdin, stdout, stderr):
-            os.close(file)
+        for file in (stdin, stdout, stderr, begins):
+            close(file)
+        os.read(begun, 1)  # from here on, a signal to it or its session finds it
         os.write(status, struct.pack("!i", child))
-        _, ended = os.waitpid(child, 0)
+        _, ended = waitpid(child, 0)
         os.write(status, struct.pack("!i", os.waitstatus_to_exitcode(ended)))
         os._exit(0)
-    os.close(status)
+    close(status)
+    close(begun)
+    if request["session"]:
+        os.setsid()
     for number, file in enumerate((stdin, stdout, stderr)):
         os.dup2(file, number)
-        os.close(file)
+        close(file)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(request["folder"])
     os.environ.clear()
@@ -78,6 +88,7 @@ def become(request: dict, stdin: int, stdout: int, stderr: int, status: int) -> 
     time.tzset()
     move(request["prefix"])
     importlib.invalidate_caches()
+    close(begins)
     return request
 
 
@@ -112,5 +123,31 @@ def run(arguments: list[str]) -> None:
         runpy.run_path(kind, run_name="__main__")
 
 
+def run_to_end(arguments: list[str]) -> None:
+    """Do what `python` does with these arguments, and note how it ends."""
+    try:
+        run(arguments)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            ended.append((end.code or 0) & 255)
+        raise
+    ended.append(0)
+
+
+def leave() -> None:
+    """End without taking the interpreter apart, which would copy all memory that a fork shares.
+
+    For a short command that takes four times as long as all else.
+    """
+    if ended:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended[0])
+
+
 if __name__ == "__main__":
-    run(main(socket.socket(fileno=int(sys.argv[1])))["arguments"])
+    atexit.register(leave)  # first, and so it comes after what others want to do at the end
+    connection = socket.socket(fileno=int(sys.argv[1]))  # before sockets are gevent's
+    if "gevent" in sys.argv:
+        importlib.import_module("gevent.monkey").patch_all()
+    run_to_end(main(connection)["arguments"])

@@ -27,7 +27,8 @@ def serving(
     settings |= {"ARRIVALS_PER_MINUTE": "1000000"}
     settings = clean_environment(**settings)
     pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
-    return Server(installation.folder, *pinned, *installation.command, port=port, **settings)
+    command = [*pinned, *installation.command]
+    return Server(installation.folder, *command, port=port, starts=True, **settings)
 
 
 def make_psiturks_tables(installation: Installation, url: str) -> None:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from types import SimpleNamespace
 
+import forks
 import pytest
 from participant import Participant
 
@@ -31,8 +32,15 @@ class Scene(SimpleNamespace):
         done = self.machine.run(*command, cwd=self.folder)
         return SimpleNamespace(code=done.returncode, out=done.stdout + done.stderr)
 
-    def study(self, *command: str) -> SimpleNamespace:
-        done = self.run("uv", "run", "--frozen", "study", *command)
+    def study(self, *command: str, starts: bool = False) -> SimpleNamespace:
+        """Run `study …`; by a fork, unless uv shall start it as the researcher does."""
+        if starts:
+            done = self.run("uv", "run", "--frozen", "study", *command)
+        else:
+            environment = self.machine.environment | {"PYTHONPATH": ""}
+            command = ("-m", "study", *command)
+            ended = forks.run(self.python, *command, cwd=self.folder, env=environment)
+            done = SimpleNamespace(code=ended.returncode, out=ended.stdout + ended.stderr)
         assert "Traceback" not in done.out or "log ends" in done.out, done.out
         return done
 
@@ -66,7 +74,8 @@ def scene(
     folder = tmp_path_factory.mktemp("deploy")
     with open_platform(folder / "heroku", cluster, certificate) as platform:
         machine = Machine(folder / "machine", platform, certificate, heroku_cli)
-        yield Scene(folder=study.path, platform=platform, machine=machine)
+        python = study.python
+        yield Scene(folder=study.path, python=python, platform=platform, machine=machine)
 
 
 def test_before_the_yes_to_its_price_no_server_starts(scene, tmp_path):
@@ -156,7 +165,7 @@ def test_with_passages_to_fill_in_it_goes_online_as_a_pilot_alone(scene):
     refused = scene.study("deploy")
     assert refused.code == 1 and "uv run study deploy --pilot" in refused.out
     assert scene.deploys == [] and "STUDY_PILOT" not in scene.app.config
-    done = scene.study("deploy", "--pilot")
+    done = scene.study("deploy", "--pilot", starts=True)
     assert done.code == 0, done.out
     assert "note not tried by robots, for want of a browser" in done.out
     assert len(scene.deploys) == 1

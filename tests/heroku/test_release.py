@@ -137,7 +137,7 @@ def serve(study, cluster):
 
     def serve(**settings: str) -> Server:
         url = settings.pop("DATABASE_URL", "") or cluster.create_database()
-        return cloud_server(study.path, study.python, url, **settings)
+        return cloud_server(study.path, study.python, url, starts=True, **settings)
 
     return serve
 
@@ -163,9 +163,8 @@ class TestWeb:
     def test_without_a_database_it_ends_and_says_why(self, study):
         address = f"postgres://me:{PASSWORD}@127.0.0.1:1/study"
         settings = {"PSITURK_DATABASE_URL": address}  # on a researcher's machine: without waiting
-        with Server(
-            study.path, study.python, "-m", "study.server", port=free_port(), **settings
-        ) as server:
+        command = (study.python, "-m", "study.server")
+        with Server(study.path, *command, port=free_port(), starts=True, **settings) as server:
             assert server.process.wait(30) == 1
         assert "The database at 127.0.0.1 cannot be used: connection failed" in server.output
         assert "Traceback" not in server.output and PASSWORD not in server.output

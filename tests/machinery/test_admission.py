@@ -94,7 +94,7 @@ def test_with_room_everybody_is_taken(study, url):
 
 @pytest.mark.parametrize("name", ["DATABASE_LIMIT_MB", "ARRIVALS_PER_MINUTE"])
 def test_a_limit_that_is_no_number_is_refused_at_the_start(study, url, name):
-    with cloud_server(study.path, study.python, url, **{name: "1 GB"}) as server:
+    with cloud_server(study.path, study.python, url, starts=True, **{name: "1 GB"}) as server:
         assert server.process.wait(60) == 1
     assert f"{name} must be a whole number" in server.output
     assert "Traceback" not in server.output

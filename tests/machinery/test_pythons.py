@@ -57,7 +57,8 @@ def test_psiturks_shell_works(study, command):
 
 
 def test_the_server_takes_a_participant_on_postgres(study, cluster):
-    with cloud_server(study.path, study.python, cluster.create_database()) as server:
+    url = cluster.create_database()
+    with cloud_server(study.path, study.python, url, starts=True) as server:
         Participant(server.wait().address).take_part()
         assert "Traceback" not in server.output
 

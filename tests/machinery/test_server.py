@@ -28,7 +28,7 @@ def serve(study):
     """Start the web process with a database's address and any other settings."""
 
     def serve(url: str, folder: Path = study.path, **settings: str) -> Server:
-        return cloud_server(folder, study.python, url, **settings)
+        return cloud_server(folder, study.python, url, starts=True, **settings)
 
     return serve
 

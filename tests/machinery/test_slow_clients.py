@@ -27,7 +27,7 @@ READ = b"GET /static/js/participant.js HTTP/1.1\r\nHost: study\r\n\r\n"
 def server(studies, cluster):
     study = studies(recruitment="prolific", heroku_app="later")
     url = cluster.create_database()
-    with cloud_server(study.path, study.python, url, WEB_CONCURRENCY="2") as server:
+    with cloud_server(study.path, study.python, url, starts=True, WEB_CONCURRENCY="2") as server:
         server.wait().started_workers(2)
         yield server
 
