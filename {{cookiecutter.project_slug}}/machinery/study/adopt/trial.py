@@ -22,10 +22,9 @@ BAD = re.compile(
 
 
 def try_pages(address: str, key: str, browser: str | None, profile: Path) -> dict[str, list[str]]:
-    """Open the pages of the study that runs at an address, with this secret key, as one debug
-    participant; return what went wrong on each.
+    """Open a study's pages as one debug participant; return what went wrong on each.
 
-    ``profile`` is the browser's folder.
+    The study runs at that address with that secret key. ``profile`` is the browser's folder.
     """
     link = debug_link(key)
     query = urlsplit(link).query

@@ -67,8 +67,10 @@ def serving(settings: Config) -> Iterator[str]:
 
 @contextlib.contextmanager
 def serving_apart(database_url: str, **variables: str) -> Iterator[tuple[str, str, Config]]:
-    """Serve the study with a port, a secret key and a database of its own, whatever settings of
-    this machine say; yield its address, the key and the settings. Raises as ``running`` does."""
+    """Serve the study with a database of its own, whatever the settings of this machine say.
+
+    Yields its address, its secret key and the settings. Raises as ``running`` does.
+    """
     key, before = secrets.token_hex(32), dict(os.environ)
     for name in config.CLOUD:
         os.environ.pop(name, None)

@@ -63,8 +63,10 @@ def read_rows(folder: Path, name: str) -> Iterator[dict[str, str]]:
 
 
 def find_known(folder: Path) -> set[str]:
-    """Return the signals that the data hold, whatever the settings say by now, with TIME and
-    QUESTION if there are such trials and answers."""
+    """Return the signals that the data hold, whatever the settings say by now.
+
+    TIME and QUESTION are among them if there are such trials and answers.
+    """
     known = {TIME for row in read_rows(folder, "trialdata") if row.get(TIME)}
     asked = (row.get("question") for row in read_rows(folder, "questiondata"))
     known |= {QUESTION} & {*asked}

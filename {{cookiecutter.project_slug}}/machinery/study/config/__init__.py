@@ -117,10 +117,10 @@ def read_number(name: str, environment: Mapping[str, str] = os.environ) -> int:
 
 
 def load() -> Config:
-    """Read and validate the settings of the study in the current folder, and prepare the
-    environment for psiTurk, whose modules read it when they are imported.
+    """Read and validate the settings of the study in the current folder.
 
-    Raises StudyError for any setting with which the server would not start.
+    Prepares the environment for psiTurk, whose modules read it when they are imported. Raises
+    StudyError for any setting with which the server would not start.
     """
     config = read(Path.cwd())
     os.environ.update(config.environment)

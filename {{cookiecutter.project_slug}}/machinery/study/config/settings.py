@@ -42,8 +42,11 @@ class Setting:
 
 
 def described(section: str, name: str = "", default: str | None = None, least: int = 0) -> Any:
-    """Describe a setting: its name unless that is the attribute's, its value where config.txt
-    lacks it, and the least that a whole number may be."""
+    """Describe a setting.
+
+    ``name`` is its own unless that is the attribute's, ``default`` its value where config.txt lacks
+    it, ``least`` the least that a whole number may be.
+    """
     return field(metadata={"setting": (section, name, default, least)})
 
 

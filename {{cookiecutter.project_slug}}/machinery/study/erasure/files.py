@@ -66,10 +66,10 @@ def shorten(path: Path, folder: Path) -> str:
 
 
 def list_downloads(folder: Path, others: Iterable[Path] = ()) -> dict[Path, Path]:
-    """Return the files with data, each with the folder in which it was found: data/, that of the
-    study for psiTurk's shell, or another.
+    """Return the files with data, each with the folder in which it was found.
 
-    Those that tell who somebody is come last: until then, an interrupted run can be repeated.
+    That is data/, the study's own for files of psiTurk's shell, or another. Those that tell who
+    somebody is come last: until then, an interrupted run can be repeated.
     """
     found = {folder / name: folder for name in OF_PSITURK if (folder / name).is_file()}
     for top in (folder / DATA, *(each.resolve() for each in others)):

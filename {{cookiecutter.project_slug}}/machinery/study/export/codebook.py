@@ -73,8 +73,7 @@ def describe_columns(name: str, found: Table, about: About) -> str:
 
 
 def forget_values(text: str) -> str:
-    """Return the text of a codebook without what its tables say about the data: only the meanings
-    and types of columns stay."""
+    """Return the text of a codebook with no more of each column than its meaning and type."""
     lines = (DESCRIBED.sub(r"\1 | |", line) for line in text.split("\n"))
     return "\n".join(lines)
 

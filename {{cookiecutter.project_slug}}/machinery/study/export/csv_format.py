@@ -48,8 +48,10 @@ class ColumnStats:
     has_formula: bool = False
 
     def add(self, cells: tuple) -> Collection:
-        """Take cells into account. Return the different ones or, if a set cannot hold or tell
-        them apart, all."""
+        """Take cells into account; return the different ones.
+
+        Returns all if a set cannot hold them or tell them apart.
+        """
         types = set(map(type, cells))
         self.present += len(cells) - (cells.count(None) if NoneType in types else 0)
         types.discard(NoneType)

@@ -25,12 +25,11 @@ INSTALL = "uv run study library install"
 
 @dataclass(frozen=True)
 class Library:
-    """A package of an exact version, and the hashes of the files that pages load, by their paths
-    in the package."""
+    """A package of an exact version, and the files of it that pages load."""
 
     name: str
     version: str
-    files: Mapping[str, str]
+    files: Mapping[str, str]  # their hashes by their paths in the package
 
     @property
     def static_files(self) -> list[str]:

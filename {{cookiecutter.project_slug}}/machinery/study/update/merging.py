@@ -36,12 +36,11 @@ CONFLICTS = {
 
 @dataclass(frozen=True)
 class Update:
-    """A prepared update: its commit, the files that the researcher had edited, and the patch with
-    what they had changed in the machinery, if anything."""
+    """An update that is prepared as a commit."""
 
     commit: str
-    edited: frozenset[str]
-    aside: str
+    edited: frozenset[str]  # the files that the researcher had edited
+    aside: str  # the patch with what they had changed in the machinery, if anything
 
 
 def prepare(
