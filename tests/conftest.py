@@ -41,10 +41,11 @@ SLOW = {"browser", "heroku_cli"}  # what a browser or Heroku's command line is n
 # take turns: at any time there is something to wait for and something to do.
 LONGEST = (
     *("test_experiment", "test_deploy", "test_try", "test_up", "test_end_to_end", "test_faults"),
-    *("test_pushes", "test_recruiters", "test_up_failures", "test_saves", "test_up_halfway"),
-    *("test_cookbook", "test_windows", "test_pages", "test_alerts", "test_pythons", "test_agents"),
-    *("test_generation", "test_entries", "test_client", "test_slow_clients", "test_hooks"),
-    *("test_psiturk_shell", "test_bonuses", "test_down"),
+    *("test_example", "test_pushes", "test_recruiters", "test_up_failures", "test_saves"),
+    *("test_up_halfway", "test_cookbook", "test_windows", "test_pages", "test_alerts"),
+    *("test_pythons", "test_agents", "test_generation", "test_entries", "test_merging"),
+    *("test_client", "test_slow_clients", "test_hooks", "test_psiturk_shell", "test_bonuses"),
+    "test_down",
 )
 # A file stays in one process, for what its tests share. Each test of these files makes a study or
 # an app of its own, so they are shared out in so many parts.

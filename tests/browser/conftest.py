@@ -116,6 +116,15 @@ def previews(studies, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def preview_of(request, previews):
+    """The preview of one of the two experiments, for the tests of this file alone."""
+    slug = request.module.__name__.rpartition(".")[2].replace("_", "-")
+    return lambda experiment: previews(
+        experiment=experiment, num_conditions="2", project_slug=slug
+    )
+
+
+@pytest.fixture(scope="module")
 def preview(studies, previews) -> Preview:
     """A study whose task and page the tests replace by others, which do not go on after a reload.
 
