@@ -128,6 +128,16 @@ def test_saved_is_said_when_the_server_has_said_so(preview_of, page):
     expect(saving).to_be_hidden()
 
 
+# Of the buttons for the answers, all at one moment: a trial may end, and the next one begin.
+BOXES = """
+() => {
+    const buttons = [...document.querySelectorAll(".answer")];
+    const boxes = buttons.map((button) => button.getBoundingClientRect().toJSON());
+    return boxes.length && boxes.every(({ height }) => height) && boxes;
+}
+"""
+
+
 @pytest.mark.parametrize("experiment", ["stroop", "jspsych"])
 def test_a_phone_answers_by_touch(preview_of, new_page, experiment):
     agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Mobile Safari"
@@ -148,7 +158,8 @@ def test_a_phone_answers_by_touch(preview_of, new_page, experiment):
         }"""
     )
     person.look(page, "trial")
-    for button in page.locator(".answer").all():
-        box = button.bounding_box()
+    boxes = page.wait_for_function(BOXES).json_value()
+    assert len(boxes) == 4
+    for box in boxes:
         assert min(box["width"], box["height"]) >= 44
-        assert box["y"] + box["height"] <= size["height"]
+        assert box["bottom"] <= size["height"]
